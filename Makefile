@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# `make help` lists the targets. Everything is built below build/.
+
+VERSION := 0.1.0
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+SBINDIR = $(PREFIX)/sbin
+MANDIR = $(PREFIX)/share/man
+
+CC = gcc
+CLANG = clang
+BPFTOOL = $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+AR = ar
+PKG_CONFIG = pkg-config
+PACKAGES = libbpf libelf yaml-0.1 jansson
+TEST_PACKAGES = cmocka
+
+CFLAGS ?= -O2 -g
+WARNINGS = -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Werror=implicit-function-declaration
+SANITIZE ?=
+SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+# Expanded in recipes only, so that `make deps` and `make help` work before pkg-config is installed.
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DEG_VERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS) $(SANITIZE_FLAGS) \
+	-Iinclude -Iuser -I$(BUILD) $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE_FLAGS)
+LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
+# -mcpu=v3: atomics that return the old value. The multiarch folder has asm/types.h.
+BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Iinclude -Ibpf \
+	-I/usr/include/$(shell $(CC) -print-multiarch)
+
+Q = $(if $(V),,@)
+say = $(if $(V),@true,@printf '  %-7s %s\n')
+
+MAINS = user/main.c user/ctl.c
+LIB_SRC = $(filter-out $(MAINS),$(sort $(wildcard user/*.c user/*/*.c)))
+LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB = $(BUILD)/libegress.a
+PROGRAMS = $(BUILD)/egressd $(BUILD)/egressctl
+BPF_OBJECT = $(BUILD)/bpf/egress.bpf.o
+SKELETON = $(BUILD)/bpf/egress.skel.h
+UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
+UNIT_TESTS = $(UNIT_SRC:%.c=$(BUILD)/%)
+BPF_TEST_SRC = $(sort $(wildcard tests/bpf/test_*.c))
+BPF_TESTS = $(BPF_TEST_SRC:%.c=$(BUILD)/%)
+BPF_TEST_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(sort $(wildcard tests/bpf/*.bpf.c tools/*.bpf.c)))
+TOOLS = $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(sort $(wildcard tools/*.c tests/lib/*.c tests/fuzz/*.c))))
+TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*.c)))
+C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch]))
+
+.DELETE_ON_ERROR:
+.PHONY: all deps run demo check check-built check-static bench clean install uninstall compdb format check-format help FORCE
+all: $(PROGRAMS) ## build egressd and egressctl (default)
+
+# What was built with other flags is built again.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) | $(ALL_LDFLAGS) $(LIBS) | $(CLANG) $(BPF_CFLAGS))' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/%.bpf.o: %.bpf.c $(BUILD)/flags
+	$(say) BPF $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@
+
+$(SKELETON): $(BPF_OBJECT)
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name egress_bpf >$@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Only this folder may include the skeleton, so only its objects wait for it.
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard user/datapath/*.c)): | $(SKELETON)
+
+$(LIB): $(LIB_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/egressd: $(BUILD)/user/main.o $(LIB)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+
+$(BUILD)/egressctl: $(BUILD)/user/ctl.o $(LIB)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+
+$(UNIT_TESTS) $(BPF_TESTS) $(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(TEST_LIB_OBJ) $(LIB)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(TEST_LIBS) $(LIBS) -o $@
+
+deps: ## install what building and testing need (apt, as root); nothing to do when all is there
+	@tools/deps
+
+run: deps ## show the main job: a mesh service, the internet, and the switch between them
+	@$(MAKE) --no-print-directory demo
+demo: all
+	@tools/demo
+
+check: deps ## build and run all tests
+	@$(MAKE) --no-print-directory check-built
+check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) check-static
+	@tests/lib/run-all
+
+check-static: ## header self-containment and the layers of the tree
+	@CC='$(CC)' tools/check-layers
+
+bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without egressd, in pairs
+	@tools/bench
+
+install: all ## install below DESTDIR and PREFIX
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
+	install -m 0755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	install -m 0644 $(wildcard user/man/*.8) $(DESTDIR)$(MANDIR)/man8
+	install -m 0644 $(wildcard user/man/*.5) $(DESTDIR)$(MANDIR)/man5
+
+uninstall: ## remove what install put there
+	rm -f $(patsubst %,$(DESTDIR)$(SBINDIR)/%,$(notdir $(PROGRAMS)))
+	rm -f $(patsubst %,$(DESTDIR)$(MANDIR)/man8/%,$(notdir $(wildcard user/man/*.8)))
+	rm -f $(patsubst %,$(DESTDIR)$(MANDIR)/man5/%,$(notdir $(wildcard user/man/*.5)))
+
+compdb: $(SKELETON) ## write compile_commands.json for editors and clang-tidy
+	@{ echo '['; sep=; for f in $(MAINS) $(LIB_SRC) $(UNIT_SRC) $(BPF_TEST_SRC); do \
+		printf '%s{"directory": "%s", "file": "%s", "command": "%s"}' "$$sep" '$(CURDIR)' $$f \
+		'$(subst ",\\\",$(subst ','\'',$(CC) $(ALL_CFLAGS)))'" -c $$f"; sep=$$(printf ',\n '); done; echo; echo ']'; } >compile_commands.json
+	@echo compile_commands.json
+
+format: ## clang-format all C files
+	clang-format -i $(C_FILES)
+check-format:
+	clang-format --dry-run -Werror $(C_FILES)
+
+clean: ## remove build/
+	rm -rf $(BUILD) compile_commands.json
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@echo '  V=1 shows commands; SANITIZE=address,undefined; CFLAGS, PREFIX, DESTDIR, BUILD as usual'
+
+-include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EGRESS_MAPS_H
+#define EGRESS_MAPS_H
+
+/*
+ * Every map's key, value and capacity.
+ *
+ * Policy maps exist twice, as bank 0 and bank 1. A program reads eg_control.active
+ * once a run and looks into that bank only, so that one run sees one policy.
+ *
+ *   eg_cgroups     cgroup storage   -> struct eg_enrolment  which slot a cgroup has
+ *   eg_control     [0]              -> struct eg_control    which bank is in force
+ *   eg_workloads_* slot             -> struct eg_workload_policy   what holds for a slot
+ *   eg_exact_*     struct eg_addr_key   -> struct eg_rules  single addresses
+ *   eg_prefixes_*  struct eg_prefix_key -> struct eg_rules  prefixes
+ *   eg_ports_*     struct eg_port_key   -> struct eg_port_rule
+ *   eg_slots       slot             -> struct eg_slot       counters and state
+ *   eg_dests       struct eg_dest_key   -> struct eg_dest   destinations seen
+ *   eg_events      ring buffer of struct eg_event
+ */
+#include "egress/event.h"
+#include "egress/flow.h"
+#include "egress/stats.h"
+#include "egress/verdict.h"
+
+#define EG_BANKS 2
+
+/* Capacities as built in; a loader may make them smaller before loading, never larger than this. */
+#define EG_SLOTS_MAX 4096	/* slot 0 means "none" and collects what has no slot */
+#define EG_EXACT_MAX (1u << 20)
+#define EG_PREFIXES_MAX (1u << 20)
+#define EG_PORTS_MAX (1u << 20)
+#define EG_DESTS_MAX (1u << 16)
+#define EG_EVENTS_BYTES (1u << 18)
+
+struct eg_enrolment {
+	__u32 slot;
+	__u32 reserved;
+};
+EG_STATIC_SIZE(struct eg_enrolment, 8);
+
+struct eg_control {
+	__u32 abi;		/* EG_ABI_VERSION */
+	__u32 active;		/* bank in force: 0 or 1 */
+	__u64 generation;	/* 0 until the first policy is in force */
+};
+EG_STATIC_SIZE(struct eg_control, 16);
+
+/*
+ * A scope is a list of rules. Every mesh has one, and so has every workload that
+ * brings rules of its own. 0 is no scope.
+ */
+enum eg_workload_flag {
+	EG_WORKLOAD_PRESENT = 1u << 0,		/* without it the slot has no policy and is refused */
+	EG_WORKLOAD_PASSTHROUGH = 1u << 1,	/* non-mesh traffic may leave */
+};
+
+struct eg_workload_policy {
+	__u32 flags;		/* enum eg_workload_flag */
+	__u32 mesh_scope;
+	__u32 own_scope;
+	__u16 block_errno;	/* of a blocked destination, 1..4095 */
+	__u16 reserved;
+};
+EG_STATIC_SIZE(struct eg_workload_policy, 16);
+
+/*
+ * The classes that rules have, in the order in which they decide: the first class
+ * with a rule for the flow wins, however specific a later one may be. Loopback
+ * comes before all of them and has no rules; what is left is non-mesh.
+ */
+enum eg_class {
+	EG_CLASS_RESOLVER,
+	EG_CLASS_RULE,
+	EG_CLASS_MESH,
+	EG_CLASS_MATCHED,
+	EG_CLASS_COUNT,
+};
+
+/*
+ * What one class says of an address: these protocols on every port, and those
+ * ports that the set `ports` lists (0: none).
+ */
+struct eg_class_rules {
+	__u32 any_port;		/* enum eg_protocol_bit */
+	__u32 ports;		/* id of a set in eg_ports_*, or 0 */
+};
+EG_STATIC_SIZE(struct eg_class_rules, 8);
+
+/*
+ * Complete for its address: the compiler has added the rules of every shorter
+ * prefix of the same scope, so that the longest match is the only one to ask and
+ * never hides a shorter one's ports.
+ */
+struct eg_rules {
+	struct eg_class_rules classes[EG_CLASS_COUNT];
+};
+EG_STATIC_SIZE(struct eg_rules, 32);
+
+struct eg_addr_key {
+	__u32 scope;
+	__u32 family;		/* enum eg_family: ::/0 must never cover IPv4 */
+	struct eg_addr addr;
+};
+EG_STATIC_SIZE(struct eg_addr_key, 24);
+
+/* An LPM key: the kernel compares scope, family and address as one string of bits. */
+struct eg_prefix_key {
+	__u32 bits;		/* EG_PREFIX_KEY_BITS + the prefix's own length */
+	struct eg_addr_key match;
+};
+EG_STATIC_SIZE(struct eg_prefix_key, 28);
+
+#define EG_PREFIX_KEY_BITS 64u	/* scope and family are always compared whole */
+#define EG_PREFIX_BITS_IPV4 32u
+#define EG_PREFIX_BITS_IPV6 128u
+
+struct eg_port_key {
+	__u32 ports;		/* set id, from 1 */
+	__u32 port;		/* host byte order */
+};
+EG_STATIC_SIZE(struct eg_port_key, 8);
+
+struct eg_port_rule {
+	__u32 protocols;	/* enum eg_protocol_bit */
+};
+EG_STATIC_SIZE(struct eg_port_rule, 4);
+
+/* The reason is part of the key, so that each verdict on a destination has a count of its own. */
+struct eg_dest_key {
+	__u32 slot;
+	struct eg_flow flow;	/* normalised */
+	__u32 reason;		/* enum eg_reason */
+};
+EG_STATIC_SIZE(struct eg_dest_key, 32);
+
+struct eg_dest {
+	__u64 first_seen_ns;	/* CLOCK_MONOTONIC */
+	__u64 last_seen_ns;
+	__u64 count;		/* verdicts: connects, and datagrams of unconnected sockets */
+	__u32 pid;		/* who was seen first */
+	__u32 uid;
+	char comm[EG_COMM_LEN];
+};
+EG_STATIC_SIZE(struct eg_dest, 48);
+
+#endif

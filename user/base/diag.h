@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_BASE_DIAG_H
+#define EG_BASE_DIAG_H
+
+/*
+ * What is wrong with somebody's files: collected, then printed by whoever asked,
+ * all mistakes in one run.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+
+enum eg_severity {
+	EG_SEVERITY_NOTE,	/* said once, nothing to mend */
+	EG_SEVERITY_WARNING,	/* accepted, but it may not do what its author meant */
+	EG_SEVERITY_ERROR,	/* the whole set is refused */
+};
+
+/*
+ * Where something was written. `file` lives as long as the diag or model that
+ * gave it; NULL means that nobody wrote it (a default). line and column count
+ * from 1; 0 means the file as a whole.
+ */
+struct eg_origin {
+	const char *file;
+	uint32_t line;
+	uint32_t column;
+};
+
+struct eg_finding {
+	enum eg_severity severity;
+	struct eg_origin origin;
+	const char *path;	/* the field, as Kuma writes it: networking.inbound[0].port; "" for none */
+	const char *text;
+};
+
+struct eg_diag {
+	EG_ARRAY(struct eg_finding) findings;
+	struct eg_arena arena;	/* owns paths and texts */
+	size_t errors;
+	size_t warnings;
+	bool out_of_memory;	/* a finding was lost: counts as an error */
+};
+
+void eg_diag_clear(struct eg_diag *diag);
+
+/* Adds a finding. `path` may be NULL. What was said before, word for word at the same place, is not said twice. */
+__attribute__((format(printf, 5, 6))) void eg_diag_add(struct eg_diag *diag, enum eg_severity severity,
+						       struct eg_origin origin, const char *path,
+						       const char *format, ...);
+
+/* The set must be refused. */
+bool eg_diag_has_errors(const struct eg_diag *diag);
+
+/* "file:line:col: error: path: what", a line each, sorted by file and place. */
+void eg_diag_print(struct eg_diag *diag, FILE *out);
+
+/* "error", "warning", "note". */
+const char *eg_severity_name(enum eg_severity severity);
+
+#endif

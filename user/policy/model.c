@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "policy/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct eg_model *eg_model_new(void)
+{
+	return calloc(1, sizeof(struct eg_model));
+}
+
+struct eg_model *eg_model_free(struct eg_model *model)
+{
+	if (!model)
+		return NULL;
+	for (size_t i = 0; i < model->dataplanes.len; i++) {
+		eg_array_clear(&model->dataplanes.items[i]->inbounds);
+		eg_array_clear(&model->dataplanes.items[i]->outbounds);
+	}
+	for (size_t i = 0; i < model->workloads.len; i++) {
+		eg_array_clear(&model->workloads.items[i]->tags);
+		eg_array_clear(&model->workloads.items[i]->exclude_outbound_ports);
+		eg_array_clear(&model->workloads.items[i]->exclude_outbound_ips);
+		eg_array_clear(&model->workloads.items[i]->allow);
+	}
+	if (model->node) {
+		eg_array_clear(&model->node->mesh_cidrs);
+		eg_array_clear(&model->node->resolvers);
+	}
+	eg_array_clear(&model->meshes);
+	eg_array_clear(&model->dataplanes);
+	eg_array_clear(&model->workloads);
+	eg_arena_clear(&model->arena);
+	free(model);
+	return NULL;
+}
+
+const struct eg_mesh *eg_model_find_mesh(const struct eg_model *model, const char *name)
+{
+	for (size_t i = 0; i < model->meshes.len; i++)
+		if (strcmp(model->meshes.items[i]->name, name) == 0)
+			return model->meshes.items[i];
+	return NULL;
+}
+
+const struct eg_dataplane *eg_model_find_dataplane(const struct eg_model *model, const char *mesh, const char *name)
+{
+	for (size_t i = 0; i < model->dataplanes.len; i++) {
+		const struct eg_dataplane *dataplane = model->dataplanes.items[i];
+
+		if (strcmp(dataplane->mesh, mesh) == 0 && strcmp(dataplane->name, name) == 0)
+			return dataplane;
+	}
+	return NULL;
+}
+
+const struct eg_workload *eg_model_find_workload(const struct eg_model *model, const char *name)
+{
+	for (size_t i = 0; i < model->workloads.len; i++)
+		if (strcmp(model->workloads.items[i]->name, name) == 0)
+			return model->workloads.items[i];
+	return NULL;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_POLICY_MODEL_H
+#define EG_POLICY_MODEL_H
+
+/*
+ * The resources of one set of policy documents, as they were written: what each
+ * says and where. Their meaning together is in check.h and rules.h. Everything
+ * hangs on the model's arena and ends with it.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/diag.h"
+
+/* The mesh of a resource that names none, as in Kuma. */
+#define EG_DEFAULT_MESH "default"
+
+struct eg_tag {
+	const char *name;
+	const char *value;
+};
+
+/* A value that somebody may have left out. */
+struct eg_optional_bool {
+	bool is_set;
+	bool value;
+	struct eg_origin origin;
+};
+
+struct eg_optional_errno {
+	uint16_t value;		/* 0: left out */
+	struct eg_origin origin;
+};
+
+struct eg_mesh {
+	const char *name;
+	struct eg_origin origin;
+	struct eg_optional_bool passthrough;	/* networking.outbound.passthrough; left out means true */
+};
+
+struct eg_inbound {
+	const char *address;	/* NULL: the Dataplane's own */
+	uint16_t port;
+	struct eg_origin origin;
+};
+
+struct eg_outbound {
+	const char *address;	/* never NULL: 127.0.0.1 when left out */
+	uint16_t port;
+	struct eg_origin origin;
+};
+
+struct eg_dataplane {
+	const char *name;
+	const char *mesh;
+	struct eg_origin origin;
+	const char *address;		/* an address or a host name; NULL in a zone proxy without one */
+	const char *advertised_address;	/* NULL when left out */
+	EG_ARRAY(struct eg_inbound) inbounds;
+	EG_ARRAY(struct eg_outbound) outbounds;
+};
+
+/* One entry of an allow list. */
+struct eg_allow {
+	struct eg_prefix prefix;
+	uint16_t port;		/* 0: every port */
+	uint32_t protocols;	/* enum eg_protocol_bit */
+	struct eg_origin origin;
+};
+
+struct eg_located_prefix {
+	struct eg_prefix prefix;
+	struct eg_origin origin;
+};
+
+struct eg_located_port {
+	uint16_t port;
+	struct eg_origin origin;
+};
+
+struct eg_workload {
+	const char *name;
+	const char *mesh;
+	const char *cgroup;	/* path or glob below the cgroup v2 mount, with its leading slash; NULL when left out */
+	const char *dataplane;	/* name of a Dataplane of the same mesh; NULL when left out */
+	struct eg_origin origin;
+	struct eg_origin mesh_origin;
+	struct eg_origin dataplane_origin;
+	EG_ARRAY(struct eg_tag) tags;
+	struct eg_optional_errno block_errno;
+	EG_ARRAY(struct eg_located_port) exclude_outbound_ports;
+	EG_ARRAY(struct eg_located_prefix) exclude_outbound_ips;
+	EG_ARRAY(struct eg_allow) allow;
+};
+
+struct eg_node {
+	const char *name;
+	struct eg_origin origin;
+	EG_ARRAY(struct eg_located_prefix) mesh_cidrs;
+	bool resolvers_listed;	/* false: "auto", the node's own resolv.conf */
+	EG_ARRAY(struct eg_located_prefix) resolvers;	/* single addresses */
+	struct eg_optional_errno block_errno;
+};
+
+/* What came from the command line or from the node, and stands beside the documents. */
+struct eg_model {
+	struct eg_arena arena;
+	size_t documents;	/* of any kind, skipped ones included */
+	EG_ARRAY(struct eg_mesh *) meshes;
+	EG_ARRAY(struct eg_dataplane *) dataplanes;
+	EG_ARRAY(struct eg_workload *) workloads;
+	struct eg_node *node;	/* NULL when the set has none */
+};
+
+/* An empty model, or NULL without memory. */
+struct eg_model *eg_model_new(void);
+struct eg_model *eg_model_free(struct eg_model *model);
+
+/* NULL when there is none of this name. */
+const struct eg_mesh *eg_model_find_mesh(const struct eg_model *model, const char *name);
+const struct eg_dataplane *eg_model_find_dataplane(const struct eg_model *model, const char *mesh, const char *name);
+const struct eg_workload *eg_model_find_workload(const struct eg_model *model, const char *name);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_POLICY_RULES_H
+#define EG_POLICY_RULES_H
+
+/*
+ * The meaning of a model for each workload, as plain lists of rules: what the
+ * reference decision walks (eval.h) and what the compiler turns into map entries
+ * (compile.h). Each rule remembers who wrote it.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/diag.h"
+#include "egress/maps.h"
+#include "policy/model.h"
+
+/* errno of a blocked destination where nobody says otherwise (DESIGN: EPERM). */
+#define EG_DEFAULT_BLOCK_ERRNO 1
+
+struct eg_rule {
+	enum eg_class class;
+	struct eg_prefix prefix;
+	uint16_t port;		/* 0: every port */
+	uint32_t protocols;	/* enum eg_protocol_bit, never 0 */
+	struct eg_origin origin;
+};
+
+/* Rules without order: those of one class are a union. */
+struct eg_scope {
+	uint32_t id;		/* from 1, the scope of map keys */
+	const char *name;	/* the mesh's or the workload's, for people */
+	EG_ARRAY(struct eg_rule) rules;
+};
+
+/* What holds for one workload. */
+struct eg_subject {
+	const char *name;
+	const char *mesh;
+	const char *cgroup;			/* NULL: none named */
+	const struct eg_workload *workload;	/* as written; NULL for a command without a Workload document */
+	uint32_t slot;				/* from 1; the key of eg_workloads_* */
+	bool passthrough;
+	struct eg_origin passthrough_origin;	/* file NULL: the default */
+	uint16_t block_errno;
+	const struct eg_scope *mesh_scope;	/* never NULL */
+	const struct eg_scope *own_scope;	/* NULL without rules of its own */
+};
+
+struct eg_ruleset {
+	struct eg_arena arena;
+	EG_ARRAY(struct eg_scope *) scopes;
+	EG_ARRAY(struct eg_subject *) subjects;	/* in the order of the model's workloads */
+};
+
+/* A command that `egressctl run` starts: what flags say beats what documents say. */
+struct eg_run_subject {
+	const char *name;			/* CMD's base name */
+	const struct eg_workload *workload;	/* NULL: none of the documents is about it */
+	const char *mesh;
+	struct eg_optional_bool passthrough;
+};
+
+/*
+ * Resolves every workload of a checked model; slots are 1, 2, 3... in the model's
+ * order. `resolvers` are the node's own, used where Node.resolvers is auto.
+ * 0 with *ret_rules owned by the caller, or -ENOMEM. The model must outlive it.
+ */
+int eg_rules_resolve(const struct eg_model *model, const struct eg_located_prefix *resolvers, size_t resolver_count,
+		     struct eg_ruleset **ret_rules);
+/* The same for a single command, which gets slot 1. */
+int eg_rules_resolve_run(const struct eg_model *model, const struct eg_run_subject *run,
+			 const struct eg_located_prefix *resolvers, size_t resolver_count,
+			 struct eg_ruleset **ret_rules);
+struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules);
+
+/* NULL when there is none of this name. */
+const struct eg_subject *eg_ruleset_find(const struct eg_ruleset *rules, const char *name);
+
+#endif
