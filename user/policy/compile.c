@@ -230,9 +230,10 @@ static int add_class_rules(struct compiler *compiler, struct frame *frame, const
 	return intern_set(compiler, &frame->sets[class]);
 }
 
-static bool covers(const struct eg_prefix *outer, const struct eg_prefix *inner)
+/* For the order in which prefixes come: none is shorter than one before it that contains its address. */
+static bool covers(const struct eg_prefix *earlier, const struct eg_prefix *prefix)
 {
-	return outer->len <= inner->len && eg_prefix_contains(outer, inner->family, &inner->addr);
+	return eg_prefix_contains(earlier, prefix->family, &prefix->addr);
 }
 
 /* Leaves the prefixes that do not contain this one and enters it with what the nearest one around it has. */
