@@ -130,7 +130,7 @@ static struct eg_decision interpret(const struct eg_image *image, uint32_t slot,
 		return decision_of(EG_REASON_EXEMPT_LOOPBACK, 0);
 	mesh = lookup_rules(image, workload->mesh_scope, &flow);
 	own = lookup_rules(image, workload->own_scope, &flow);
-	for (enum eg_class class = 0; class < EG_CLASS_COUNT; class ++)
+	for (enum eg_class class = 0; class < EG_CLASS_COUNT; class++)
 		if (class_allows(image, mesh, class, &flow) || class_allows(image, own, class, &flow))
 			return decision_of(reasons[class], 0);
 	if (workload->flags & EG_WORKLOAD_PASSTHROUGH)
@@ -227,10 +227,8 @@ static void assert_images_equal(const struct eg_image *a, const struct eg_image 
 
 static void an_empty_ruleset_gives_the_image_of_an_empty_bank(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL, *empty = eg_image_new();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL, *empty = eg_image_new();
 
 	(void)state;
 	assert_non_null(empty);
@@ -245,10 +243,8 @@ static void an_empty_ruleset_gives_the_image_of_an_empty_bank(void **state)
 
 static void a_workload_without_rules_is_an_entry_by_its_slot(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_scope *mesh = add_scope(rules), *own = add_scope(rules);
 	const struct eg_workload_policy *policy;
 	uint32_t slot;
@@ -273,10 +269,8 @@ static void a_workload_without_rules_is_an_entry_by_its_slot(void **state)
 
 static void single_addresses_are_exact_and_everything_shorter_is_a_prefix(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_scope *mesh = add_scope(rules);
 	const struct eg_prefix_key *prefixes;
 	const struct eg_addr_key *exact;
@@ -310,10 +304,8 @@ static void single_addresses_are_exact_and_everything_shorter_is_a_prefix(void *
 
 static void a_longer_prefix_never_hides_a_shorter_ones_ports(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_scope *own = add_scope(rules);
 	const struct eg_class_rules *inner, *sibling;
 
@@ -344,10 +336,8 @@ static void a_longer_prefix_never_hides_a_shorter_ones_ports(void **state)
 
 static void ports_that_every_port_includes_are_left_out(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_scope *own = add_scope(rules);
 	const struct eg_class_rules *inner;
 
@@ -367,10 +357,8 @@ static void ports_that_every_port_includes_are_left_out(void **state)
 
 static void equal_port_sets_are_one_across_scopes_and_classes(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_scope *one = add_scope(rules), *two = add_scope(rules);
 	uint32_t set;
 
@@ -391,10 +379,8 @@ static void equal_port_sets_are_one_across_scopes_and_classes(void **state)
 
 static void port_sets_whose_hashes_collide_stay_apart(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_scope *scope = add_scope(rules);
 	uint32_t first, second;
 
@@ -419,10 +405,8 @@ static void port_sets_whose_hashes_collide_stay_apart(void **state)
 
 static void nothing_is_inherited_from_another_scope_or_family(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_scope *one = add_scope(rules), *two = add_scope(rules);
 
 	(void)state;
@@ -438,10 +422,8 @@ static void nothing_is_inherited_from_another_scope_or_family(void **state)
 
 static void the_deepest_chain_of_prefixes_inherits_all_the_way(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = new_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_scope *scope = add_scope(rules);
 	const struct eg_class_rules *innermost;
 
@@ -481,12 +463,9 @@ static void the_order_of_rules_does_not_change_a_byte(void **state)
 	(void)state;
 	for (uint64_t seed = 0; seed < 300; seed++) {
 		struct generator generator = generator_new(seed);
-		_cleanup_(eg_ruleset_freep)
-		struct eg_ruleset *rules = generate_ruleset(&generator);
-		_cleanup_(eg_image_freep)
-		struct eg_image *image = compile(rules), *again = compile(rules);
-		_cleanup_(eg_image_freep)
-		struct eg_image *shuffled = NULL;
+		_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = generate_ruleset(&generator);
+		_cleanup_(eg_image_freep) struct eg_image *image = compile(rules), *again = compile(rules);
+		_cleanup_(eg_image_freep) struct eg_image *shuffled = NULL;
 
 		assert_images_equal(image, again);
 		shuffle_rules(&generator, rules);
@@ -500,10 +479,8 @@ static void tables_are_sorted_by_key_and_no_key_comes_twice(void **state)
 	(void)state;
 	for (uint64_t seed = 0; seed < 300; seed++) {
 		struct generator generator = generator_new(seed);
-		_cleanup_(eg_ruleset_freep)
-		struct eg_ruleset *rules = generate_ruleset(&generator);
-		_cleanup_(eg_image_freep)
-		struct eg_image *image = compile(rules);
+		_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = generate_ruleset(&generator);
+		_cleanup_(eg_image_freep) struct eg_image *image = compile(rules);
 
 		for (int i = 0; i < EG_TABLE_COUNT; i++) {
 			const struct eg_table_image *table = &image->tables[i];
@@ -533,10 +510,8 @@ static struct eg_ruleset *two_of_each(void)
 static void a_table_that_is_just_large_enough_is_taken(void **state)
 {
 	const struct eg_capacity capacity = {.max_entries = {2, 2, 2, 2}};
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = two_of_each();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = two_of_each();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_diag diag = {};
 
 	(void)state;
@@ -556,8 +531,7 @@ static void a_table_too_small_is_enospc_and_named_with_its_numbers(void **state)
 		"the policy needs at least 2 entries in the table of prefixes, which holds 1",
 		"the policy needs at least 2 entries in the table of ports, which holds 1",
 	};
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = two_of_each();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = two_of_each();
 
 	(void)state;
 	for (int i = 0; i < EG_TABLE_COUNT; i++) {
@@ -579,8 +553,7 @@ static void a_table_too_small_is_enospc_and_named_with_its_numbers(void **state)
 static void all_tables_too_small_are_named_in_one_run(void **state)
 {
 	const struct eg_capacity capacity = {.max_entries = {1, 1, 1, 2}};
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = two_of_each();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = two_of_each();
 	struct eg_image *image = NULL;
 	struct eg_diag diag = {};
 
@@ -593,8 +566,7 @@ static void all_tables_too_small_are_named_in_one_run(void **state)
 static void a_slot_at_the_end_of_the_table_does_not_fit_however_few_there_are(void **state)
 {
 	struct eg_capacity capacity = roomy;
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = two_of_each();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = two_of_each();
 	struct eg_image *image = NULL;
 	struct eg_diag diag = {};
 
@@ -617,10 +589,8 @@ enum {
 static void compare_ruleset(uint64_t seed, unsigned long counts[EG_REASON_COUNT])
 {
 	struct generator generator = generator_new(seed);
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = generate_ruleset(&generator);
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = compile(rules);
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = generate_ruleset(&generator);
+	_cleanup_(eg_image_freep) struct eg_image *image = compile(rules);
 
 	for (int i = 0; i < FLOWS; i++) {
 		const struct eg_subject *subject = generate_subject(&generator, rules);
@@ -712,10 +682,8 @@ static void assert_entry_of_many(const struct eg_image *image, const struct eg_r
 
 static void a_hundred_thousand_addresses_and_as_many_prefixes_compile(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = many_rules();
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = many_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	clock_t start = clock();
 
 	(void)state;

@@ -30,8 +30,7 @@ static struct eg_image *compile(const struct eg_ruleset *rules)
 
 static struct eg_image *generate_image(struct generator *generator)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = generate_ruleset(generator);
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = generate_ruleset(generator);
 
 	return compile(rules);
 }
@@ -115,10 +114,8 @@ static void assert_all_changes(const struct eg_table_image *from, const struct e
 static void equal_images_have_no_difference(void **state)
 {
 	struct generator generator = generator_new(1);
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = generate_image(&generator), *empty = eg_image_new();
-	_cleanup_(eg_diff_freep)
-	struct eg_diff *same = diff(image, image), *nothing = NULL;
+	_cleanup_(eg_image_freep) struct eg_image *image = generate_image(&generator), *empty = eg_image_new();
+	_cleanup_(eg_diff_freep) struct eg_diff *same = diff(image, image), *nothing = NULL;
 
 	(void)state;
 	nothing = diff(empty, empty);
@@ -129,10 +126,8 @@ static void equal_images_have_no_difference(void **state)
 static void from_an_empty_bank_everything_is_put_and_to_one_everything_is_removed(void **state)
 {
 	struct generator generator = generator_new(2);
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = generate_image(&generator), *empty = eg_image_new();
-	_cleanup_(eg_diff_freep)
-	struct eg_diff *fill = diff(empty, image), *clear = diff(image, empty);
+	_cleanup_(eg_image_freep) struct eg_image *image = generate_image(&generator), *empty = eg_image_new();
+	_cleanup_(eg_diff_freep) struct eg_diff *fill = diff(empty, image), *clear = diff(image, empty);
 
 	(void)state;
 	for (int i = 0; i < EG_TABLE_COUNT; i++) {
@@ -156,10 +151,8 @@ static void a_difference_is_all_that_changed_and_nothing_else(void **state)
 	(void)state;
 	for (uint64_t seed = 0; seed < 300; seed++) {
 		struct generator generator = generator_new(seed);
-		_cleanup_(eg_image_freep)
-		struct eg_image *from = generate_image(&generator), *to = NULL;
-		_cleanup_(eg_diff_freep)
-		struct eg_diff *changes = NULL;
+		_cleanup_(eg_image_freep) struct eg_image *from = generate_image(&generator), *to = NULL;
+		_cleanup_(eg_diff_freep) struct eg_diff *changes = NULL;
 
 		to = generate_image(&generator);
 		changes = diff(from, to);
@@ -193,12 +186,9 @@ static struct eg_ruleset *mesh_of(uint32_t addresses)
 
 static void a_new_port_in_front_of_a_thousand_others_is_two_entries(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = mesh_of(1000);
-	_cleanup_(eg_image_freep)
-	struct eg_image *before = compile(rules), *after = NULL;
-	_cleanup_(eg_diff_freep)
-	struct eg_diff *changes = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = mesh_of(1000);
+	_cleanup_(eg_image_freep) struct eg_image *before = compile(rules), *after = NULL;
+	_cleanup_(eg_diff_freep) struct eg_diff *changes = NULL;
 
 	(void)state;
 	assert_int_equal(
@@ -214,12 +204,9 @@ static void a_new_port_in_front_of_a_thousand_others_is_two_entries(void **state
 
 static void passthrough_switched_is_one_entry_for_each_workload(void **state)
 {
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = mesh_of(1000);
-	_cleanup_(eg_image_freep)
-	struct eg_image *before = NULL, *after = NULL;
-	_cleanup_(eg_diff_freep)
-	struct eg_diff *changes = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = mesh_of(1000);
+	_cleanup_(eg_image_freep) struct eg_image *before = NULL, *after = NULL;
+	_cleanup_(eg_diff_freep) struct eg_diff *changes = NULL;
 	struct eg_subject subject = {.slot = 1, .passthrough = true, .block_errno = 1};
 	struct eg_workload_policy value;
 

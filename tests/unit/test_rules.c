@@ -132,10 +132,8 @@ static void assert_rules(const struct eg_scope *scope, const char *expected)
 
 static void a_set_without_workloads_has_no_subjects_but_its_meshes_have_scopes(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 
 	(void)state;
 	add_mesh(model, "a");
@@ -149,10 +147,8 @@ static void a_set_without_workloads_has_no_subjects_but_its_meshes_have_scopes(v
 
 static void an_empty_model_gives_an_empty_ruleset(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = resolve(model);
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = resolve(model);
 
 	(void)state;
 	assert_int_equal(rules->subjects.len + rules->scopes.len, 0);
@@ -161,10 +157,8 @@ static void an_empty_model_gives_an_empty_ruleset(void **state)
 
 static void dataplanes_are_mesh_destinations_of_their_own_mesh_only(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 
 	(void)state;
 	add_mesh(model, "a");
@@ -182,10 +176,8 @@ static void dataplanes_are_mesh_destinations_of_their_own_mesh_only(void **state
 
 static void the_advertised_address_stands_beside_the_dataplanes_own_but_not_an_inbounds(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	struct eg_dataplane *dataplane;
 
 	(void)state;
@@ -203,10 +195,8 @@ static void the_advertised_address_stands_beside_the_dataplanes_own_but_not_an_i
 
 static void host_names_and_missing_addresses_give_no_rule(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	struct eg_dataplane *named;
 
 	(void)state;
@@ -227,10 +217,8 @@ static void mesh_ranges_and_listed_resolvers_hold_in_every_mesh(void **state)
 	static const char *const expected = "resolver 10.0.0.53/32 53 tcp udp\n"
 					    "mesh 10.96.0.0/12 0 any\n";
 	const struct eg_located_prefix unused = {prefix("192.0.2.53"), line(9)};
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	struct eg_node *node = add_node(model);
 
 	(void)state;
@@ -249,10 +237,8 @@ static void mesh_ranges_and_listed_resolvers_hold_in_every_mesh(void **state)
 static void an_empty_list_of_resolvers_means_none_and_auto_means_the_nodes_own(void **state)
 {
 	const struct eg_located_prefix own = {prefix("192.0.2.53"), {.file = "/etc/resolv.conf", .line = 2}};
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *automatic = NULL, *listed = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *automatic = NULL, *listed = NULL;
 	struct eg_node *node = add_node(model);
 
 	(void)state;
@@ -267,10 +253,8 @@ static void an_empty_list_of_resolvers_means_none_and_auto_means_the_nodes_own(v
 
 static void a_workload_brings_outbounds_exclusions_and_its_allow_list(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	struct eg_dataplane *other_mesh, *own;
 	struct eg_workload *workload;
 
@@ -302,10 +286,8 @@ static void a_workload_brings_outbounds_exclusions_and_its_allow_list(void **sta
 
 static void slots_follow_the_order_of_workloads_and_only_own_rules_take_a_scope(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	struct eg_workload *second, *named, *fourth;
 	struct eg_dataplane *dataplane;
 
@@ -341,10 +323,8 @@ static void slots_follow_the_order_of_workloads_and_only_own_rules_take_a_scope(
 
 static void passthrough_is_the_meshs_and_true_where_nobody_says_so(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	struct eg_mesh *closed;
 
 	(void)state;
@@ -365,10 +345,8 @@ static void passthrough_is_the_meshs_and_true_where_nobody_says_so(void **state)
 
 static void the_errno_is_the_workloads_then_the_nodes_then_eperm(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *without_node = NULL, *with_node = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *without_node = NULL, *with_node = NULL;
 
 	(void)state;
 	add_workload(model, "a", "one")->block_errno.value = ECONNREFUSED;
@@ -384,10 +362,8 @@ static void the_errno_is_the_workloads_then_the_nodes_then_eperm(void **state)
 
 static void the_first_of_two_equal_names_counts(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 
 	(void)state;
 	add_mesh(model, "a")->passthrough = (struct eg_optional_bool){true, false, line(1)};
@@ -405,10 +381,8 @@ static void a_command_without_documents_has_slot_1_and_the_default_mesh(void **s
 {
 	const struct eg_run_subject run = {.name = "curl", .mesh = EG_DEFAULT_MESH};
 	const struct eg_located_prefix resolver = {prefix("192.0.2.53"), {}};
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 
 	(void)state;
 	assert_int_equal(eg_rules_resolve_run(model, &run, &resolver, 1, &rules), 0);
@@ -426,10 +400,8 @@ static void a_command_without_documents_has_slot_1_and_the_default_mesh(void **s
 
 static void a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads(void **state)
 {
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *by_mesh = NULL, *by_flag = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *by_mesh = NULL, *by_flag = NULL;
 	struct eg_run_subject run = {.name = "curl", .mesh = "b"};
 	struct eg_workload *workload;
 
@@ -472,10 +444,8 @@ static void a_hundred_thousand_dataplanes_and_a_thousand_workloads_resolve(void 
 		WORKLOADS = 1000,
 		MESHES = 100
 	};
-	_cleanup_(eg_model_freep)
-	struct eg_model *model = new_model();
-	_cleanup_(eg_ruleset_freep)
-	struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	clock_t start;
 
 	(void)state;

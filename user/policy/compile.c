@@ -262,7 +262,7 @@ static int add_frame(struct compiler *compiler, uint32_t scope, const struct fra
 	};
 	struct eg_rules rules = {};
 
-	for (int class = 0; class < EG_CLASS_COUNT; class ++) {
+	for (int class = 0; class < EG_CLASS_COUNT; class++) {
 		rules.classes[class].any_port = frame->any_port[class];
 		rules.classes[class].ports = frame->sets[class] ? frame->sets[class]->id : 0;
 	}
@@ -407,10 +407,8 @@ static int finish_table(struct table_builder *builder, struct eg_table_image *ta
 int eg_image_compile(const struct eg_ruleset *rules, const struct eg_capacity *capacity, struct eg_diag *diag,
 		     struct eg_image **ret_image)
 {
-	_cleanup_(compiler_done)
-	struct compiler compiler = {.capacity = capacity, .diag = diag};
-	_cleanup_(eg_image_freep)
-	struct eg_image *image = eg_image_new();
+	_cleanup_(compiler_done) struct compiler compiler = {.capacity = capacity, .diag = diag};
+	_cleanup_(eg_image_freep) struct eg_image *image = eg_image_new();
 	int r;
 
 	if (!image)

@@ -85,8 +85,7 @@ static int diff_table(const struct eg_table_image *from, const struct eg_table_i
 
 int eg_image_diff(const struct eg_image *from, const struct eg_image *to, struct eg_diff **ret_diff)
 {
-	_cleanup_(eg_diff_freep)
-	struct eg_diff *diff = calloc(1, sizeof(*diff));
+	_cleanup_(eg_diff_freep) struct eg_diff *diff = calloc(1, sizeof(*diff));
 	int r;
 
 	if (!diff)

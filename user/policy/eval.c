@@ -85,7 +85,7 @@ struct eg_decision eg_eval(const struct eg_subject *subject, const struct eg_flo
 	if (is_loopback(&normal))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 
-	for (enum eg_class class = 0; class < EG_CLASS_COUNT; class ++) {
+	for (enum eg_class class = 0; class < EG_CLASS_COUNT; class++) {
 		*ret_rule = find_rule(subject->own_scope, class, &normal, NULL);
 		*ret_rule = find_rule(subject->mesh_scope, class, &normal, *ret_rule);
 		if (*ret_rule)

@@ -150,7 +150,7 @@ static int add_mesh(struct resolution *resolution, const char *name, const struc
 	return add_node_rules(resolution, entry->scope);
 }
 
-/* Where a Dataplane can be reached. One advertised address stands before all inbounds that have no address of their own. */
+/* Where a Dataplane can be reached. Its advertised address leads to the inbounds that have no address of their own. */
 static int add_dataplane_rules(struct eg_scope *scope, const struct eg_dataplane *dataplane)
 {
 	for (size_t i = 0; i < dataplane->inbounds.len; i++) {
@@ -356,8 +356,7 @@ static int resolve(struct resolution *resolution, const struct eg_run_subject *s
 int eg_rules_resolve(const struct eg_model *model, const struct eg_located_prefix *resolvers, size_t resolver_count,
 		     struct eg_ruleset **ret_rules)
 {
-	_cleanup_(resolution_done)
-	struct resolution resolution = {
+	_cleanup_(resolution_done) struct resolution resolution = {
 		.model = model,
 		.resolvers = resolvers,
 		.resolver_count = resolver_count,
@@ -384,8 +383,7 @@ int eg_rules_resolve_run(const struct eg_model *model, const struct eg_run_subje
 			 const struct eg_located_prefix *resolvers, size_t resolver_count,
 			 struct eg_ruleset **ret_rules)
 {
-	_cleanup_(resolution_done)
-	struct resolution resolution = {
+	_cleanup_(resolution_done) struct resolution resolution = {
 		.model = model,
 		.resolvers = resolvers,
 		.resolver_count = resolver_count,
