@@ -83,11 +83,6 @@ two"
 }
 
 @test "the environment passes through untouched" {
-	cat >printenv0 <<-'END'
-		#!/bin/sh
-		exec cat /proc/self/environ
-	END
-	chmod +x printenv0
 	# cat's own environment, so that no shell adds to it
 	(in_cgroup "$EG_CALLER" env -i PATH="$PATH" EMPTY= ODD='a b=c' "$EGRESSCTL" run -- cat /proc/self/environ) >inside
 	env -i PATH="$PATH" EMPTY= ODD='a b=c' cat /proc/self/environ >expected
@@ -143,7 +138,7 @@ in_shell() {
 }
 
 @test "SIGTERM to the runner reaches the command, whose answer is the exit status" {
-	start_ctl run -- bash -c 'trap "echo terminated; exit 9" TERM; echo started; while :; do read -r -t 1 <> <(:); done'
+	start_ctl run -- bash -c 'trap "echo terminated; exit 9" TERM; echo started; sleep 1000 & wait'
 	wait_for 10 grep -q started run.out
 	kill -TERM $RUNNER
 	run wait $RUNNER
@@ -227,8 +222,8 @@ in_caller() {
 }
 
 @test "the command's cgroup lies below the caller's and bears the runner's process id" {
-	start_ctl run -- sh -c 'grep ^0:: /proc/self/cgroup; exec cat fifo'
 	mkfifo fifo
+	start_ctl run -- sh -c 'grep ^0:: /proc/self/cgroup; exec cat fifo'
 	wait_for 10 grep -q ^0:: run.out
 	has "$(cat run.out)" "/$EG_NAME/caller/egressctl-run-$RUNNER"
 	[ -d "$RUN_CGROUP" ]
