@@ -67,19 +67,6 @@ start_pestering() {
 	arrived_exactly 0 tcp $OUT4 $TCP
 }
 
-@test "kill -9 of guardian and then runner lets nothing out before the command is gone, or is survived" {
-	start_pestering
-	guardian=$(guardian_of $RUNNER)
-	kill -KILL $guardian
-	wait_for 10 is_gone "$guardian"
-	is "$(outside "$CLIENT" tcp $OUT4 $TCP)" ok
-	run grep -c EPERM run.out
-	[ "$output" -gt 0 ]
-	kill -TERM $RUNNER
-	run wait $RUNNER
-	arrived_exactly 1 tcp $OUT4 $TCP
-}
-
 @test "the guardian is outside the command's cgroup and spared by the OOM killer" {
 	start_pestering
 	guardian=$(guardian_of $RUNNER)
