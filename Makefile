@@ -106,8 +106,8 @@ check: deps ## build and run all tests
 check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) check-static
 	@tests/lib/run-all
 
-check-static: ## header self-containment and the layers of the tree
-	@CC='$(CC)' tools/check-layers
+check-static: $(SKELETON) ## header self-containment and the layers of the tree
+	@CC='$(CC)' BUILD='$(BUILD)' tools/check-layers
 
 bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without egressd, in pairs
 	@tools/bench
