@@ -43,18 +43,26 @@ struct eg_diag {
 	struct eg_arena arena;	/* owns paths and texts */
 	size_t errors;
 	size_t warnings;
+	size_t notes;
 	bool out_of_memory;	/* a finding was lost: counts as an error */
 };
 
 void eg_diag_clear(struct eg_diag *diag);
 
-/* Adds a finding. `path` may be NULL. What was said before, word for word at the same place, is not said twice. */
+/*
+ * Adds a finding. `path` may be NULL. What was said before, word for word at the
+ * same place, is not said twice. Everything is copied; control characters and bytes
+ * that are no UTF-8 become \xNN. Of each severity 5000 are kept, the rest counted.
+ */
 __attribute__((format(printf, 5, 6))) void eg_diag_add(struct eg_diag *diag, enum eg_severity severity,
 						       struct eg_origin origin, const char *path,
 						       const char *format, ...);
 
 /* The set must be refused. */
 bool eg_diag_has_errors(const struct eg_diag *diag);
+
+/* By file, line and column. */
+void eg_diag_sort(struct eg_diag *diag);
 
 /* "file:line:col: error: path: what", a line each, sorted by file and place. */
 void eg_diag_print(struct eg_diag *diag, FILE *out);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "base/diag.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What one finding may say, in bytes before escaping: keys and values of hostile files are part of it. */
+#define TEXT_MAX 1024
+#define ESCAPED_MAX (4 * TEXT_MAX + 1)
+
+/* Of one severity; more are counted only. It also bounds the search for what was said before. */
+#define FINDINGS_MAX 5000
+
+const char *eg_severity_name(enum eg_severity severity)
+{
+	static const char *const names[] = {
+		[EG_SEVERITY_NOTE] = "note",
+		[EG_SEVERITY_WARNING] = "warning",
+		[EG_SEVERITY_ERROR] = "error",
+	};
+
+	return names[severity];
+}
+
+/* The length of the UTF-8 sequence at `s`, or 0 when there is none that may be shown as it is. */
+static size_t shown_sequence_len(const unsigned char *s)
+{
+	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+
+	if (len == 1 && (s[0] < 0x20 || s[0] == 0x7f))
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if (len == 2 && s[0] == 0xc2 && s[1] < 0xa0)
+		return 0; /* the C1 controls: terminals obey some of them */
+	if (len == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0)))
+		return 0; /* overlong, surrogates */
+	if (len == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)))
+		return 0;
+	return len;
+}
+
+/*
+ * Keys, values and file names come from outside: what would break a line, steer
+ * a terminal or is no UTF-8 (which JSON cannot carry) is written as \xNN.
+ */
+static void escape(const char *text, char escaped[ESCAPED_MAX])
+{
+	const unsigned char *s = (const unsigned char *)text;
+	const unsigned char *end = s + strnlen(text, TEXT_MAX - 1);
+
+	while (s < end) {
+		size_t len = shown_sequence_len(s);
+
+		if (len > 0 && len <= (size_t)(end - s)) {
+			memcpy(escaped, s, len);
+			escaped += len;
+			s += len;
+		} else {
+			escaped += sprintf(escaped, "\\x%02x", *s++);
+		}
+	}
+	*escaped = '\0';
+}
+
+static int compare_files(const char *a, const char *b)
+{
+	return a == b ? 0 : !a ? -1 : !b ? 1 : strcmp(a, b);
+}
+
+static bool is_same_finding(const struct eg_finding *a, const struct eg_finding *b)
+{
+	return a->origin.line == b->origin.line && a->origin.column == b->origin.column &&
+	       a->severity == b->severity && compare_files(a->origin.file, b->origin.file) == 0 &&
+	       strcmp(a->path, b->path) == 0 && strcmp(a->text, b->text) == 0;
+}
+
+static bool was_said(const struct eg_diag *diag, const struct eg_finding *finding)
+{
+	for (size_t i = diag->findings.len; i-- > 0;)
+		if (is_same_finding(&diag->findings.items[i], finding))
+			return true;
+	return false;
+}
+
+static size_t *count_of(struct eg_diag *diag, enum eg_severity severity)
+{
+	return severity == EG_SEVERITY_ERROR ? &diag->errors :
+	       severity == EG_SEVERITY_WARNING ? &diag->warnings : &diag->notes;
+}
+
+/* Findings outlive the model whose files they name; neighbours are mostly of one file. */
+static const char *keep_file(struct eg_diag *diag, const char *file)
+{
+	const struct eg_finding *last = diag->findings.len > 0 ? &diag->findings.items[diag->findings.len - 1] : NULL;
+
+	if (last && last->origin.file && strcmp(last->origin.file, file) == 0)
+		return last->origin.file;
+	return eg_arena_strdup(&diag->arena, file);
+}
+
+/* Copies the finding, whose texts live on somebody's stack. */
+static int keep(struct eg_diag *diag, struct eg_finding finding)
+{
+	if (finding.origin.file) {
+		finding.origin.file = keep_file(diag, finding.origin.file);
+		if (!finding.origin.file)
+			return -ENOMEM;
+	}
+	finding.path = eg_arena_strdup(&diag->arena, finding.path);
+	finding.text = eg_arena_strdup(&diag->arena, finding.text);
+	if (!finding.path || !finding.text)
+		return -ENOMEM;
+	return eg_array_push(&diag->findings, finding);
+}
+
+static void add_escaped(struct eg_diag *diag, enum eg_severity severity, struct eg_origin origin, const char *path,
+			const char *text)
+{
+	char file_escaped[ESCAPED_MAX], path_escaped[ESCAPED_MAX], text_escaped[ESCAPED_MAX];
+	struct eg_finding finding = { severity, origin, path_escaped, text_escaped };
+
+	if (origin.file) {
+		escape(origin.file, file_escaped);
+		finding.origin.file = file_escaped;
+	}
+	escape(path, path_escaped);
+	escape(text, text_escaped);
+	if (was_said(diag, &finding))
+		return;
+	++*count_of(diag, severity);
+	if (keep(diag, finding) < 0)
+		diag->out_of_memory = true;
+}
+
+void eg_diag_add(struct eg_diag *diag, enum eg_severity severity, struct eg_origin origin, const char *path,
+		 const char *format, ...)
+{
+	char text[TEXT_MAX];
+	va_list args;
+
+	if (*count_of(diag, severity) >= FINDINGS_MAX) {
+		++*count_of(diag, severity);
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	add_escaped(diag, severity, origin, path ? path : "", text);
+}
+
+bool eg_diag_has_errors(const struct eg_diag *diag)
+{
+	return diag->errors > 0 || diag->out_of_memory;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct eg_finding *x = a, *y = b;
+	int by_file = compare_files(x->origin.file, y->origin.file);
+
+	if (by_file != 0)
+		return by_file;
+	if (x->origin.line != y->origin.line)
+		return x->origin.line < y->origin.line ? -1 : 1;
+	if (x->origin.column != y->origin.column)
+		return x->origin.column < y->origin.column ? -1 : 1;
+	if (x->severity != y->severity)
+		return x->severity > y->severity ? -1 : 1;
+	return strcmp(x->path, y->path);
+}
+
+void eg_diag_sort(struct eg_diag *diag)
+{
+	if (diag->findings.len > 1)
+		qsort(diag->findings.items, diag->findings.len, sizeof(diag->findings.items[0]), compare_places);
+}
+
+static void print_place(const struct eg_origin *origin, FILE *out)
+{
+	if (!origin->file)
+		return;
+	if (origin->line == 0)
+		fprintf(out, "%s: ", origin->file);
+	else
+		fprintf(out, "%s:%u:%u: ", origin->file, origin->line, origin->column);
+}
+
+static void print_finding(const struct eg_finding *finding, FILE *out)
+{
+	print_place(&finding->origin, out);
+	fprintf(out, "%s: %s%s%s\n", eg_severity_name(finding->severity), finding->path,
+		finding->path[0] ? ": " : "", finding->text);
+}
+
+static void print_uncounted(struct eg_diag *diag, enum eg_severity severity, FILE *out)
+{
+	size_t count = *count_of(diag, severity);
+
+	if (count > FINDINGS_MAX)
+		fprintf(out, "%s: %zu more are not listed\n", eg_severity_name(severity), count - FINDINGS_MAX);
+}
+
+void eg_diag_print(struct eg_diag *diag, FILE *out)
+{
+	eg_diag_sort(diag);
+	for (size_t i = 0; i < diag->findings.len; i++)
+		print_finding(&diag->findings.items[i], out);
+	for (int severity = EG_SEVERITY_ERROR; severity >= EG_SEVERITY_NOTE; severity--)
+		print_uncounted(diag, severity, out);
+	if (diag->out_of_memory)
+		fprintf(out, "error: out of memory: findings were lost\n");
+}
+
+void eg_diag_clear(struct eg_diag *diag)
+{
+	eg_array_clear(&diag->findings);
+	eg_arena_clear(&diag->arena);
+	*diag = (struct eg_diag){};
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "base/parse.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
+
+static int parse_decimal(const char *text, uint32_t max, uint32_t *ret_value)
+{
+	uint64_t value = 0;
+
+	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
+		return -EINVAL;
+	if (text[strspn(text, "0123456789")] != '\0')
+		return -EINVAL;
+	for (; *text; text++) {
+		value = value * 10 + (uint64_t)(*text - '0');
+		if (value > max)
+			return -ERANGE;
+	}
+	*ret_value = (uint32_t)value;
+	return 0;
+}
+
+int eg_parse_u32(const char *text, uint32_t *ret_value)
+{
+	return parse_decimal(text, UINT32_MAX, ret_value);
+}
+
+int eg_parse_u16(const char *text, uint16_t *ret_value)
+{
+	uint32_t value;
+	int r = parse_decimal(text, UINT16_MAX, &value);
+
+	if (r == 0)
+		*ret_value = (uint16_t)value;
+	return r;
+}
+
+int eg_parse_errno(const char *text, uint16_t *ret_errno)
+{
+	static const struct {
+		const char *name;
+		uint16_t value;
+	} names[] = {
+		{ "EPERM", EPERM },
+		{ "EACCES", EACCES },
+		{ "ECONNREFUSED", ECONNREFUSED },
+		{ "EHOSTUNREACH", EHOSTUNREACH },
+		{ "ENETUNREACH", ENETUNREACH },
+		{ "ETIMEDOUT", ETIMEDOUT },
+	};
+	uint32_t value;
+	int r;
+
+	for (size_t i = 0; i < EG_COUNT_OF(names); i++) {
+		if (strcmp(text, names[i].name) == 0) {
+			*ret_errno = names[i].value;
+			return 0;
+		}
+	}
+	r = parse_decimal(text, ERRNO_MAX, &value);
+	if (r < 0)
+		return r;
+	if (value == 0)
+		return -ERANGE;
+	*ret_errno = (uint16_t)value;
+	return 0;
+}
+
+struct duration_unit {
+	const char *name;
+	double ns;
+};
+
+static const struct duration_unit *find_unit(const char *text)
+{
+	/* "ms" stands before "m": the longer name is tried first. */
+	static const struct duration_unit units[] = {
+		{ "ns", 1 },  { "us", 1e3 }, { "\xc2\xb5s", 1e3 }, { "\xce\xbcs", 1e3 },
+		{ "ms", 1e6 }, { "s", 1e9 },  { "m", 60e9 },	    { "h", 3600e9 },
+	};
+
+	for (size_t i = 0; i < EG_COUNT_OF(units); i++)
+		if (strncmp(text, units[i].name, strlen(units[i].name)) == 0)
+			return &units[i];
+	return NULL;
+}
+
+/* One "1.5h" of a duration; *text is moved behind it. */
+static int parse_duration_part(const char **text, double *ns)
+{
+	const size_t digits = strspn(*text, "0123456789");
+	const size_t dot = (*text)[digits] == '.';
+	const size_t len = digits + dot + (dot ? strspn(*text + digits + 1, "0123456789") : 0);
+	const struct duration_unit *unit = find_unit(*text + len);
+
+	if (len == dot || len > 32 || !unit)
+		return -EINVAL;
+	*ns += strtod(*text, NULL) * unit->ns;
+	*text += len + strlen(unit->name);
+	return 0;
+}
+
+int eg_parse_duration(const char *text, int64_t *ret_ns)
+{
+	const bool negative = text[0] == '-';
+	double ns = 0;
+
+	if (text[0] == '-' || text[0] == '+')
+		text++;
+	if (strcmp(text, "0") == 0) {
+		*ret_ns = 0;
+		return 0;
+	}
+	do {
+		int r = parse_duration_part(&text, &ns);
+
+		if (r < 0)
+			return r;
+	} while (*text);
+	if (ns >= 0x1p63)
+		return -ERANGE;
+	*ret_ns = (int64_t)(negative ? -ns : ns);
+	return 0;
+}

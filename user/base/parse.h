@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_BASE_PARSE_H
+#define EG_BASE_PARSE_H
+
+/* Small values as text. */
+#include <stdint.h>
+
+/*
+ * Decimal digits and nothing else: no sign, no blank, no leading zero (YAML 1.1
+ * reads 010 as 8, so nobody can know what was meant). -EINVAL, or -ERANGE.
+ */
+int eg_parse_u16(const char *text, uint16_t *ret_value);
+int eg_parse_u32(const char *text, uint32_t *ret_value);
+
+/* "EPERM" and the like, or a number. -EINVAL for an unknown name, -ERANGE outside 1..4095. */
+int eg_parse_errno(const char *text, uint16_t *ret_errno);
+/* The names that eg_parse_errno() knows, for messages. */
+#define EG_ERRNO_NAMES "EPERM, EACCES, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT"
+
+/* Go's time.ParseDuration: "1h30m", "1.5h", "500ms", "0". -EINVAL, or -ERANGE beyond 292 years. */
+int eg_parse_duration(const char *text, int64_t *ret_ns);
+
+#endif
