@@ -64,28 +64,6 @@ static void escape(const char *text, char escaped[ESCAPED_MAX])
 	*escaped = '\0';
 }
 
-static const char *keep_escaped(struct eg_diag *diag, const char *text)
-{
-	char escaped[ESCAPED_MAX];
-
-	escape(text, escaped);
-	return eg_arena_strdup(&diag->arena, escaped);
-}
-
-/* Findings outlive the model whose files they name. */
-static const char *keep_file(struct eg_diag *diag, const char *file)
-{
-	const struct eg_finding *last = diag->findings.len > 0 ? &diag->findings.items[diag->findings.len - 1] : NULL;
-	char escaped[ESCAPED_MAX];
-
-	if (!file)
-		return NULL;
-	escape(file, escaped);
-	if (last && last->origin.file && strcmp(last->origin.file, escaped) == 0)
-		return last->origin.file;
-	return eg_arena_strdup(&diag->arena, escaped);
-}
-
 static int compare_files(const char *a, const char *b)
 {
 	return a == b ? 0 : !a ? -1 : !b ? 1 : strcmp(a, b);
@@ -112,26 +90,53 @@ static size_t *count_of(struct eg_diag *diag, enum eg_severity severity)
 	       severity == EG_SEVERITY_WARNING ? &diag->warnings : &diag->notes;
 }
 
-static void keep(struct eg_diag *diag, struct eg_finding finding, const char *path, const char *text)
+/* Findings outlive the model whose files they name; neighbours are mostly of one file. */
+static const char *keep_file(struct eg_diag *diag, const char *file)
 {
-	finding.origin.file = keep_file(diag, finding.origin.file);
-	finding.path = keep_escaped(diag, path);
-	finding.text = keep_escaped(diag, text);
-	if (!finding.path || !finding.text) {
-		diag->out_of_memory = true;
-		return;
+	const struct eg_finding *last = diag->findings.len > 0 ? &diag->findings.items[diag->findings.len - 1] : NULL;
+
+	if (last && last->origin.file && strcmp(last->origin.file, file) == 0)
+		return last->origin.file;
+	return eg_arena_strdup(&diag->arena, file);
+}
+
+/* Copies the finding, whose texts live on somebody's stack. */
+static int keep(struct eg_diag *diag, struct eg_finding finding)
+{
+	if (finding.origin.file) {
+		finding.origin.file = keep_file(diag, finding.origin.file);
+		if (!finding.origin.file)
+			return -ENOMEM;
 	}
+	finding.path = eg_arena_strdup(&diag->arena, finding.path);
+	finding.text = eg_arena_strdup(&diag->arena, finding.text);
+	if (!finding.path || !finding.text)
+		return -ENOMEM;
+	return eg_array_push(&diag->findings, finding);
+}
+
+static void add_escaped(struct eg_diag *diag, enum eg_severity severity, struct eg_origin origin, const char *path,
+			const char *text)
+{
+	char file_escaped[ESCAPED_MAX], path_escaped[ESCAPED_MAX], text_escaped[ESCAPED_MAX];
+	struct eg_finding finding = { severity, origin, path_escaped, text_escaped };
+
+	if (origin.file) {
+		escape(origin.file, file_escaped);
+		finding.origin.file = file_escaped;
+	}
+	escape(path, path_escaped);
+	escape(text, text_escaped);
 	if (was_said(diag, &finding))
 		return;
-	++*count_of(diag, finding.severity);
-	if (eg_array_push(&diag->findings, finding) < 0)
+	++*count_of(diag, severity);
+	if (keep(diag, finding) < 0)
 		diag->out_of_memory = true;
 }
 
 void eg_diag_add(struct eg_diag *diag, enum eg_severity severity, struct eg_origin origin, const char *path,
 		 const char *format, ...)
 {
-	struct eg_finding finding = { .severity = severity, .origin = origin };
 	char text[TEXT_MAX];
 	va_list args;
 
@@ -142,7 +147,7 @@ void eg_diag_add(struct eg_diag *diag, enum eg_severity severity, struct eg_orig
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	keep(diag, finding, path ? path : "", text);
+	add_escaped(diag, severity, origin, path ? path : "", text);
 }
 
 bool eg_diag_has_errors(const struct eg_diag *diag)

@@ -55,7 +55,7 @@ static int read_all(int fd, size_t hint, size_t max, char **ret_bytes, size_t *r
 
 	for (;;) {
 		char *grown = realloc(bytes, size + 1);
-		size_t n;
+		size_t n = 0;
 		int r;
 
 		if (!grown)

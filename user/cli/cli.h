@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_CLI_CLI_H
+#define EG_CLI_CLI_H
+
+/* The commands of egressctl. Each takes its own words, argv[0] being its name, and returns an exit status. */
+
+enum eg_exit {
+	EG_EXIT_OK = 0,
+	EG_EXIT_FAILED = 1,
+	EG_EXIT_USAGE = 2,
+	EG_EXIT_POLICY = 3, /* a policy file is wrong */
+};
+
+int eg_cmd_check(int argc, char **argv);
+int eg_cmd_explain(int argc, char **argv);
+int eg_cmd_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "config/envelope.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define NAME_MAX_LEN 253 /* of a Kubernetes object */
+
+static const struct eg_field universal_fields[] = {
+	{ .name = "type", .doc = "The kind of the resource." },
+	{ .name = "name", .doc = "Its name." },
+	{ .name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to." },
+	{ .name = "labels", .doc = "Not read." },
+	{ .name = "creationTime", .doc = "Not read." },
+	{ .name = "modificationTime", .doc = "Not read." },
+	{ .name = "kri", .doc = "Not read." },
+};
+const struct eg_schema eg_universal_envelope = { .name = "Universal", EG_SCHEMA_FIELDS(universal_fields) };
+
+static const struct eg_field kubernetes_fields[] = {
+	{ .name = "apiVersion", .doc = "kuma.io/v1alpha1 or egressd.io/v1alpha1." },
+	{ .name = "kind", .doc = "The kind of the resource." },
+	{ .name = "metadata", .missing = "must be defined", .doc = "name, namespace; the rest is not read." },
+	{ .name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to." },
+	{ .name = "spec", .doc = "The fields of the resource." },
+	{ .name = "status", .doc = "Not read." },
+	{ .name = "auto", .doc = "Not read." },
+};
+static const struct eg_schema kubernetes_envelope = { .name = "Kubernetes", EG_SCHEMA_FIELDS(kubernetes_fields) };
+
+/* The text of root.key, or NULL; a finding when it is something else. */
+static const char *read_word(struct eg_reader *reader, const struct eg_yaml_node *mapping, const char *key,
+			     const struct eg_yaml_node **ret_node)
+{
+	const struct eg_yaml_node *node = mapping ? eg_yaml_get(mapping, key) : NULL;
+	const char *text;
+	size_t before;
+
+	*ret_node = node;
+	if (!node || eg_yaml_is_null(node))
+		return NULL;
+	before = eg_path_enter(reader, key);
+	text = eg_read_text(reader, node);
+	eg_path_leave(reader, before);
+	return text;
+}
+
+static const struct eg_yaml_node *get_mapping(struct eg_reader *reader, const struct eg_yaml_node *mapping,
+					      const char *key)
+{
+	const struct eg_yaml_node *node = eg_yaml_get(mapping, key);
+	size_t before;
+
+	if (!node || eg_yaml_is_null(node) || node->kind == EG_YAML_MAPPING)
+		return node && node->kind == EG_YAML_MAPPING ? node : NULL;
+	before = eg_path_enter(reader, key);
+	eg_reader_error(reader, node, "must be a mapping of fields, not %s", eg_yaml_describe(node));
+	eg_path_leave(reader, before);
+	return NULL;
+}
+
+void eg_envelope_read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *ret_envelope)
+{
+	struct eg_envelope *envelope = ret_envelope;
+	const struct eg_yaml_node *type;
+
+	*envelope = (struct eg_envelope){};
+	if (root->kind != EG_YAML_MAPPING) {
+		eg_reader_error(reader, root, "a resource must be a mapping with `type` or `kind`, not %s",
+				eg_yaml_describe(root));
+		return;
+	}
+	envelope->is_kubernetes = !eg_yaml_get(root, "type") &&
+				  (eg_yaml_get(root, "apiVersion") || eg_yaml_get(root, "kind"));
+	if (eg_yaml_get(root, "type") && eg_yaml_get(root, "kind"))
+		eg_reader_error(reader, root, "has `type` (the Universal form) and `kind` (Kubernetes); remove one");
+	envelope->api_version = read_word(reader, root, "apiVersion", &envelope->api_version_node);
+	envelope->kind = read_word(reader, root, envelope->is_kubernetes ? "kind" : "type", &type);
+	envelope->kind_node = type;
+	if (!type || eg_yaml_is_null(type))
+		eg_reader_error(reader, root, "has neither `type` (the Universal form) nor `kind` (Kubernetes): "
+			       "nobody knows what this is");
+}
+
+static bool is_name(const char *name)
+{
+	return *name && strlen(name) <= NAME_MAX_LEN &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] == '\0';
+}
+
+static void check_name(struct eg_reader *reader, const struct eg_yaml_node *place, const char *field, const char *name)
+{
+	size_t before;
+
+	if (name && is_name(name))
+		return;
+	before = eg_path_enter(reader, field);
+	if (!name)
+		eg_reader_error(reader, place, "cannot be empty");
+	else
+		eg_reader_error(reader, place,
+				"invalid characters. Valid characters are numbers, latin letters and '-', '_', '.', %u at most",
+				NAME_MAX_LEN);
+	eg_path_leave(reader, before);
+}
+
+/* Left out and null are the same; so is a name that was refused: the finding is there. */
+static int keep_mesh(struct eg_reader *reader, const struct eg_yaml_node *root, const struct eg_yaml_node *node,
+		     const char *mesh, struct eg_envelope *envelope)
+{
+	envelope->mesh = EG_DEFAULT_MESH;
+	envelope->mesh_origin = eg_reader_origin(reader, node ? node : root);
+	if (!mesh)
+		return 0;
+	check_name(reader, node, "mesh", mesh);
+	return eg_read_copy(reader, mesh, &envelope->mesh);
+}
+
+static int keep_name(struct eg_reader *reader, const struct eg_yaml_node *place, const char *name,
+		     const char *namespace, struct eg_envelope *envelope)
+{
+	char full[2 * NAME_MAX_LEN + 2];
+
+	envelope->name_origin = eg_reader_origin(reader, place);
+	if (!name)
+		name = "";
+	if (!namespace)
+		return eg_read_copy(reader, name, &envelope->name);
+	snprintf(full, sizeof(full), "%.253s.%.253s", name, namespace);
+	return eg_read_copy(reader, full, &envelope->name);
+}
+
+static void refuse_spec(struct eg_reader *reader, const struct eg_yaml_node *root, const char *kind)
+{
+	const struct eg_yaml_node *spec = eg_yaml_get(root, "spec");
+	size_t before;
+
+	if (!spec)
+		return;
+	before = eg_path_enter(reader, "spec");
+	eg_reader_error(reader, spec,
+			"a %s with `type` has its fields beside `type`, without `spec`: what stands here is not read, "
+			"in Kuma neither", kind);
+	eg_path_leave(reader, before);
+}
+
+static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
+{
+	const struct eg_yaml_node *name_node, *mesh_node;
+	const char *name = read_word(reader, root, "name", &name_node);
+	const char *mesh = read_word(reader, root, "mesh", &mesh_node);
+	int r;
+
+	/* A name of the wrong type has its finding. */
+	if (name || !name_node || eg_yaml_is_null(name_node))
+		check_name(reader, name_node ? name_node : root, "name", name);
+	r = keep_name(reader, name_node ? name_node : root, name, NULL, envelope);
+	if (r < 0)
+		return r;
+	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
+	if (r < 0)
+		return r;
+	refuse_spec(reader, root, envelope->kind);
+	envelope->spec = root;
+	return 0;
+}
+
+static void enter_metadata(struct eg_reader *reader, const struct eg_yaml_node *place, const char *name)
+{
+	const size_t before = eg_path_enter(reader, "metadata");
+
+	check_name(reader, place, "name", name);
+	eg_path_leave(reader, before);
+}
+
+static const char *label_mesh(struct eg_reader *reader, const struct eg_yaml_node *metadata,
+			      const struct eg_yaml_node **ret_node)
+{
+	const struct eg_yaml_node *labels = metadata ? eg_yaml_get(metadata, "labels") : NULL;
+
+	if (!labels || labels->kind != EG_YAML_MAPPING)
+		return NULL;
+	return read_word(reader, labels, "kuma.io/mesh", ret_node);
+}
+
+static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
+{
+	const struct eg_yaml_node *metadata, *name_node, *namespace_node, *mesh_node;
+	const char *name, *namespace, *mesh;
+	int r;
+
+	r = eg_read_object(reader, root, &kubernetes_envelope, NULL);
+	if (r < 0)
+		return r;
+	metadata = get_mapping(reader, root, "metadata");
+	name = read_word(reader, metadata, "name", &name_node);
+	namespace = read_word(reader, metadata, "namespace", &namespace_node);
+	mesh = read_word(reader, root, "mesh", &mesh_node);
+	if (!mesh_node)
+		mesh = label_mesh(reader, metadata, &mesh_node);
+	if (metadata)
+		enter_metadata(reader, name_node ? name_node : metadata, name);
+	r = keep_name(reader, name_node ? name_node : root, name, namespace, envelope);
+	if (r < 0)
+		return r;
+	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
+	if (r < 0)
+		return r;
+	envelope->spec = get_mapping(reader, root, "spec");
+	eg_path_enter(reader, "spec");
+	return 0;
+}
+
+int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
+{
+	return envelope->is_kubernetes ? read_kubernetes(reader, root, envelope) :
+					 read_universal(reader, root, envelope);
+}

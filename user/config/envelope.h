@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_CONFIG_ENVELOPE_H
+#define EG_CONFIG_ENVELOPE_H
+
+/* What stands around the fields of every resource. */
+#include "config/schema.h"
+
+struct eg_envelope {
+	const char *kind;		/* NULL: the document says none; with a finding */
+	const struct eg_yaml_node *kind_node;
+	const char *api_version;	/* NULL in the Universal form */
+	const struct eg_yaml_node *api_version_node;
+	bool is_kubernetes;
+	const char *name;		/* of a namespaced Kubernetes resource name.namespace, as Kuma has it */
+	const char *mesh;		/* never NULL */
+	struct eg_origin name_origin;
+	struct eg_origin mesh_origin;	/* of the document when the mesh is left out */
+	const struct eg_yaml_node *spec;	/* the mapping that holds the fields; NULL: there is none */
+};
+
+/* The fields of the Universal form, which share a mapping with the resource's own. */
+extern const struct eg_schema eg_universal_envelope;
+
+/* The kind alone: of a kind that we do not read nothing else is looked at. */
+void eg_envelope_read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *ret_envelope);
+/* The rest, and sets the reader's path to where the fields are. */
+int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_CONFIG_KINDS_H
+#define EG_CONFIG_KINDS_H
+
+/* The kinds of resources that are read, and those that only have a name here. */
+#include "config/envelope.h"
+#include "config/schema.h"
+
+enum eg_kind_group {
+	EG_KIND_READ,	/* into the model */
+	EG_KIND_LATER,	/* an error: without it traffic could get out, or be cut */
+	EG_KIND_IGNORED,	/* never reaches passthrough traffic: a note */
+};
+
+struct eg_kind {
+	const char *name;
+	enum eg_kind_group group;
+	const char *api_version;
+	const struct eg_schema *schema;	/* of a kind that is read */
+	int (*read)(struct eg_reader *reader, const struct eg_envelope *envelope);
+};
+
+/* NULL when there is none of this name. */
+const struct eg_kind *eg_kind_find(const char *name);
+/* A kind that somebody may have meant, or NULL. */
+const char *eg_kind_suggest(const char *name);
+
+extern const struct eg_schema eg_mesh_schema;
+extern const struct eg_schema eg_dataplane_schema;
+extern const struct eg_schema eg_workload_schema;
+extern const struct eg_schema eg_node_schema;
+
+int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "config/schema.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "base/suggest.h"
+
+/* --- the path of a finding --- */
+
+__attribute__((format(printf, 2, 3))) static size_t extend_path(struct eg_reader *reader, const char *format, ...)
+{
+	const size_t before = reader->path_len, room = sizeof(reader->path) - before;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(reader->path + before, room, format, args);
+	va_end(args);
+	reader->path_len += len < 0 ? 0 : (size_t)len < room ? (size_t)len : room - 1;
+	return before;
+}
+
+size_t eg_path_enter(struct eg_reader *reader, const char *field)
+{
+	return extend_path(reader, "%s%.100s", reader->path_len > 0 ? "." : "", field);
+}
+
+size_t eg_path_enter_key(struct eg_reader *reader, const char *key)
+{
+	return extend_path(reader, "[\"%.100s\"]", key);
+}
+
+size_t eg_path_enter_index(struct eg_reader *reader, size_t index)
+{
+	return extend_path(reader, "[%zu]", index);
+}
+
+void eg_path_leave(struct eg_reader *reader, size_t before)
+{
+	reader->path_len = before;
+	reader->path[before] = '\0';
+}
+
+struct eg_origin eg_reader_origin(const struct eg_reader *reader, const struct eg_yaml_node *node)
+{
+	return (struct eg_origin){ reader->file, node->line, node->column };
+}
+
+void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	eg_diag_add(reader->diag, EG_SEVERITY_ERROR, eg_reader_origin(reader, node), reader->path, "%s", text);
+}
+
+bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node *node)
+{
+	if (*reader->addresses < EG_ADDRESSES_MAX) {
+		++*reader->addresses;
+		return true;
+	}
+	/* Once is enough: the place is where the limit was passed. */
+	if (*reader->addresses == EG_ADDRESSES_MAX)
+		eg_reader_error(reader, node, "more than %u addresses and ports in one policy; use wider ranges",
+				EG_ADDRESSES_MAX);
+	*reader->addresses = EG_ADDRESSES_MAX + 1;
+	return false;
+}
+
+/* --- values --- */
+
+const char *eg_read_text(struct eg_reader *reader, const struct eg_yaml_node *node)
+{
+	if (node->kind != EG_YAML_SCALAR) {
+		eg_reader_error(reader, node, "must be a text, not %s", eg_yaml_describe(node));
+		return NULL;
+	}
+	if (node->meaning == EG_YAML_TEXT)
+		return node->text;
+	if (node->meaning == EG_YAML_NULL)
+		eg_reader_error(reader, node, "must be a text; nothing is written here");
+	else
+		eg_reader_error(reader, node, "must be a text, and %.64s is %s: write \"%.64s\"", node->text,
+				eg_yaml_describe(node), node->text);
+	return NULL;
+}
+
+int eg_read_copy(struct eg_reader *reader, const char *text, const char **ret_copy)
+{
+	*ret_copy = eg_arena_strdup(&reader->model->arena, text);
+	return *ret_copy ? 0 : -ENOMEM;
+}
+
+static int read_string(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		       void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	return text ? eg_read_copy(reader, text, target) : 0;
+}
+const struct eg_type eg_type_string = { "text", read_string };
+
+static int read_bool(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	struct eg_optional_bool *value = target;
+
+	(void)field;
+	if (node->kind != EG_YAML_SCALAR || node->meaning != EG_YAML_BOOL) {
+		eg_reader_error(reader, node, "must be true or false, without quotes, not %s", eg_yaml_describe(node));
+		return 0;
+	}
+	*value = (struct eg_optional_bool){ true, eg_yaml_bool(node), eg_reader_origin(reader, node) };
+	return 0;
+}
+const struct eg_type eg_type_bool = { "boolean", read_bool };
+
+/* "65536" and "-1" are out of range, "http" is no number at all. */
+static bool looks_numeric(const struct eg_yaml_node *node)
+{
+	const char *digits = node->text + (node->text[0] == '-');
+
+	return *digits && digits[strspn(digits, "0123456789")] == '\0' && (digits[0] != '0' || digits[1] == '\0');
+}
+
+bool eg_read_u16(struct eg_reader *reader, const struct eg_yaml_node *node, uint16_t min, const char *refusal,
+		 uint16_t *ret_value)
+{
+	uint16_t value;
+
+	if (node->kind != EG_YAML_SCALAR || !looks_numeric(node)) {
+		eg_reader_error(reader, node, "must be a whole number in decimal digits, not %s",
+				node->kind == EG_YAML_SCALAR ? node->text : eg_yaml_describe(node));
+		return false;
+	}
+	if (eg_parse_u16(node->text, &value) < 0 || value < min) {
+		eg_reader_error(reader, node, "%s", refusal);
+		return false;
+	}
+	*ret_value = value;
+	return true;
+}
+
+#define PORT_REFUSAL "port must be in the range [1, 65535]"
+
+static int read_port(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	(void)field;
+	eg_read_u16(reader, node, 1, PORT_REFUSAL, target);
+	return 0;
+}
+const struct eg_type eg_type_port = { "port", read_port };
+
+static int read_optional_port(struct eg_reader *reader, const struct eg_field *field,
+			      const struct eg_yaml_node *node, void *target)
+{
+	(void)field;
+	eg_read_u16(reader, node, 0, PORT_REFUSAL, target);
+	return 0;
+}
+const struct eg_type eg_type_optional_port = { "port", read_optional_port };
+
+static int read_errno(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		      void *target)
+{
+	struct eg_optional_errno *value = target;
+
+	(void)field;
+	if (node->kind != EG_YAML_SCALAR || eg_parse_errno(node->text, &value->value) < 0) {
+		eg_reader_error(reader, node, "must be one of %s, or a number in the range [1, 4095]", EG_ERRNO_NAMES);
+		return 0;
+	}
+	value->origin = eg_reader_origin(reader, node);
+	return 0;
+}
+const struct eg_type eg_type_errno = { "errno", read_errno };
+
+static int read_nested(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		       void *target)
+{
+	return eg_read_object(reader, node, field->fields, target);
+}
+const struct eg_type eg_type_object = { "object", read_nested };
+
+static int read_nothing(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			void *target)
+{
+	(void)reader;
+	(void)field;
+	(void)node;
+	(void)target;
+	return 0;
+}
+const struct eg_type eg_type_any = { "any", read_nothing };
+
+/* --- lists and objects --- */
+
+int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
+		 int (*item)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target), void *target)
+{
+	if (node->kind != EG_YAML_SEQUENCE) {
+		eg_reader_error(reader, node, "must be a list, not %s", eg_yaml_describe(node));
+		return 0;
+	}
+	for (uint32_t i = 0; i < node->count; i++) {
+		const size_t before = eg_path_enter_index(reader, i);
+		int r = item(reader, node->items[i], target);
+
+		eg_path_leave(reader, before);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	return eg_read_object(reader, node, target, NULL);
+}
+
+static int read_checked_list(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			     void *target)
+{
+	(void)target;
+	return eg_read_list(reader, node, check_item, (void *)field->fields);
+}
+const struct eg_type eg_type_checked_list = { "list of objects", read_checked_list };
+
+/* meshCIDRs is also mesh_cidrs, as protobuf derives it: runs of capitals are one word. */
+static bool is_snake_form(const char *camel, const char *key)
+{
+	for (const char *c = camel; *c; c++) {
+		if (isupper((unsigned char)*c) && c > camel && !isupper((unsigned char)c[-1]) && *key++ != '_')
+			return false;
+		if (*key++ != tolower((unsigned char)*c))
+			return false;
+	}
+	return *key == '\0';
+}
+
+static const struct eg_field *find_field(const struct eg_schema *schema, const char *key)
+{
+	for (size_t i = 0; schema && i < schema->count; i++)
+		if (strcmp(schema->fields[i].name, key) == 0 || is_snake_form(schema->fields[i].name, key))
+			return &schema->fields[i];
+	return NULL;
+}
+
+static const char *suggest_field(const struct eg_schema *schema, const char *key)
+{
+	const char *names[2 * EG_FIELDS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < schema->count; i++)
+		names[count++] = schema->fields[i].name;
+	for (size_t i = 0; schema->envelope && i < schema->envelope->count; i++)
+		names[count++] = schema->envelope->fields[i].name;
+	return eg_suggest(key, names, count);
+}
+
+/* Writes where in `schema` a field of this name stands: "networking.outbound". */
+static bool find_home(const struct eg_schema *schema, const char *key, char *home, size_t size)
+{
+	for (size_t i = 0; i < schema->count; i++) {
+		const struct eg_field *field = &schema->fields[i];
+		int len;
+
+		if (!field->fields)
+			continue;
+		len = snprintf(home, size, "%s%s", field->name, field->type == &eg_type_object ? "" : "[]");
+		if (len < 0 || (size_t)len + 1 >= size)
+			continue;
+		if (find_field(field->fields, key))
+			return true;
+		home[len] = '.';
+		if (find_home(field->fields, key, home + len + 1, size - (size_t)len - 1))
+			return true;
+	}
+	return false;
+}
+
+static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_schema *schema)
+{
+	const size_t before = eg_path_enter(reader, key->text);
+	const char *meant = suggest_field(schema, key->text);
+	char home[EG_PATH_MAX];
+
+	if (meant)
+		eg_reader_error(reader, key, "unknown field; did you mean \"%s\"?", meant);
+	else if (find_home(reader->kind, key->text, home, sizeof(home)))
+		eg_reader_error(reader, key, "misplaced field; it belongs to %s", home);
+	else
+		eg_reader_error(reader, key, "unknown field; remove it");
+	eg_path_leave(reader, before);
+}
+
+/* One value a field, in the schema's order. Of two spellings camelCase wins, as in Kuma. */
+static void match_values(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
+			 const struct eg_yaml_node *values[EG_FIELDS_MAX])
+{
+	for (uint32_t i = 0; i < node->count; i += 2) {
+		const char *key = node->items[i]->text;
+		const struct eg_field *field = find_field(schema, key);
+
+		if (!field && !find_field(schema->envelope, key))
+			refuse_unknown(reader, node->items[i], schema);
+		if (field && (!values[field - schema->fields] || strcmp(field->name, key) == 0))
+			values[field - schema->fields] = node->items[i + 1];
+	}
+}
+
+static int read_field(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_field *field,
+		      const struct eg_yaml_node *value, void *target)
+{
+	if (!value || eg_yaml_is_null(value)) {
+		if (field->missing)
+			eg_reader_error(reader, value ? value : node, "%s", field->missing);
+		return 0;
+	}
+	if (field->later)
+		eg_reader_error(reader, value, "not supported yet: %s", field->later);
+	if (field->later || !field->type)
+		return 0;
+	return field->type->read(reader, field, value, (char *)target + field->offset);
+}
+
+int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
+		   void *target)
+{
+	const struct eg_yaml_node *values[EG_FIELDS_MAX] = {};
+
+	if (node->kind != EG_YAML_MAPPING) {
+		eg_reader_error(reader, node, "must be a mapping of fields, not %s", eg_yaml_describe(node));
+		return 0;
+	}
+	match_values(reader, node, schema, values);
+	for (size_t i = 0; i < schema->count; i++) {
+		const size_t before = eg_path_enter(reader, schema->fields[i].name);
+		int r = read_field(reader, node, &schema->fields[i], values[i], target);
+
+		eg_path_leave(reader, before);
+		if (r < 0)
+			return r;
+	}
+	return schema->finish ? schema->finish(reader, node, target) : 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_CONFIG_SCHEMA_H
+#define EG_CONFIG_SCHEMA_H
+
+/*
+ * What a kind of resource is written like, as tables of fields, and the decoder
+ * that follows them. egress-policy(5) is made from the same tables.
+ *
+ * Functions return 0, or -ENOMEM; mistakes in the document become findings at the
+ * reader's present path.
+ */
+#include <stddef.h>
+
+#include "config/yaml.h"
+#include "policy/model.h"
+
+#define EG_FIELDS_MAX 32
+#define EG_PATH_MAX 512
+/* Of a whole set: addresses, ranges and ports that become rules. */
+#define EG_ADDRESSES_MAX 1000000u
+
+struct eg_field;
+struct eg_schema;
+
+/* One document on its way into the model. */
+struct eg_reader {
+	struct eg_model *model;
+	struct eg_diag *diag;
+	const char *file;
+	size_t *addresses;		/* taken so far, of EG_ADDRESSES_MAX */
+	const struct eg_schema *kind;	/* of the document, to tell where a misplaced field belongs */
+	char path[EG_PATH_MAX];
+	size_t path_len;
+};
+
+/* How a value is written and where it goes: `target` is the member at field->offset. */
+struct eg_type {
+	const char *name;	/* for people: "port" */
+	int (*read)(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		    void *target);
+};
+
+struct eg_field {
+	const char *name;	/* camelCase; its snake_case form is accepted too */
+	const struct eg_type *type;	/* NULL: known, and not read */
+	size_t offset;
+	const struct eg_schema *fields;	/* of an object, or of each item of a list of objects */
+	const char *missing;	/* what to say when it is left out; NULL: it may be */
+	const char *later;	/* NULL, or why it cannot be used yet */
+	const char *fallback;	/* the default, for people */
+	const char *doc;
+};
+
+struct eg_schema {
+	const char *name;	/* the kind's, of the top level */
+	const struct eg_field *fields;
+	size_t count;
+	const struct eg_schema *envelope;	/* fields that stand beside these and are read elsewhere */
+	/* What the fields mean together; may be NULL. */
+	int (*finish)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target);
+};
+
+#define EG_SCHEMA_FIELDS(table) .fields = (table), .count = EG_COUNT_OF(table)
+
+/* Text. A number or boolean is a mistake: it must be quoted, as it must for Kuma. const char *, in the model's arena. */
+extern const struct eg_type eg_type_string;
+/* struct eg_optional_bool */
+extern const struct eg_type eg_type_bool;
+/* uint16_t, 1..65535 */
+extern const struct eg_type eg_type_port;
+/* uint16_t, 0..65535; 0 is as if left out */
+extern const struct eg_type eg_type_optional_port;
+/* A nested object: field->fields reads it into the member. */
+extern const struct eg_type eg_type_object;
+/* A list whose items are objects that nobody keeps: field->fields checks them. */
+extern const struct eg_type eg_type_checked_list;
+/* struct eg_optional_errno */
+extern const struct eg_type eg_type_errno;
+/* Of a field with `later`. */
+extern const struct eg_type eg_type_any;
+
+int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
+		   void *target);
+
+/* Calls item() for each item of a list, with its index in the path. */
+int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
+		 int (*item)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target), void *target);
+
+/* A scalar that is text, or NULL after a finding. It lives as long as the node. */
+const char *eg_read_text(struct eg_reader *reader, const struct eg_yaml_node *node);
+/* A number, quoted or not, within min..max; `refusal` is the whole message for one outside. false after a finding. */
+bool eg_read_u16(struct eg_reader *reader, const struct eg_yaml_node *node, uint16_t min, const char *refusal,
+		 uint16_t *ret_value);
+/* *ret_copy in the model's arena. */
+int eg_read_copy(struct eg_reader *reader, const char *text, const char **ret_copy);
+
+/* Appends to the path and returns what eg_path_leave() takes. */
+size_t eg_path_enter(struct eg_reader *reader, const char *field);
+size_t eg_path_enter_key(struct eg_reader *reader, const char *key);	/* ["key"] */
+size_t eg_path_enter_index(struct eg_reader *reader, size_t index);
+void eg_path_leave(struct eg_reader *reader, size_t before);
+
+struct eg_origin eg_reader_origin(const struct eg_reader *reader, const struct eg_yaml_node *node);
+__attribute__((format(printf, 3, 4))) void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node,
+							     const char *format, ...);
+/* Counts one address towards EG_ADDRESSES_MAX; false, with a finding, when there are too many. */
+bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node *node);
+
+#endif
