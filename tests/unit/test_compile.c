@@ -130,9 +130,9 @@ static struct eg_decision interpret(const struct eg_image *image, uint32_t slot,
 		return decision_of(EG_REASON_EXEMPT_LOOPBACK, 0);
 	mesh = lookup_rules(image, workload->mesh_scope, &flow);
 	own = lookup_rules(image, workload->own_scope, &flow);
-	for (enum eg_class class = 0; class < EG_CLASS_COUNT; class++)
-		if (class_allows(image, mesh, class, &flow) || class_allows(image, own, class, &flow))
-			return decision_of(reasons[class], 0);
+	for (enum eg_class i = 0; i < EG_CLASS_COUNT; i++)
+		if (class_allows(image, mesh, i, &flow) || class_allows(image, own, i, &flow))
+			return decision_of(reasons[i], 0);
 	if (workload->flags & EG_WORKLOAD_PASSTHROUGH)
 		return decision_of(EG_REASON_PASSTHROUGH, 0);
 	return decision_of(EG_REASON_BLOCKED_PASSTHROUGH_OFF, workload->block_errno);

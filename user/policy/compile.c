@@ -52,8 +52,8 @@ struct compiler {
 	const struct eg_capacity *capacity;
 	struct eg_diag *diag;
 	struct table_builder tables[EG_TABLE_COUNT];
-	void *sets; /* tsearch() tree of struct port_set, by id */
-	struct eg_arena arena; /* owns the sets */
+	void *sets;                        /* tsearch() tree of struct port_set, by id */
+	struct eg_arena arena;             /* owns the sets */
 	EG_ARRAY(struct port_item) merged; /* the set at hand, before it is known whether it is new */
 	/* The prefixes around the one at hand, the shortest first; no chain is longer than an address has bits. */
 	struct frame stack[EG_PREFIX_BITS_IPV6 + 1];
@@ -262,9 +262,9 @@ static int add_frame(struct compiler *compiler, uint32_t scope, const struct fra
 	};
 	struct eg_rules rules = {};
 
-	for (int class = 0; class < EG_CLASS_COUNT; class++) {
-		rules.classes[class].any_port = frame->any_port[class];
-		rules.classes[class].ports = frame->sets[class] ? frame->sets[class]->id : 0;
+	for (int i = 0; i < EG_CLASS_COUNT; i++) {
+		rules.classes[i].any_port = frame->any_port[i];
+		rules.classes[i].ports = frame->sets[i] ? frame->sets[i]->id : 0;
 	}
 	if (prefix->len == (prefix->family == EG_FAMILY_IPV4 ? EG_PREFIX_BITS_IPV4 : EG_PREFIX_BITS_IPV6))
 		return add_entry(compiler, EG_TABLE_EXACT, &key.match, &rules);

@@ -85,11 +85,11 @@ struct eg_decision eg_eval(const struct eg_subject *subject, const struct eg_flo
 	if (is_loopback(&normal))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 
-	for (enum eg_class class = 0; class < EG_CLASS_COUNT; class++) {
-		*ret_rule = find_rule(subject->own_scope, class, &normal, NULL);
-		*ret_rule = find_rule(subject->mesh_scope, class, &normal, *ret_rule);
+	for (enum eg_class i = 0; i < EG_CLASS_COUNT; i++) {
+		*ret_rule = find_rule(subject->own_scope, i, &normal, NULL);
+		*ret_rule = find_rule(subject->mesh_scope, i, &normal, *ret_rule);
 		if (*ret_rule)
-			return allow(class_reasons[class]);
+			return allow(class_reasons[i]);
 	}
 
 	if (subject->passthrough)

@@ -27,7 +27,7 @@ struct resolution {
 	const struct eg_located_prefix *resolvers;
 	size_t resolver_count;
 	struct eg_ruleset *rules;
-	void *meshes; /* tsearch() tree of struct mesh_entry */
+	void *meshes;     /* tsearch() tree of struct mesh_entry */
 	void *dataplanes; /* tsearch() tree of struct eg_dataplane */
 };
 
