@@ -256,15 +256,21 @@ static const struct eg_field *find_field(const struct eg_schema *schema, const c
 	return NULL;
 }
 
-static const char *suggest_field(const struct eg_schema *schema, const char *key)
+/* In the Universal form a kind's own fields share a mapping with the envelope's. */
+static const struct eg_schema *fields_beside(const struct eg_reader *reader, const struct eg_schema *schema)
+{
+	return schema == reader->kind ? reader->envelope : NULL;
+}
+
+static const char *suggest_field(const struct eg_schema *schema, const struct eg_schema *beside, const char *key)
 {
 	const char *names[2 * EG_FIELDS_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < schema->count; i++)
 		names[count++] = schema->fields[i].name;
-	for (size_t i = 0; schema->envelope && i < schema->envelope->count; i++)
-		names[count++] = schema->envelope->fields[i].name;
+	for (size_t i = 0; beside && i < beside->count; i++)
+		names[count++] = beside->fields[i].name;
 	return eg_suggest(key, names, count);
 }
 
@@ -292,7 +298,7 @@ static bool find_home(const struct eg_schema *schema, const char *key, char *hom
 static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_schema *schema)
 {
 	const size_t before = eg_path_enter(reader, key->text);
-	const char *meant = suggest_field(schema, key->text);
+	const char *meant = suggest_field(schema, fields_beside(reader, schema), key->text);
 	char home[EG_PATH_MAX];
 
 	if (meant)
@@ -312,7 +318,7 @@ static void match_values(struct eg_reader *reader, const struct eg_yaml_node *no
 		const char *key = node->items[i]->text;
 		const struct eg_field *field = find_field(schema, key);
 
-		if (!field && !find_field(schema->envelope, key))
+		if (!field && !find_field(fields_beside(reader, schema), key))
 			refuse_unknown(reader, node->items[i], schema);
 		if (field && (!values[field - schema->fields] || strcmp(field->name, key) == 0))
 			values[field - schema->fields] = node->items[i + 1];
