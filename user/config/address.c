@@ -31,23 +31,12 @@ bool eg_read_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, b
 	return false;
 }
 
-static int read_prefix_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+bool eg_read_located_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, bool single,
+			    struct eg_located_prefix *ret_prefix)
 {
-	struct eg_located_prefix_array *array = target;
-	struct eg_located_prefix item = { .origin = eg_reader_origin(reader, node) };
-
-	if (!eg_reader_take_address(reader, node) || !eg_read_prefix(reader, node, false, &item.prefix))
-		return 0;
-	return eg_array_push(&array->list, item);
+	ret_prefix->origin = eg_reader_origin(reader, node);
+	return eg_reader_take_address(reader, node) && eg_read_prefix(reader, node, single, &ret_prefix->prefix);
 }
-
-static int read_prefix_list(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			    void *target)
-{
-	(void)field;
-	return eg_read_list(reader, node, read_prefix_item, target);
-}
-const struct eg_type eg_type_prefix_list = { "list of addresses and ranges", read_prefix_list };
 
 static bool is_label(const char *label, size_t len)
 {
@@ -61,19 +50,20 @@ static bool is_label(const char *label, size_t len)
 
 bool eg_is_host_name(const char *text)
 {
+	size_t len;
+
 	if (strlen(text) > HOST_NAME_MAX_LEN)
 		return false;
-	for (;;) {
-		const size_t len = strcspn(text, ".");
-
+	for (;; text += len + 1) {
+		len = strcspn(text, ".");
 		if (!is_label(text, len))
 			return false;
-		text += len;
 		/* One dot at the end is the root's. */
-		if (*text == '\0' || text[1] == '\0')
-			return true;
-		text++;
+		if (text[len] == '\0' || text[len + 1] == '\0')
+			break;
 	}
+	/* No name ends in a number: 10.0.0.300 is an address that somebody got wrong. */
+	return strspn(text, "0123456789") != len;
 }
 
 bool eg_is_unspecified(const char *text)

@@ -6,16 +6,12 @@
 #include "base/addr.h"
 #include "config/schema.h"
 
-/* struct eg_located_prefix lists: "10.0.0.0/8" or "10.0.0.1", a list of texts. */
-extern const struct eg_type eg_type_prefix_list;
-
-/* An array as that type fills it: its first members are those of any EG_ARRAY(struct eg_located_prefix). */
-struct eg_located_prefix_array {
-	EG_ARRAY(struct eg_located_prefix) list;
-};
-
 /* A range, or an address when `single`; false after a finding. */
 bool eg_read_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, bool single, struct eg_prefix *ret_prefix);
+
+/* The same, with its place, counted towards the limit on addresses. */
+bool eg_read_located_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, bool single,
+			    struct eg_located_prefix *ret_prefix);
 
 /* A DNS name as Kuma takes it in networking.address. */
 bool eg_is_host_name(const char *text);

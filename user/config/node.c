@@ -7,14 +7,28 @@
 #include "base/cleanup.h"
 #include "config/address.h"
 
+static int read_mesh_cidr(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct eg_node *self = target;
+	struct eg_located_prefix item;
+
+	return eg_read_located_prefix(reader, node, false, &item) ? eg_array_push(&self->mesh_cidrs, item) : 0;
+}
+
+static int read_mesh_cidrs(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			   void *target)
+{
+	(void)field;
+	return eg_read_list(reader, node, read_mesh_cidr, target);
+}
+static const struct eg_type mesh_cidrs_type = { "list of addresses and ranges", read_mesh_cidrs };
+
 static int read_resolver(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct eg_node *self = target;
-	struct eg_located_prefix item = { .origin = eg_reader_origin(reader, node) };
+	struct eg_located_prefix item;
 
-	if (!eg_reader_take_address(reader, node) || !eg_read_prefix(reader, node, true, &item.prefix))
-		return 0;
-	return eg_array_push(&self->resolvers, item);
+	return eg_read_located_prefix(reader, node, true, &item) ? eg_array_push(&self->resolvers, item) : 0;
 }
 
 static int read_resolvers(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -35,7 +49,7 @@ static int read_resolvers(struct eg_reader *reader, const struct eg_field *field
 static const struct eg_type resolvers_type = { "auto, or list of addresses", read_resolvers };
 
 static const struct eg_field node_fields[] = {
-	{ .name = "meshCIDRs", .type = &eg_type_prefix_list, .offset = offsetof(struct eg_node, mesh_cidrs),
+	{ .name = "meshCIDRs", .type = &mesh_cidrs_type,
 	  .doc = "Ranges that belong to every mesh, any protocol and port." },
 	{ .name = "resolvers", .type = &resolvers_type, .fallback = "auto",
 	  .doc = "DNS servers, reached on port 53 whatever the mesh says. auto: those of the node's resolv.conf." },

@@ -158,6 +158,24 @@ static int read_ports(struct eg_reader *reader, const struct eg_field *field, co
 }
 static const struct eg_type ports_type = { "list of ports", read_ports };
 
+static int read_excluded_ip(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct eg_workload *workload = target;
+	struct eg_located_prefix item;
+
+	if (!eg_read_located_prefix(reader, node, false, &item))
+		return 0;
+	return eg_array_push(&workload->exclude_outbound_ips, item);
+}
+
+static int read_excluded_ips(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			     void *target)
+{
+	(void)field;
+	return eg_read_list(reader, node, read_excluded_ip, target);
+}
+static const struct eg_type excluded_ips_type = { "list of addresses and ranges", read_excluded_ips };
+
 static int read_protocol(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			 void *target)
 {
@@ -255,8 +273,7 @@ static const struct eg_field workload_fields[] = {
 	{ .name = "blockErrno", .type = &eg_type_errno, .offset = offsetof(struct eg_workload, block_errno),
 	  .fallback = "the Node's", .doc = "What a blocked program sees: EPERM and the like, or a number." },
 	{ .name = "excludeOutboundPorts", .type = &ports_type, .doc = "Destination ports that are always allowed." },
-	{ .name = "excludeOutboundIPs", .type = &eg_type_prefix_list,
-	  .offset = offsetof(struct eg_workload, exclude_outbound_ips),
+	{ .name = "excludeOutboundIPs", .type = &excluded_ips_type,
 	  .doc = "Addresses and ranges that are always allowed." },
 	{ .name = "allow", .type = &allow_type, .fields = &allow_schema, .doc = "Destinations that are always allowed." },
 	{ .name = "excludeCgroups", .later = "cgroups below a workload are not told apart", .doc = "Cgroups left alone." },
