@@ -25,6 +25,7 @@ struct outbound_draft {
 	const char *service;	/* as releases before 1.2 had it instead of tags */
 	const struct eg_yaml_node *tags;
 	const struct eg_yaml_node *backend_ref;
+	bool needs_tags;	/* the Dataplane is of the form that uses them elsewhere */
 };
 
 struct gateway_draft {
@@ -43,6 +44,7 @@ struct dataplane_draft {
 	const struct eg_yaml_node *probes;
 	struct gateway_draft gateway;
 	uint16_t admin_port;
+	bool has_tags;	/* somewhere; read before outbounds, which then must have some */
 };
 
 /* --- values --- */
@@ -149,6 +151,12 @@ static bool is_known_protocol(const char *name)
 	return false;
 }
 
+/* Releases before 0.5 call it just "service". */
+static bool has_service_tag(const struct eg_yaml_node *tags)
+{
+	return has_tag(tags, EG_SERVICE_TAG) || has_tag(tags, "service");
+}
+
 /* --- inbound --- */
 
 static void check_inbound_protocol(struct eg_reader *reader, const struct eg_yaml_node *tags)
@@ -171,7 +179,7 @@ static int check_inbound_tags(struct eg_reader *reader, const struct eg_yaml_nod
 	const size_t before = eg_path_enter(reader, "tags");
 	int r = eg_read_tags(reader, tags, NULL, NULL);
 
-	if (tags->kind == EG_YAML_MAPPING && !has_tag(tags, EG_SERVICE_TAG)) {
+	if (tags->kind == EG_YAML_MAPPING && !has_service_tag(tags)) {
 		const size_t before_key = eg_path_enter_key(reader, EG_SERVICE_TAG);
 
 		eg_reader_error(reader, tags, "tag has to exist");
@@ -254,6 +262,7 @@ static int read_inbound_item(struct eg_reader *reader, const struct eg_yaml_node
 	r = eg_read_object(reader, node, &inbound_schema, &item);
 	if (r < 0)
 		return r;
+	draft->has_tags |= item.tags != NULL;
 	return eg_array_push(&draft->dataplane->inbounds, item.inbound);
 }
 
@@ -340,24 +349,30 @@ static int check_outbound_tags(struct eg_reader *reader, const struct eg_yaml_no
 	const size_t before = eg_path_enter(reader, "tags");
 	int r = tags ? eg_read_tags(reader, tags, NULL, NULL) : 0;
 
-	if (!has_tag(tags, EG_SERVICE_TAG))
-		eg_reader_error(reader, tags ? tags : node, "mandatory tag \"" EG_SERVICE_TAG "\" is missing%s",
-				tags ? "" : "; where backendRef is used instead, it must be defined");
+	if (!has_service_tag(tags))
+		eg_reader_error(reader, tags ? tags : node, "mandatory tag \"" EG_SERVICE_TAG "\" is missing");
 	eg_path_leave(reader, before);
 	return r;
 }
 
+/* Tags up to 2.7, backendRef or tags up to 2.14, backendRef alone after that; `service` long before. */
 static int finish_outbound(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	const struct outbound_draft *draft = target;
+	const bool is_named = draft->tags || draft->service;
 	size_t before;
 
-	if (!draft->backend_ref)
-		return draft->service && !draft->tags ? 0 : check_outbound_tags(reader, node, draft->tags);
-	if (!draft->tags && !draft->service)
+	if (!draft->backend_ref && draft->service && !draft->tags)
+		return 0;
+	if (!draft->backend_ref && (draft->tags || draft->needs_tags))
+		return check_outbound_tags(reader, node, draft->tags);
+	if (draft->backend_ref && !is_named)
 		return 0;
 	before = eg_path_enter(reader, "backendRef");
-	eg_reader_error(reader, draft->backend_ref, "both backendRef and tags/service cannot be defined");
+	if (is_named)
+		eg_reader_error(reader, draft->backend_ref, "both backendRef and tags/service cannot be defined");
+	else
+		eg_reader_error(reader, node, "must be defined");
 	eg_path_leave(reader, before);
 	return 0;
 }
@@ -378,7 +393,8 @@ static const struct eg_schema outbound_schema = { EG_SCHEMA_FIELDS(outbound_fiel
 static int read_outbound_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct dataplane_draft *draft = target;
-	struct outbound_draft item = { .outbound = { .origin = eg_reader_origin(reader, node) } };
+	struct outbound_draft item = { .outbound = { .origin = eg_reader_origin(reader, node) },
+				       .needs_tags = draft->has_tags };
 	int r;
 
 	if (!eg_reader_take_address(reader, node))
@@ -441,7 +457,7 @@ static int finish_gateway(struct eg_reader *reader, const struct eg_yaml_node *n
 	/* As for an inbound: without any tags it is of the newer form. */
 	if (gateway->tags && gateway->tags->count > 0) {
 		r = eg_read_tags(reader, gateway->tags, NULL, NULL);
-		if (!has_tag(gateway->tags, EG_SERVICE_TAG))
+		if (!has_service_tag(gateway->tags))
 			eg_reader_error(reader, gateway->tags, "mandatory tag \"" EG_SERVICE_TAG "\" is missing");
 		check_gateway_protocol(reader, gateway->tags);
 	}
@@ -459,10 +475,13 @@ static const struct eg_schema gateway_schema = { EG_SCHEMA_FIELDS(gateway_fields
 static int read_gateway(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			void *target)
 {
-	struct gateway_draft *gateway = target;
+	struct dataplane_draft *draft = target;
+	int r;
 
-	gateway->is_written = true;
-	return eg_read_object(reader, node, field->fields, gateway);
+	draft->gateway.is_written = true;
+	r = eg_read_object(reader, node, field->fields, &draft->gateway);
+	draft->has_tags |= draft->gateway.tags != NULL;
+	return r;
 }
 static const struct eg_type gateway_type = { "object", read_gateway };
 
@@ -481,8 +500,41 @@ static const struct eg_field transparent_fields[] = {
 	{ .name = "reachableServices", .doc = "Not read." },
 	{ .name = "reachableBackends", .doc = "Not read." },
 	{ .name = "ipFamilyMode", .doc = "Not read." },
+	{ .name = "redirectPort", .doc = "Not read: of releases before 0.7." },
 };
 static const struct eg_schema transparent_schema = { EG_SCHEMA_FIELDS(transparent_fields) };
+
+static const struct eg_field listener_fields[] = {
+	{ .name = "type", .doc = "Not read." },
+	{ .name = "address", .type = &ip_type, .offset = offsetof(struct eg_inbound, address),
+	  .missing = "address can't be empty", .doc = "Checked; not read." },
+	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct eg_inbound, port),
+	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
+	{ .name = "name", .doc = "Not read." },
+	{ .name = "state", .doc = "Not read." },
+	{ .name = "tags", .doc = "Not read." },
+	{ .name = "protocol", .doc = "Not read." },
+};
+static const struct eg_schema listener_schema = { EG_SCHEMA_FIELDS(listener_fields) };
+
+static int check_listener(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct eg_inbound unread = {};
+
+	(void)target;
+	return eg_read_object(reader, node, &listener_schema, &unread);
+}
+
+static int read_listeners(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			  void *target)
+{
+	struct dataplane_draft *draft = target;
+
+	(void)field;
+	draft->listeners = node->count > 0 ? node : NULL;
+	return eg_read_list(reader, node, check_listener, NULL);
+}
+static const struct eg_type listeners_type = { "list of listeners", read_listeners };
 
 static void refuse_field(struct eg_reader *reader, const char *field, const struct eg_yaml_node *node, const char *what)
 {
@@ -590,21 +642,86 @@ static const struct eg_field networking_fields[] = {
 	{ .name = "address", .type = &address_type, .doc = "Where others reach this proxy: a mesh destination." },
 	{ .name = "advertisedAddress", .type = &advertised_type, .doc = "The same, as others see it: a mesh destination." },
 	{ .name = "inbound", .type = &inbounds_type, .fields = &inbound_schema, .doc = "Its ports." },
+	{ .name = "gateway", .type = &gateway_type, .fields = &gateway_schema, .doc = "Checked; not read." },
 	{ .name = "outbound", .type = &outbounds_type, .fields = &outbound_schema,
 	  .doc = "What the workload itself connects to." },
-	{ .name = "gateway", .type = &gateway_type, .fields = &gateway_schema,
-	  .offset = offsetof(struct dataplane_draft, gateway), .doc = "Checked; not read." },
 	{ .name = "admin", .type = &admin_type, .fields = &admin_schema, .doc = "Checked; not read." },
 	{ .name = "transparentProxying", .type = &transparent_type, .fields = &transparent_schema,
 	  .doc = "Checked; not read." },
-	{ .name = "listeners", .type = &kept_type, .offset = offsetof(struct dataplane_draft, listeners),
-	  .doc = "Not read: the listeners of zone proxies." },
+	{ .name = "listeners", .type = &listeners_type, .fields = &listener_schema,
+	  .doc = "Checked; not read: the listeners of zone proxies." },
+	{ .name = "ingress", .doc = "Not read: the zone ingress of releases before 1.2." },
 };
 static const struct eg_schema networking_schema = { EG_SCHEMA_FIELDS(networking_fields), .finish = finish_networking };
 
+static int read_url_path(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			 void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	(void)target;
+	if (text && text[0] != '/')
+		eg_reader_error(reader, node, "should be a valid URL Path");
+	return 0;
+}
+static const struct eg_type url_path_type = { "URL path", read_url_path };
+
+struct probe_endpoint {
+	uint16_t inbound_port;
+};
+
+static const struct eg_field endpoint_fields[] = {
+	{ .name = "inboundPort", .type = &eg_type_port, .offset = offsetof(struct probe_endpoint, inbound_port),
+	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
+	{ .name = "inboundPath", .type = &url_path_type, .missing = "should be a valid URL Path",
+	  .doc = "Checked; not read." },
+	{ .name = "path", .type = &url_path_type, .missing = "should be a valid URL Path", .doc = "Checked; not read." },
+};
+static const struct eg_schema endpoint_schema = { EG_SCHEMA_FIELDS(endpoint_fields) };
+
+static int check_endpoint(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct probe_endpoint unread;
+
+	(void)target;
+	return eg_read_object(reader, node, &endpoint_schema, &unread);
+}
+
+static int read_endpoints(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			  void *target)
+{
+	(void)field;
+	(void)target;
+	return eg_read_list(reader, node, check_endpoint, NULL);
+}
+static const struct eg_type endpoints_type = { "list of endpoints", read_endpoints };
+
+struct probes {
+	uint16_t port;
+};
+
+static const struct eg_field probes_fields[] = {
+	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct probes, port),
+	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
+	{ .name = "endpoints", .type = &endpoints_type, .fields = &endpoint_schema, .doc = "Checked; not read." },
+};
+static const struct eg_schema probes_schema = { EG_SCHEMA_FIELDS(probes_fields) };
+
+static int read_probes(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		       void *target)
+{
+	struct dataplane_draft *draft = target;
+	struct probes unread;
+
+	draft->probes = node;
+	return eg_read_object(reader, node, field->fields, &unread);
+}
+static const struct eg_type probes_type = { "object", read_probes };
+
 static const struct eg_field dataplane_fields[] = {
 	/* Before networking, whose checks look at it. */
-	{ .name = "probes", .type = &kept_type, .offset = offsetof(struct dataplane_draft, probes), .doc = "Not read." },
+	{ .name = "probes", .type = &probes_type, .fields = &probes_schema, .doc = "Checked; not read." },
 	{ .name = "networking", .type = &eg_type_object, .fields = &networking_schema, .missing = "must be defined",
 	  .doc = "See its fields." },
 	{ .name = "metrics", .doc = "Not read." },

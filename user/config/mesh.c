@@ -98,6 +98,7 @@ static const struct eg_field backend_fields[] = {
 	{ .name = "mode", .type = &mode_type, .offset = offsetof(struct backend, mode), .fallback = "STRICT",
 	  .doc = "Whether plain traffic is accepted too." },
 	{ .name = "conf", .doc = "Not read." },
+	{ .name = "config", .doc = "Not read: what older pages call conf." },
 	{ .name = "dpCert", .type = &eg_type_object, .fields = &dp_cert_schema, .doc = "Checked for its form." },
 	{ .name = "rootChain", .doc = "Not read." },
 };
@@ -157,6 +158,9 @@ static const struct eg_field mtls_fields[] = {
 	  .doc = "The backend in use; without it there is no mTLS." },
 	{ .name = "backends", .type = &backends_type, .fields = &backend_schema, .doc = "One at most." },
 	{ .name = "skipValidation", .doc = "Not read." },
+	{ .name = "enabled", .doc = "Not read: of releases before 0.4." },
+	{ .name = "ca", .doc = "Not read: of releases before 0.4." },
+	{ .name = "defaultBackend", .doc = "Not read: of releases before 0.6." },
 };
 static const struct eg_schema mtls_schema = { EG_SCHEMA_FIELDS(mtls_fields), .finish = check_mtls };
 

@@ -72,13 +72,8 @@ extern const struct eg_type eg_type_port;
 extern const struct eg_type eg_type_optional_port;
 /* A nested object: field->fields reads it into the member. */
 extern const struct eg_type eg_type_object;
-/* A list whose items are objects that nobody keeps: field->fields checks them. */
-extern const struct eg_type eg_type_checked_list;
 /* struct eg_optional_errno */
 extern const struct eg_type eg_type_errno;
-/* Of a field with `later`. */
-extern const struct eg_type eg_type_any;
-
 int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
 		   void *target);
 
