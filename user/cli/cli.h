@@ -5,10 +5,10 @@
 /* The commands of egressctl. Each takes its own words, argv[0] being its name, and returns an exit status. */
 
 enum eg_exit {
-	EG_EXIT_OK = 0,
+	EG_EXIT_OK = 0, /* warnings too */
 	EG_EXIT_FAILED = 1,
 	EG_EXIT_USAGE = 2,
-	EG_EXIT_POLICY = 3, /* a policy file is wrong */
+	EG_EXIT_INVALID = 3, /* a policy file is wrong */
 };
 
 int eg_cmd_check(int argc, char **argv);

@@ -282,7 +282,7 @@ int eg_cmd_explain(int argc, char **argv)
 		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
 	r = load_rules(&words, &policy, &rules);
 	if (r == -EBADMSG)
-		return EG_EXIT_POLICY;
+		return EG_EXIT_INVALID;
 	answer.subject = r == 0 ? eg_ruleset_find(rules, workload) : NULL;
 	if (!answer.subject) {
 		eg_log_error("explain: %s%s", r < 0 ? strerror(-r) : "the policy has no Workload called ",

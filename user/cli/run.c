@@ -172,7 +172,7 @@ static int build_policy(const struct run_words *words, const char *command, stru
 	if (r == 0 && !eg_diag_has_errors(&policy->diag))
 		r = eg_image_compile(*ret_rules, &capacity, &policy->diag, ret_image);
 	if (!eg_cli_policy_is_usable(policy))
-		return EG_EXIT_POLICY;
+		return EG_EXIT_INVALID;
 	if (r < 0) {
 		eg_log_error("run: cannot build the policy: %s", strerror(-r));
 		return EG_RUN_FAILED;

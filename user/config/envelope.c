@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "config/envelope.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -15,6 +16,7 @@ static const struct eg_field universal_fields[] = {
 	{ .name = "creationTime", .doc = "Not read." },
 	{ .name = "modificationTime", .doc = "Not read." },
 	{ .name = "kri", .doc = "Not read." },
+	{ .name = "spec", .doc = "Refused: the fields stand beside `type`." },
 };
 const struct eg_schema eg_universal_envelope = { .name = "Universal", EG_SCHEMA_FIELDS(universal_fields) };
 
@@ -140,8 +142,8 @@ static void refuse_spec(struct eg_reader *reader, const struct eg_yaml_node *roo
 		return;
 	before = eg_path_enter(reader, "spec");
 	eg_reader_error(reader, spec,
-			"a %s with `type` has its fields beside `type`, without `spec`: what stands here is not read, "
-			"in Kuma neither", kind);
+			"a %s with `type` has its fields beside `type`; what stands in a `spec` would be ignored, as Kuma does",
+			kind);
 	eg_path_leave(reader, before);
 }
 
@@ -184,6 +186,24 @@ static const char *label_mesh(struct eg_reader *reader, const struct eg_yaml_nod
 	return read_word(reader, labels, "kuma.io/mesh", ret_node);
 }
 
+/* A resource without `spec` has no fields: a Mesh may, for others something will be missing. */
+static int find_spec(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
+{
+	const struct eg_yaml_node *spec = eg_yaml_get(root, "spec");
+	struct eg_yaml_node *nothing;
+
+	if (spec && !eg_yaml_is_null(spec)) {
+		envelope->spec = spec;
+		return 0;
+	}
+	nothing = eg_arena_alloc(&reader->model->arena, sizeof(*nothing));
+	if (!nothing)
+		return -ENOMEM;
+	*nothing = (struct eg_yaml_node){ .kind = EG_YAML_MAPPING, .line = root->line, .column = root->column };
+	envelope->spec = nothing;
+	return 0;
+}
+
 static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
 {
 	const struct eg_yaml_node *metadata, *name_node, *namespace_node, *mesh_node;
@@ -207,9 +227,8 @@ static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *
 	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
 	if (r < 0)
 		return r;
-	envelope->spec = get_mapping(reader, root, "spec");
 	eg_path_enter(reader, "spec");
-	return 0;
+	return find_spec(reader, root, envelope);
 }
 
 int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)

@@ -15,7 +15,7 @@ struct eg_envelope {
 	const char *mesh;		/* never NULL */
 	struct eg_origin name_origin;
 	struct eg_origin mesh_origin;	/* of the document when the mesh is left out */
-	const struct eg_yaml_node *spec;	/* the mapping that holds the fields; NULL: there is none */
+	const struct eg_yaml_node *spec;	/* what holds the fields */
 };
 
 /* The fields of the Universal form, which share a mapping with the resource's own. */

@@ -93,6 +93,12 @@ const char *eg_read_text(struct eg_reader *reader, const struct eg_yaml_node *no
 	return NULL;
 }
 
+/* What stands there, for a message. */
+static const char *written(const struct eg_yaml_node *node)
+{
+	return node->kind == EG_YAML_SCALAR ? node->text : eg_yaml_describe(node);
+}
+
 int eg_read_copy(struct eg_reader *reader, const char *text, const char **ret_copy)
 {
 	*ret_copy = eg_arena_strdup(&reader->model->arena, text);
@@ -116,7 +122,8 @@ static int read_bool(struct eg_reader *reader, const struct eg_field *field, con
 
 	(void)field;
 	if (node->kind != EG_YAML_SCALAR || node->meaning != EG_YAML_BOOL) {
-		eg_reader_error(reader, node, "must be true or false, without quotes, not %s", eg_yaml_describe(node));
+		eg_reader_error(reader, node, "must be true or false, without quotes, not %s%.64s",
+				node->kind == EG_YAML_SCALAR ? "the text " : "", written(node));
 		return 0;
 	}
 	*value = (struct eg_optional_bool){ true, eg_yaml_bool(node), eg_reader_origin(reader, node) };
@@ -138,8 +145,7 @@ bool eg_read_u16(struct eg_reader *reader, const struct eg_yaml_node *node, uint
 	uint16_t value;
 
 	if (node->kind != EG_YAML_SCALAR || !looks_numeric(node)) {
-		eg_reader_error(reader, node, "must be a whole number in decimal digits, not %s",
-				node->kind == EG_YAML_SCALAR ? node->text : eg_yaml_describe(node));
+		eg_reader_error(reader, node, "must be a whole number in decimal digits, not %.64s", written(node));
 		return false;
 	}
 	if (eg_parse_u16(node->text, &value) < 0 || value < min) {
@@ -192,17 +198,6 @@ static int read_nested(struct eg_reader *reader, const struct eg_field *field, c
 }
 const struct eg_type eg_type_object = { "object", read_nested };
 
-static int read_nothing(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			void *target)
-{
-	(void)reader;
-	(void)field;
-	(void)node;
-	(void)target;
-	return 0;
-}
-const struct eg_type eg_type_any = { "any", read_nothing };
-
 /* --- lists and objects --- */
 
 int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
@@ -222,19 +217,6 @@ int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
 	}
 	return 0;
 }
-
-static int check_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
-{
-	return eg_read_object(reader, node, target, NULL);
-}
-
-static int read_checked_list(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			     void *target)
-{
-	(void)target;
-	return eg_read_list(reader, node, check_item, (void *)field->fields);
-}
-const struct eg_type eg_type_checked_list = { "list of objects", read_checked_list };
 
 /* meshCIDRs is also mesh_cidrs, as protobuf derives it: runs of capitals are one word. */
 static bool is_snake_form(const char *camel, const char *key)
@@ -256,34 +238,54 @@ static const struct eg_field *find_field(const struct eg_schema *schema, const c
 	return NULL;
 }
 
-static const char *suggest_field(const struct eg_schema *schema, const char *key)
+/* In the Universal form a kind's own fields share a mapping with the envelope's. */
+static const struct eg_schema *fields_beside(const struct eg_reader *reader, const struct eg_schema *schema)
+{
+	return schema == reader->kind ? reader->envelope : NULL;
+}
+
+static const char *suggest_field(const struct eg_schema *schema, const struct eg_schema *beside, const char *key)
 {
 	const char *names[2 * EG_FIELDS_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < schema->count; i++)
 		names[count++] = schema->fields[i].name;
-	for (size_t i = 0; schema->envelope && i < schema->envelope->count; i++)
-		names[count++] = schema->envelope->fields[i].name;
+	for (size_t i = 0; beside && i < beside->count; i++)
+		names[count++] = beside->fields[i].name;
 	return eg_suggest(key, names, count);
 }
 
-/* Writes where in `schema` a field of this name stands: "networking.outbound". */
+static bool is_list(const struct eg_field *field)
+{
+	return field->type && strncmp(field->type->name, "list", strlen("list")) == 0;
+}
+
+/* The field of `schema` that a key is, or may have been meant to be. */
+static const char *find_or_suggest(const struct eg_schema *schema, const char *key)
+{
+	const struct eg_field *field = find_field(schema, key);
+
+	return field ? field->name : suggest_field(schema, NULL, key);
+}
+
+/* Writes where below `schema` a field of this name, or nearly, stands: "networking.outbound.passthrough". */
 static bool find_home(const struct eg_schema *schema, const char *key, char *home, size_t size)
 {
 	for (size_t i = 0; i < schema->count; i++) {
 		const struct eg_field *field = &schema->fields[i];
+		const char *meant;
 		int len;
 
 		if (!field->fields)
 			continue;
-		len = snprintf(home, size, "%s%s", field->name, field->type == &eg_type_object ? "" : "[]");
-		if (len < 0 || (size_t)len + 1 >= size)
+		len = snprintf(home, size, "%s%s.", field->name, is_list(field) ? "[]" : "");
+		if (len < 0 || (size_t)len >= size)
 			continue;
-		if (find_field(field->fields, key))
-			return true;
-		home[len] = '.';
-		if (find_home(field->fields, key, home + len + 1, size - (size_t)len - 1))
+		meant = find_or_suggest(field->fields, key);
+		if (meant)
+			return snprintf(home + len, size - (size_t)len, "%s", meant) > 0;
+		if (find_home(field->fields, key, home + len, size - (size_t)len))
 			return true;
 	}
 	return false;
@@ -292,13 +294,13 @@ static bool find_home(const struct eg_schema *schema, const char *key, char *hom
 static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_schema *schema)
 {
 	const size_t before = eg_path_enter(reader, key->text);
-	const char *meant = suggest_field(schema, key->text);
+	const char *meant = suggest_field(schema, fields_beside(reader, schema), key->text);
 	char home[EG_PATH_MAX];
 
 	if (meant)
 		eg_reader_error(reader, key, "unknown field; did you mean \"%s\"?", meant);
 	else if (find_home(reader->kind, key->text, home, sizeof(home)))
-		eg_reader_error(reader, key, "misplaced field; it belongs to %s", home);
+		eg_reader_error(reader, key, "unknown field here; did you mean \"%s\"?", home);
 	else
 		eg_reader_error(reader, key, "unknown field; remove it");
 	eg_path_leave(reader, before);
@@ -312,7 +314,7 @@ static void match_values(struct eg_reader *reader, const struct eg_yaml_node *no
 		const char *key = node->items[i]->text;
 		const struct eg_field *field = find_field(schema, key);
 
-		if (!field && !find_field(schema->envelope, key))
+		if (!field && !find_field(fields_beside(reader, schema), key))
 			refuse_unknown(reader, node->items[i], schema);
 		if (field && (!values[field - schema->fields] || strcmp(field->name, key) == 0))
 			values[field - schema->fields] = node->items[i + 1];

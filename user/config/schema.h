@@ -29,6 +29,7 @@ struct eg_reader {
 	const char *file;
 	size_t *addresses;		/* taken so far, of EG_ADDRESSES_MAX */
 	const struct eg_schema *kind;	/* of the document, to tell where a misplaced field belongs */
+	const struct eg_schema *envelope;	/* fields beside those of `kind`, read elsewhere; NULL: none */
 	char path[EG_PATH_MAX];
 	size_t path_len;
 };
@@ -55,7 +56,6 @@ struct eg_schema {
 	const char *name;	/* the kind's, of the top level */
 	const struct eg_field *fields;
 	size_t count;
-	const struct eg_schema *envelope;	/* fields that stand beside these and are read elsewhere */
 	/* What the fields mean together; may be NULL. */
 	int (*finish)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target);
 };
@@ -72,13 +72,8 @@ extern const struct eg_type eg_type_port;
 extern const struct eg_type eg_type_optional_port;
 /* A nested object: field->fields reads it into the member. */
 extern const struct eg_type eg_type_object;
-/* A list whose items are objects that nobody keeps: field->fields checks them. */
-extern const struct eg_type eg_type_checked_list;
 /* struct eg_optional_errno */
 extern const struct eg_type eg_type_errno;
-/* Of a field with `later`. */
-extern const struct eg_type eg_type_any;
-
 int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
 		   void *target);
 

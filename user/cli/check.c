@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "config/config.h"
+#include "policy/check.h"
+
+EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
+
+static const char usage[] =
+	"usage: egressctl check [--json] PATH...\n"
+	"\n"
+	"Reads policy files and folders as the daemon would, all together as one policy, and\n"
+	"prints every mistake as file:line:column: error|warning|note: path: what.\n"
+	"\n"
+	"  --json   findings as JSON: {\"errors\": N, \"warnings\": N, \"findings\": [...]}\n"
+	"  --help   this text\n"
+	"\n"
+	"Exit codes: 0 no errors (there may be warnings), 1 failed, 2 usage, 3 errors.\n";
+
+struct options {
+	bool json;
+	bool help;
+};
+
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option long_options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{},
+	};
+	int option;
+
+	optind = 0; /* glibc: start anew, egressctl has parsed its own */
+	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		if (option == 'j')
+			options->json = true;
+		else if (option == 'h')
+			options->help = true;
+		else
+			return -EINVAL;
+	}
+	if (optind == argc && !options->help)
+		fprintf(stderr, "egressctl check: name at least one file or folder\n");
+	return optind == argc && !options->help ? -EINVAL : 0;
+}
+
+static json_t *finding_to_json(const struct eg_finding *finding)
+{
+	return json_pack("{s:s*, s:I, s:I, s:s, s:s, s:s}", "file", finding->origin.file, "line",
+			 (json_int_t)finding->origin.line, "column", (json_int_t)finding->origin.column, "severity",
+			 eg_severity_name(finding->severity), "path", finding->path, "message", finding->text);
+}
+
+static json_t *findings_to_json(const struct eg_diag *diag)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < diag->findings.len; i++) {
+		if (json_array_append_new(list, finding_to_json(&diag->findings.items[i])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static int print_json(struct eg_diag *diag)
+{
+	_cleanup_(json_decrefp) json_t *root = NULL;
+
+	eg_diag_sort(diag);
+	root = json_pack("{s:I, s:I, s:o}", "errors", (json_int_t)diag->errors, "warnings", (json_int_t)diag->warnings,
+			 "findings", findings_to_json(diag));
+	if (!root)
+		return -ENOMEM;
+	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)
+		return -EIO;
+	return putchar('\n') == EOF ? -EIO : 0;
+}
+
+static void print_summary(const struct eg_model *model, const struct eg_diag *diag)
+{
+	fprintf(stderr, "egressctl check: %zu document%s, %zu error%s, %zu warning%s\n", model->documents,
+		model->documents == 1 ? "" : "s", diag->errors, diag->errors == 1 ? "" : "s", diag->warnings,
+		diag->warnings == 1 ? "" : "s");
+}
+
+static int load(const char *const *paths, size_t count, struct eg_model *model, struct eg_diag *diag)
+{
+	int r = eg_config_load(paths, count, model, diag);
+
+	return r < 0 ? r : eg_policy_check(model, EG_SET_PART, diag);
+}
+
+static int run_check(const char *const *paths, size_t count, const struct options *options, struct eg_diag *diag)
+{
+	_cleanup_(eg_model_freep) struct eg_model *model = eg_model_new();
+	int r;
+
+	if (!model)
+		return -ENOMEM;
+	r = load(paths, count, model, diag);
+	if (r < 0)
+		return r;
+	if (options->json)
+		r = print_json(diag);
+	else
+		eg_diag_print(diag, stdout);
+	if (r == 0 && (fflush(stdout) == EOF || ferror(stdout)))
+		r = -EIO;
+	print_summary(model, diag);
+	return r;
+}
+
+int eg_cmd_check(int argc, char **argv)
+{
+	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	struct options options = {};
+	int r;
+
+	if (parse_options(argc, argv, &options) < 0) {
+		fputs(usage, stderr);
+		return EG_EXIT_USAGE;
+	}
+	if (options.help) {
+		fputs(usage, stdout);
+		return EG_EXIT_OK;
+	}
+	r = run_check((const char *const *)argv + optind, (size_t)(argc - optind), &options, &diag);
+	if (r < 0) {
+		fprintf(stderr, "egressctl check: %s\n", strerror(-r));
+		return EG_EXIT_FAILED;
+	}
+	return eg_diag_has_errors(&diag) ? EG_EXIT_INVALID : EG_EXIT_OK;
+}

@@ -1,0 +1,747 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "config/kinds.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "config/address.h"
+#include "config/tags.h"
+
+#define DEFAULT_OUTBOUND_ADDRESS "127.0.0.1"
+
+/* One entry of networking.inbound, with what is only checked. */
+struct inbound_draft {
+	struct eg_inbound inbound;
+	uint16_t service_port;
+	const char *service_address;
+	const struct eg_yaml_node *service_address_node;
+	const struct eg_yaml_node *tags;
+};
+
+struct outbound_draft {
+	struct eg_outbound outbound;
+	const char *service;	/* as releases before 1.2 had it instead of tags */
+	const struct eg_yaml_node *tags;
+	const struct eg_yaml_node *backend_ref;
+	bool needs_tags;	/* the Dataplane is of the form that uses them elsewhere */
+};
+
+struct gateway_draft {
+	bool is_written;
+	bool is_builtin;
+	const struct eg_yaml_node *tags;
+};
+
+struct dataplane_draft {
+	struct eg_dataplane *dataplane;
+	const struct eg_yaml_node *address;
+	const struct eg_yaml_node *inbound;
+	const struct eg_yaml_node *outbound;
+	const struct eg_yaml_node *listeners;
+	const struct eg_yaml_node *transparent_proxying;
+	const struct eg_yaml_node *probes;
+	struct gateway_draft gateway;
+	uint16_t admin_port;
+	bool has_tags;	/* somewhere; read before outbounds, which then must have some */
+};
+
+/* --- values --- */
+
+/* What finish functions look at. const struct eg_yaml_node * */
+static int keep_node(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	(void)reader;
+	(void)field;
+	*(const struct eg_yaml_node **)target = node;
+	return 0;
+}
+static const struct eg_type kept_type = { "any", keep_node };
+
+static bool is_ip(const char *text)
+{
+	struct eg_addr addr;
+	uint32_t family;
+
+	return eg_addr_parse(text, &family, &addr) == 0;
+}
+
+static int read_ip(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		   void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	if (!text || text[0] == '\0')
+		return 0;
+	if (!is_ip(text)) {
+		eg_reader_error(reader, node, "%s has to be valid IP address, not \"%.64s\"", field->name, text);
+		return 0;
+	}
+	return eg_read_copy(reader, text, target);
+}
+static const struct eg_type ip_type = { "IP address", read_ip };
+
+static int read_host(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	if (!text)
+		return 0;
+	if (text[0] == '\0') {
+		eg_reader_error(reader, node, "%s can't be empty", field->name);
+	} else if (eg_is_unspecified(text)) {
+		eg_reader_error(reader, node, "must not be 0.0.0.0 or ::");
+	} else if (!is_ip(text) && !eg_is_host_name(text)) {
+		eg_reader_error(reader, node, "%s has to be valid IP address or domain name, not \"%.64s\"", field->name,
+				text);
+	} else {
+		return eg_read_copy(reader, text, target);
+	}
+	return 0;
+}
+
+static int read_positive_duration(struct eg_reader *reader, const struct eg_field *field,
+				  const struct eg_yaml_node *node, void *target)
+{
+	const char *text = eg_read_text(reader, node);
+	int64_t ns;
+
+	(void)field;
+	(void)target;
+	if (!text)
+		return 0;
+	if (eg_parse_duration(text, &ns) < 0)
+		eg_reader_error(reader, node, "must be a duration such as 5s, 1m30s or 500ms, not \"%.64s\"", text);
+	else if (ns <= 0)
+		eg_reader_error(reader, node, "must have a positive value");
+	return 0;
+}
+static const struct eg_type positive_duration_type = { "duration", read_positive_duration };
+
+static int read_positive(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			 void *target)
+{
+	uint32_t value;
+
+	(void)field;
+	(void)target;
+	if (node->kind != EG_YAML_SCALAR || eg_parse_u32(node->text, &value) < 0)
+		eg_reader_error(reader, node, "must be a whole number in decimal digits");
+	else if (value == 0)
+		eg_reader_error(reader, node, "must have a positive value");
+	return 0;
+}
+static const struct eg_type positive_type = { "number", read_positive };
+
+static bool has_tag(const struct eg_yaml_node *tags, const char *name)
+{
+	return tags && tags->kind == EG_YAML_MAPPING && eg_yaml_get(tags, name);
+}
+
+static bool is_known_protocol(const char *name)
+{
+	static const char *const names[] = { "grpc", "http", "http2", "kafka", "tcp", "tls" };
+
+	for (size_t i = 0; i < EG_COUNT_OF(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Releases before 0.5 call it just "service". */
+static bool has_service_tag(const struct eg_yaml_node *tags)
+{
+	return has_tag(tags, EG_SERVICE_TAG) || has_tag(tags, "service");
+}
+
+/* --- inbound --- */
+
+static void check_inbound_protocol(struct eg_reader *reader, const struct eg_yaml_node *tags)
+{
+	const char *protocol = eg_tag_text(tags, EG_PROTOCOL_TAG);
+	size_t before;
+
+	if (!protocol || is_known_protocol(protocol))
+		return;
+	before = eg_path_enter_key(reader, EG_PROTOCOL_TAG);
+	eg_reader_error(reader, eg_yaml_get(tags, EG_PROTOCOL_TAG),
+			"tag \"" EG_PROTOCOL_TAG "\" has an invalid value \"%.64s\". "
+			"Allowed values: grpc, http, http2, kafka, tcp, tls", protocol);
+	eg_path_leave(reader, before);
+}
+
+/* Since 2.14 an inbound needs no tags; one with tags is of the older form, where a service must be among them. */
+static int check_inbound_tags(struct eg_reader *reader, const struct eg_yaml_node *tags)
+{
+	const size_t before = eg_path_enter(reader, "tags");
+	int r = eg_read_tags(reader, tags, NULL, NULL);
+
+	if (tags->kind == EG_YAML_MAPPING && !has_service_tag(tags)) {
+		const size_t before_key = eg_path_enter_key(reader, EG_SERVICE_TAG);
+
+		eg_reader_error(reader, tags, "tag has to exist");
+		eg_path_leave(reader, before_key);
+	}
+	check_inbound_protocol(reader, tags);
+	eg_path_leave(reader, before);
+	return r;
+}
+
+static void check_service_address(struct eg_reader *reader, const struct inbound_draft *draft)
+{
+	const char *address = draft->inbound.address;
+	size_t before;
+
+	if (!draft->service_address || !address || strcmp(draft->service_address, address) != 0)
+		return;
+	if (draft->service_port != 0 && draft->service_port != draft->inbound.port)
+		return;
+	before = eg_path_enter(reader, "serviceAddress");
+	eg_reader_error(reader, draft->service_address_node,
+			"serviceAddress and servicePort has to differ from address and port");
+	eg_path_leave(reader, before);
+}
+
+static int read_service_address(struct eg_reader *reader, const struct eg_field *field,
+				const struct eg_yaml_node *node, void *target)
+{
+	struct inbound_draft *draft = target;
+
+	draft->service_address_node = node;
+	return read_ip(reader, field, node, &draft->service_address);
+}
+static const struct eg_type service_address_type = { "IP address", read_service_address };
+
+static int finish_inbound(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	const struct inbound_draft *draft = target;
+
+	(void)node;
+	check_service_address(reader, draft);
+	return draft->tags ? check_inbound_tags(reader, draft->tags) : 0;
+}
+
+static const struct eg_field probe_fields[] = {
+	{ .name = "interval", .type = &positive_duration_type, .doc = "Checked; not read." },
+	{ .name = "timeout", .type = &positive_duration_type, .doc = "Checked; not read." },
+	{ .name = "unhealthyThreshold", .type = &positive_type, .doc = "Checked; not read." },
+	{ .name = "healthyThreshold", .type = &positive_type, .doc = "Checked; not read." },
+	{ .name = "tcp", .doc = "Not read." },
+};
+static const struct eg_schema probe_schema = { EG_SCHEMA_FIELDS(probe_fields) };
+
+static const struct eg_field inbound_fields[] = {
+	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct inbound_draft, inbound.port),
+	  .missing = "port must be in the range [1, 65535]", .doc = "The port that others connect to." },
+	{ .name = "address", .type = &ip_type, .offset = offsetof(struct inbound_draft, inbound.address),
+	  .fallback = "networking.address", .doc = "The address that others connect to." },
+	{ .name = "servicePort", .type = &eg_type_optional_port,
+	  .offset = offsetof(struct inbound_draft, service_port), .doc = "Checked; not read." },
+	{ .name = "serviceAddress", .type = &service_address_type, .doc = "Checked; not read." },
+	{ .name = "tags", .type = &kept_type, .offset = offsetof(struct inbound_draft, tags),
+	  .doc = "Checked; not read." },
+	{ .name = "serviceProbe", .type = &eg_type_object, .fields = &probe_schema, .doc = "Checked; not read." },
+	{ .name = "health", .doc = "Not read." },
+	{ .name = "state", .doc = "Not read." },
+	{ .name = "name", .doc = "Not read." },
+	{ .name = "protocol", .doc = "Not read." },
+};
+static const struct eg_schema inbound_schema = { EG_SCHEMA_FIELDS(inbound_fields), .finish = finish_inbound };
+
+static int read_inbound_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct dataplane_draft *draft = target;
+	struct inbound_draft item = { .inbound = { .origin = eg_reader_origin(reader, node) } };
+	int r;
+
+	if (!eg_reader_take_address(reader, node))
+		return 0;
+	r = eg_read_object(reader, node, &inbound_schema, &item);
+	if (r < 0)
+		return r;
+	draft->has_tags |= item.tags != NULL;
+	return eg_array_push(&draft->dataplane->inbounds, item.inbound);
+}
+
+static int read_inbounds(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			 void *target)
+{
+	struct dataplane_draft *draft = target;
+
+	(void)field;
+	draft->inbound = node->count > 0 ? node : NULL;
+	return eg_read_list(reader, node, read_inbound_item, draft);
+}
+static const struct eg_type inbounds_type = { "list of inbounds", read_inbounds };
+
+/* --- outbound --- */
+
+static bool is_ported_kind(const char *kind)
+{
+	return strcmp(kind, "MeshService") == 0 || strcmp(kind, "MeshMultiZoneService") == 0;
+}
+
+static int check_backend_kind(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			      void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	*(const struct eg_yaml_node **)target = node;
+	if (text && !is_ported_kind(text) && strcmp(text, "MeshExternalService") != 0)
+		eg_reader_error(reader, node, "invalid value. Available values are: MeshExternalService,MeshService");
+	return 0;
+}
+static const struct eg_type backend_kind_type = { "kind of a service", check_backend_kind };
+
+struct backend_ref {
+	const struct eg_yaml_node *kind;
+	const struct eg_yaml_node *name;
+	const struct eg_yaml_node *labels;
+	uint16_t port;
+};
+
+/* A service is named or selected, and of a mesh service the port must be said. */
+static int finish_backend_ref(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	const struct backend_ref *ref = target;
+	size_t before = eg_path_enter(reader, "name");
+
+	if (!ref->name && !ref->labels)
+		eg_reader_error(reader, node, "cannot be empty");
+	eg_path_leave(reader, before);
+	if (ref->port || !ref->kind || ref->kind->kind != EG_YAML_SCALAR || !is_ported_kind(ref->kind->text))
+		return 0;
+	before = eg_path_enter(reader, "port");
+	eg_reader_error(reader, node, "port must be in the range [1, 65535]");
+	eg_path_leave(reader, before);
+	return 0;
+}
+
+static const struct eg_field backend_ref_fields[] = {
+	{ .name = "kind", .type = &backend_kind_type, .offset = offsetof(struct backend_ref, kind),
+	  .missing = "invalid value. Available values are: MeshExternalService,MeshService", .doc = "Checked; not read." },
+	{ .name = "name", .type = &kept_type, .offset = offsetof(struct backend_ref, name), .doc = "Checked; not read." },
+	{ .name = "labels", .type = &kept_type, .offset = offsetof(struct backend_ref, labels), .doc = "Not read." },
+	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct backend_ref, port), .doc = "Checked; not read." },
+	{ .name = "namespace", .doc = "Not read." },
+	{ .name = "mesh", .doc = "Not read." },
+};
+static const struct eg_schema backend_ref_schema = { EG_SCHEMA_FIELDS(backend_ref_fields), .finish = finish_backend_ref };
+
+static int read_backend_ref(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			    void *target)
+{
+	struct outbound_draft *draft = target;
+	struct backend_ref ref = {};
+
+	draft->backend_ref = node;
+	return eg_read_object(reader, node, field->fields, &ref);
+}
+static const struct eg_type backend_ref_type = { "object", read_backend_ref };
+
+static int check_outbound_tags(struct eg_reader *reader, const struct eg_yaml_node *node,
+			       const struct eg_yaml_node *tags)
+{
+	const size_t before = eg_path_enter(reader, "tags");
+	int r = tags ? eg_read_tags(reader, tags, NULL, NULL) : 0;
+
+	if (!has_service_tag(tags))
+		eg_reader_error(reader, tags ? tags : node, "mandatory tag \"" EG_SERVICE_TAG "\" is missing");
+	eg_path_leave(reader, before);
+	return r;
+}
+
+/* Tags up to 2.7, backendRef or tags up to 2.14, backendRef alone after that; `service` long before. */
+static int finish_outbound(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	const struct outbound_draft *draft = target;
+	const bool is_named = draft->tags || draft->service;
+	size_t before;
+
+	if (!draft->backend_ref && draft->service && !draft->tags)
+		return 0;
+	if (!draft->backend_ref && (draft->tags || draft->needs_tags))
+		return check_outbound_tags(reader, node, draft->tags);
+	if (draft->backend_ref && !is_named)
+		return 0;
+	before = eg_path_enter(reader, "backendRef");
+	if (is_named)
+		eg_reader_error(reader, draft->backend_ref, "both backendRef and tags/service cannot be defined");
+	else
+		eg_reader_error(reader, node, "must be defined");
+	eg_path_leave(reader, before);
+	return 0;
+}
+
+static const struct eg_field outbound_fields[] = {
+	{ .name = "address", .type = &ip_type, .offset = offsetof(struct outbound_draft, outbound.address),
+	  .fallback = DEFAULT_OUTBOUND_ADDRESS, .doc = "The address that the workload connects to." },
+	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct outbound_draft, outbound.port),
+	  .missing = "port must be in the range [1, 65535]", .doc = "The port that the workload connects to." },
+	{ .name = "tags", .type = &kept_type, .offset = offsetof(struct outbound_draft, tags),
+	  .doc = "Checked; not read." },
+	{ .name = "service", .type = &eg_type_string, .offset = offsetof(struct outbound_draft, service),
+	  .doc = "Not read: the older form of tags." },
+	{ .name = "backendRef", .type = &backend_ref_type, .fields = &backend_ref_schema, .doc = "Checked; not read." },
+};
+static const struct eg_schema outbound_schema = { EG_SCHEMA_FIELDS(outbound_fields), .finish = finish_outbound };
+
+static int read_outbound_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct dataplane_draft *draft = target;
+	struct outbound_draft item = { .outbound = { .origin = eg_reader_origin(reader, node) },
+				       .needs_tags = draft->has_tags };
+	int r;
+
+	if (!eg_reader_take_address(reader, node))
+		return 0;
+	r = eg_read_object(reader, node, &outbound_schema, &item);
+	if (r < 0)
+		return r;
+	if (!item.outbound.address)
+		item.outbound.address = DEFAULT_OUTBOUND_ADDRESS;
+	return eg_array_push(&draft->dataplane->outbounds, item.outbound);
+}
+
+static int read_outbounds(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			  void *target)
+{
+	struct dataplane_draft *draft = target;
+
+	(void)field;
+	draft->outbound = node->count > 0 ? node : NULL;
+	return eg_read_list(reader, node, read_outbound_item, draft);
+}
+static const struct eg_type outbounds_type = { "list of outbounds", read_outbounds };
+
+/* --- gateway --- */
+
+static int read_gateway_type(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			     void *target)
+{
+	const char *text = node->kind == EG_YAML_SCALAR ? node->text : "";
+
+	(void)field;
+	if (strcmp(text, "BUILTIN") == 0 || strcmp(text, "1") == 0)
+		*(bool *)target = true;
+	else if (strcmp(text, "DELEGATED") != 0 && strcmp(text, "0") != 0)
+		eg_reader_error(reader, node, "unknown value; it is DELEGATED or BUILTIN");
+	return 0;
+}
+static const struct eg_type gateway_type_type = { "DELEGATED or BUILTIN", read_gateway_type };
+
+static void check_gateway_protocol(struct eg_reader *reader, const struct eg_yaml_node *tags)
+{
+	const char *protocol = eg_tag_text(tags, EG_PROTOCOL_TAG);
+	size_t before;
+
+	if (!protocol || strcmp(protocol, "tcp") == 0)
+		return;
+	before = eg_path_enter_key(reader, EG_PROTOCOL_TAG);
+	eg_reader_error(reader, eg_yaml_get(tags, EG_PROTOCOL_TAG),
+			"other values than tcp are not allowed, provided value \"%.64s\"", protocol);
+	eg_path_leave(reader, before);
+}
+
+static int finish_gateway(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	const struct gateway_draft *gateway = target;
+	const size_t before = eg_path_enter(reader, "tags");
+	int r = 0;
+
+	(void)node;
+	/* As for an inbound: without any tags it is of the newer form. */
+	if (gateway->tags && gateway->tags->count > 0) {
+		r = eg_read_tags(reader, gateway->tags, NULL, NULL);
+		if (!has_service_tag(gateway->tags))
+			eg_reader_error(reader, gateway->tags, "mandatory tag \"" EG_SERVICE_TAG "\" is missing");
+		check_gateway_protocol(reader, gateway->tags);
+	}
+	eg_path_leave(reader, before);
+	return r;
+}
+
+static const struct eg_field gateway_fields[] = {
+	{ .name = "type", .type = &gateway_type_type, .offset = offsetof(struct gateway_draft, is_builtin),
+	  .fallback = "DELEGATED", .doc = "Checked; not read." },
+	{ .name = "tags", .type = &kept_type, .offset = offsetof(struct gateway_draft, tags), .doc = "Checked; not read." },
+};
+static const struct eg_schema gateway_schema = { EG_SCHEMA_FIELDS(gateway_fields), .finish = finish_gateway };
+
+static int read_gateway(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			void *target)
+{
+	struct dataplane_draft *draft = target;
+	int r;
+
+	draft->gateway.is_written = true;
+	r = eg_read_object(reader, node, field->fields, &draft->gateway);
+	draft->has_tags |= draft->gateway.tags != NULL;
+	return r;
+}
+static const struct eg_type gateway_type = { "object", read_gateway };
+
+/* --- networking --- */
+
+static const struct eg_field admin_fields[] = {
+	{ .name = "port", .type = &eg_type_optional_port, .doc = "Checked; not read." },
+};
+static const struct eg_schema admin_schema = { EG_SCHEMA_FIELDS(admin_fields) };
+
+static const struct eg_field transparent_fields[] = {
+	{ .name = "redirectPortInbound", .type = &eg_type_optional_port, .doc = "Checked; not read." },
+	{ .name = "redirectPortOutbound", .type = &eg_type_optional_port, .doc = "Checked; not read." },
+	{ .name = "redirectPortInboundV6", .type = &eg_type_optional_port, .doc = "Checked; not read." },
+	{ .name = "directAccessServices", .doc = "Not read." },
+	{ .name = "reachableServices", .doc = "Not read." },
+	{ .name = "reachableBackends", .doc = "Not read." },
+	{ .name = "ipFamilyMode", .doc = "Not read." },
+	{ .name = "redirectPort", .doc = "Not read: of releases before 0.7." },
+};
+static const struct eg_schema transparent_schema = { EG_SCHEMA_FIELDS(transparent_fields) };
+
+static const struct eg_field listener_fields[] = {
+	{ .name = "type", .doc = "Not read." },
+	{ .name = "address", .type = &ip_type, .offset = offsetof(struct eg_inbound, address),
+	  .missing = "address can't be empty", .doc = "Checked; not read." },
+	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct eg_inbound, port),
+	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
+	{ .name = "name", .doc = "Not read." },
+	{ .name = "state", .doc = "Not read." },
+	{ .name = "tags", .doc = "Not read." },
+	{ .name = "protocol", .doc = "Not read." },
+};
+static const struct eg_schema listener_schema = { EG_SCHEMA_FIELDS(listener_fields) };
+
+static int check_listener(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct eg_inbound unread = {};
+
+	(void)target;
+	return eg_read_object(reader, node, &listener_schema, &unread);
+}
+
+static int read_listeners(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			  void *target)
+{
+	struct dataplane_draft *draft = target;
+
+	(void)field;
+	draft->listeners = node->count > 0 ? node : NULL;
+	return eg_read_list(reader, node, check_listener, NULL);
+}
+static const struct eg_type listeners_type = { "list of listeners", read_listeners };
+
+static void refuse_field(struct eg_reader *reader, const char *field, const struct eg_yaml_node *node, const char *what)
+{
+	size_t before;
+
+	if (!node)
+		return;
+	before = eg_path_enter(reader, field);
+	eg_reader_error(reader, node, "%s", what);
+	eg_path_leave(reader, before);
+}
+
+static void check_gateway_alone(struct eg_reader *reader, const struct dataplane_draft *draft)
+{
+	if (!draft->gateway.is_written)
+		return;
+	if (!draft->gateway.is_builtin) {
+		refuse_field(reader, "inbound", draft->inbound, "inbound cannot be defined for delegated gateways");
+		return;
+	}
+	refuse_field(reader, "inbound", draft->inbound, "inbound cannot be defined for builtin gateways");
+	refuse_field(reader, "outbound", draft->outbound, "outbound cannot be defined for builtin gateways");
+	refuse_field(reader, "listeners", draft->listeners, "listeners cannot be defined for builtin gateways");
+	refuse_field(reader, "probes", draft->probes, "probes cannot be defined for builtin gateways");
+}
+
+/* Envoy's admin server listens on the loopback address. */
+static void check_admin_port(struct eg_reader *reader, const struct dataplane_draft *draft)
+{
+	size_t before;
+
+	for (size_t i = 0; draft->admin_port && i < draft->dataplane->inbounds.len; i++) {
+		const struct eg_inbound *inbound = &draft->dataplane->inbounds.items[i];
+		const char *address = inbound->address ? inbound->address : draft->dataplane->address;
+
+		if (inbound->port != draft->admin_port || !address || strcmp(address, "127.0.0.1") != 0)
+			continue;
+		before = eg_path_enter(reader, "admin.port");
+		eg_diag_add(reader->diag, EG_SEVERITY_ERROR, inbound->origin, reader->path, "must differ from inbound");
+		eg_path_leave(reader, before);
+	}
+}
+
+static bool has_purpose(const struct dataplane_draft *draft)
+{
+	return draft->inbound || draft->gateway.is_written || draft->listeners || draft->transparent_proxying;
+}
+
+static int finish_networking(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	const struct dataplane_draft *draft = target;
+	const size_t before = eg_path_enter(reader, "address");
+
+	/* A zone proxy has an address on each listener. */
+	if (!draft->address && !draft->listeners)
+		eg_reader_error(reader, node, "address can't be empty");
+	eg_path_leave(reader, before);
+	if (!has_purpose(draft))
+		eg_reader_error(reader, node, "has to contain at least one inbound interface or gateway");
+	check_gateway_alone(reader, draft);
+	check_admin_port(reader, draft);
+	return 0;
+}
+
+static int read_address(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			void *target)
+{
+	struct dataplane_draft *draft = target;
+
+	draft->address = node;
+	return read_host(reader, field, node, &draft->dataplane->address);
+}
+static const struct eg_type address_type = { "IP address or host name", read_address };
+
+static int read_advertised(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			   void *target)
+{
+	struct dataplane_draft *draft = target;
+
+	return read_host(reader, field, node, &draft->dataplane->advertised_address);
+}
+static const struct eg_type advertised_type = { "IP address or host name", read_advertised };
+
+static int read_admin(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		      void *target)
+{
+	struct dataplane_draft *draft = target;
+
+	return eg_read_object(reader, node, field->fields, &draft->admin_port);
+}
+static const struct eg_type admin_type = { "object", read_admin };
+
+static int read_transparent(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			    void *target)
+{
+	struct dataplane_draft *draft = target;
+	uint16_t unread;
+
+	draft->transparent_proxying = node;
+	return eg_read_object(reader, node, field->fields, &unread);
+}
+static const struct eg_type transparent_type = { "object", read_transparent };
+
+static const struct eg_field networking_fields[] = {
+	{ .name = "address", .type = &address_type, .doc = "Where others reach this proxy: a mesh destination." },
+	{ .name = "advertisedAddress", .type = &advertised_type, .doc = "The same, as others see it: a mesh destination." },
+	{ .name = "inbound", .type = &inbounds_type, .fields = &inbound_schema, .doc = "Its ports." },
+	{ .name = "gateway", .type = &gateway_type, .fields = &gateway_schema, .doc = "Checked; not read." },
+	{ .name = "outbound", .type = &outbounds_type, .fields = &outbound_schema,
+	  .doc = "What the workload itself connects to." },
+	{ .name = "admin", .type = &admin_type, .fields = &admin_schema, .doc = "Checked; not read." },
+	{ .name = "transparentProxying", .type = &transparent_type, .fields = &transparent_schema,
+	  .doc = "Checked; not read." },
+	{ .name = "listeners", .type = &listeners_type, .fields = &listener_schema,
+	  .doc = "Checked; not read: the listeners of zone proxies." },
+	{ .name = "ingress", .doc = "Not read: the zone ingress of releases before 1.2." },
+};
+static const struct eg_schema networking_schema = { EG_SCHEMA_FIELDS(networking_fields), .finish = finish_networking };
+
+static int read_url_path(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			 void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	(void)target;
+	if (text && text[0] != '/')
+		eg_reader_error(reader, node, "should be a valid URL Path");
+	return 0;
+}
+static const struct eg_type url_path_type = { "URL path", read_url_path };
+
+struct probe_endpoint {
+	uint16_t inbound_port;
+};
+
+static const struct eg_field endpoint_fields[] = {
+	{ .name = "inboundPort", .type = &eg_type_port, .offset = offsetof(struct probe_endpoint, inbound_port),
+	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
+	{ .name = "inboundPath", .type = &url_path_type, .missing = "should be a valid URL Path",
+	  .doc = "Checked; not read." },
+	{ .name = "path", .type = &url_path_type, .missing = "should be a valid URL Path", .doc = "Checked; not read." },
+};
+static const struct eg_schema endpoint_schema = { EG_SCHEMA_FIELDS(endpoint_fields) };
+
+static int check_endpoint(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct probe_endpoint unread;
+
+	(void)target;
+	return eg_read_object(reader, node, &endpoint_schema, &unread);
+}
+
+static int read_endpoints(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			  void *target)
+{
+	(void)field;
+	(void)target;
+	return eg_read_list(reader, node, check_endpoint, NULL);
+}
+static const struct eg_type endpoints_type = { "list of endpoints", read_endpoints };
+
+struct probes {
+	uint16_t port;
+};
+
+static const struct eg_field probes_fields[] = {
+	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct probes, port),
+	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
+	{ .name = "endpoints", .type = &endpoints_type, .fields = &endpoint_schema, .doc = "Checked; not read." },
+};
+static const struct eg_schema probes_schema = { EG_SCHEMA_FIELDS(probes_fields) };
+
+static int read_probes(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		       void *target)
+{
+	struct dataplane_draft *draft = target;
+	struct probes unread;
+
+	draft->probes = node;
+	return eg_read_object(reader, node, field->fields, &unread);
+}
+static const struct eg_type probes_type = { "object", read_probes };
+
+static const struct eg_field dataplane_fields[] = {
+	/* Before networking, whose checks look at it. */
+	{ .name = "probes", .type = &probes_type, .fields = &probes_schema, .doc = "Checked; not read." },
+	{ .name = "networking", .type = &eg_type_object, .fields = &networking_schema, .missing = "must be defined",
+	  .doc = "See its fields." },
+	{ .name = "metrics", .doc = "Not read." },
+};
+const struct eg_schema eg_dataplane_schema = { .name = "Dataplane", EG_SCHEMA_FIELDS(dataplane_fields) };
+
+int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	struct eg_dataplane *dataplane = eg_arena_alloc(&reader->model->arena, sizeof(*dataplane));
+	struct dataplane_draft draft = { .dataplane = dataplane };
+	int r;
+
+	if (!dataplane)
+		return -ENOMEM;
+	dataplane->name = envelope->name;
+	dataplane->mesh = envelope->mesh;
+	dataplane->origin = envelope->name_origin;
+	/* From here on the model frees what its lists hold. */
+	r = eg_array_push(&reader->model->dataplanes, dataplane);
+	if (r < 0)
+		return r;
+	return eg_read_object(reader, envelope->spec, &eg_dataplane_schema, &draft);
+}

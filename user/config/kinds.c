@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "config/kinds.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/suggest.h"
+
+#define KUMA "kuma.io/v1alpha1"
+#define EGRESSD "egressd.io/v1alpha1"
+
+static const struct eg_kind kinds[] = {
+	{ "Mesh", EG_KIND_READ, KUMA, &eg_mesh_schema, eg_mesh_read },
+	{ "Dataplane", EG_KIND_READ, KUMA, &eg_dataplane_schema, eg_dataplane_read },
+	{ "Workload", EG_KIND_READ, EGRESSD, &eg_workload_schema, eg_workload_read },
+	{ "Node", EG_KIND_READ, EGRESSD, &eg_node_schema, eg_node_read },
+	{ .name = "ProxyTemplate", .group = EG_KIND_LATER },
+	{ .name = "MeshProxyPatch", .group = EG_KIND_LATER },
+	{ .name = "MeshPassthrough", .group = EG_KIND_LATER },
+	{ .name = "MeshTLS", .group = EG_KIND_LATER },
+	{ .name = "ExternalService", .group = EG_KIND_LATER },
+	{ .name = "MeshExternalService", .group = EG_KIND_LATER },
+	{ .name = "MeshService", .group = EG_KIND_LATER },
+	{ .name = "MeshCircuitBreaker", .group = EG_KIND_IGNORED },
+	{ .name = "MeshTimeout", .group = EG_KIND_IGNORED },
+	{ .name = "CircuitBreaker", .group = EG_KIND_IGNORED },
+	{ .name = "Timeout", .group = EG_KIND_IGNORED },
+};
+
+/*
+ * Kinds of Kuma and Kubernetes that people keep in the same files. They are here
+ * so that they are not taken for a misspelt one of the kinds above.
+ */
+static const char *const foreign[] = {
+	"FaultInjection",      "HealthCheck",	     "MeshAccessLog",	   "MeshFaultInjection",
+	"MeshGateway",	       "MeshGatewayConfig",  "MeshGatewayInstance", "MeshGatewayRoute",
+	"MeshHealthCheck",     "MeshHTTPRoute",	     "MeshIdentity",	   "MeshLoadBalancingStrategy",
+	"MeshMetric",	       "MeshMultiZoneService", "MeshOPA",	   "MeshRateLimit",
+	"MeshRetry",	       "MeshTCPRoute",	     "MeshTrace",	   "MeshTrafficPermission",
+	"MeshTrust",	       "MeshGlobalRateLimit", "RateLimit",	   "Retry",
+	"Secret",	       "Service",	     "TrafficLog",	   "TrafficPermission",
+	"TrafficRoute",	       "TrafficTrace",	     "VirtualOutbound",	   "Zone",
+	"ZoneEgress",	       "ZoneIngress",	     "ConfigMap",	   "Role",
+	"Pod",		       "Job",		     "List",		   "HostnameGenerator",
+};
+
+const struct eg_kind *eg_kind_find(const char *name)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+static bool is_foreign(const char *name)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(foreign); i++)
+		if (strcmp(foreign[i], name) == 0)
+			return true;
+	return false;
+}
+
+const char *eg_kind_suggest(const char *name)
+{
+	const char *names[EG_COUNT_OF(kinds)];
+
+	if (is_foreign(name))
+		return NULL;
+	for (size_t i = 0; i < EG_COUNT_OF(kinds); i++)
+		names[i] = kinds[i].name;
+	return eg_suggest(name, names, EG_COUNT_OF(kinds));
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "config/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "config/kinds.h"
+#include "config/yaml.h"
+
+EG_DEFINE_CLEANUP(struct eg_yaml_stream *, eg_yaml_close)
+
+/* What all files of one set share. */
+struct load {
+	struct eg_model *model;
+	struct eg_diag *diag;
+	size_t addresses;
+};
+
+static void add_finding(struct load *load, enum eg_severity severity, const char *file, const char *what)
+{
+	eg_diag_add(load->diag, severity, (struct eg_origin){ .file = file }, NULL, "%s", what);
+}
+
+/* --- one document --- */
+
+static void note_ignored(struct eg_reader *reader, const struct eg_envelope *envelope, const char *why)
+{
+	eg_diag_add(reader->diag, EG_SEVERITY_NOTE, eg_reader_origin(reader, envelope->kind_node), NULL,
+		    "skipped: %.64s %s", envelope->kind, why);
+}
+
+static void refuse_or_skip_unknown(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	const char *meant = eg_kind_suggest(envelope->kind);
+	const size_t before = eg_path_enter(reader, envelope->is_kubernetes ? "kind" : "type");
+
+	if (meant)
+		eg_reader_error(reader, envelope->kind_node, "unknown kind \"%.64s\"; did you mean \"%s\"?",
+				envelope->kind, meant);
+	else
+		note_ignored(reader, envelope, "is no kind that egressd reads");
+	eg_path_leave(reader, before);
+}
+
+/* Several kinds of other projects are called Mesh or Workload too; who meant ours must not be left out silently. */
+static void check_api_version(struct eg_reader *reader, const struct eg_yaml_node *root,
+			      const struct eg_envelope *envelope, const struct eg_kind *kind)
+{
+	const size_t before = eg_path_enter(reader, "apiVersion");
+
+	if (!envelope->is_kubernetes && !envelope->api_version) {
+		eg_path_leave(reader, before);
+		return;
+	}
+	if (!envelope->api_version || strcmp(envelope->api_version, kind->api_version) != 0)
+		eg_reader_error(reader, envelope->api_version_node ? envelope->api_version_node : root,
+				"the apiVersion of a %s must be %s", kind->name, kind->api_version);
+	eg_path_leave(reader, before);
+}
+
+static int read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope,
+		     const struct eg_kind *kind)
+{
+	int r;
+
+	check_api_version(reader, root, envelope, kind);
+	reader->kind = kind->schema;
+	reader->envelope = envelope->is_kubernetes ? NULL : &eg_universal_envelope;
+	r = eg_envelope_read(reader, root, envelope);
+	return r < 0 ? r : kind->read(reader, envelope);
+}
+
+static int read_document(struct load *load, const char *file, const struct eg_yaml_node *root)
+{
+	struct eg_reader reader = {
+		.model = load->model, .diag = load->diag, .file = file, .addresses = &load->addresses
+	};
+	struct eg_envelope envelope;
+	const struct eg_kind *kind;
+
+	load->model->documents++;
+	eg_envelope_read_kind(&reader, root, &envelope);
+	if (!envelope.kind)
+		return 0;
+	kind = eg_kind_find(envelope.kind);
+	if (!kind)
+		refuse_or_skip_unknown(&reader, &envelope);
+	else if (kind->group == EG_KIND_READ)
+		return read_kind(&reader, root, &envelope, kind);
+	else if (kind->group == EG_KIND_IGNORED)
+		note_ignored(&reader, &envelope, "never reaches traffic that leaves the mesh, in Kuma neither");
+	else
+		eg_reader_error(&reader, envelope.kind_node,
+				"%s is not supported yet; without it traffic could pass, or be cut, against its rules",
+				kind->name);
+	return 0;
+}
+
+/* --- one file --- */
+
+static int read_documents(struct load *load, const char *file, const char *bytes, size_t len)
+{
+	_cleanup_(eg_yaml_closep) struct eg_yaml_stream *stream = eg_yaml_open(file, bytes, len, load->diag);
+	const size_t before = load->model->documents;
+	const struct eg_yaml_node *root;
+	int r;
+
+	if (!stream)
+		return -ENOMEM;
+	while ((r = eg_yaml_next(stream, &root)) > 0) {
+		r = read_document(load, file, root);
+		if (r < 0)
+			return r;
+	}
+	/* Cut short, or never written: not to be taken for a policy that says nothing. */
+	if (r == 0 && load->model->documents == before)
+		add_finding(load, EG_SEVERITY_ERROR, file, "holds no document; write one, or remove the file");
+	return r == -ENOMEM ? r : 0;
+}
+
+static int load_file(struct load *load, const char *path)
+{
+	const char *file = eg_arena_strdup(&load->model->arena, path);
+	_cleanup_free_ char *bytes = NULL;
+	size_t len;
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	r = eg_file_read(path, EG_YAML_BYTES_MAX, &bytes, &len);
+	if (r == -ENOMEM)
+		return r;
+	if (r == -EFBIG)
+		add_finding(load, EG_SEVERITY_ERROR, file, "is larger than 16 MiB; split it into several files");
+	else if (r < 0)
+		add_finding(load, EG_SEVERITY_ERROR, file, eg_file_explain(r));
+	return r < 0 ? 0 : read_documents(load, file, bytes, len);
+}
+
+/* --- one folder --- */
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+	const size_t len = strlen(name), suffix_len = strlen(suffix);
+
+	return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
+}
+
+/* Editors and Kubernetes keep what is not finished under names with a dot before. */
+static int is_policy_file(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' && (has_suffix(entry->d_name, ".yaml") || has_suffix(entry->d_name, ".yml") ||
+					   has_suffix(entry->d_name, ".json"));
+}
+
+static int compare_names(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int load_entry(struct load *load, const char *folder, const char *name)
+{
+	const bool has_slash = has_suffix(folder, "/") || strcmp(folder, "/") == 0;
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s%s%s", folder, has_slash ? "" : "/", name) < 0)
+		return -ENOMEM;
+	return load_file(load, path);
+}
+
+static int load_entries(struct load *load, const char *folder, struct dirent **entries, int count)
+{
+	int r = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (r == 0)
+			r = load_entry(load, folder, entries[i]->d_name);
+		free(entries[i]);
+	}
+	return r;
+}
+
+static int load_folder(struct load *load, const char *folder)
+{
+	_cleanup_free_ struct dirent **entries = NULL;
+	const char *kept = eg_arena_strdup(&load->model->arena, folder);
+	int count;
+
+	if (!kept)
+		return -ENOMEM;
+	count = scandir(folder, &entries, is_policy_file, compare_names);
+	if (count < 0 && errno == ENOMEM)
+		return -ENOMEM;
+	if (count < 0)
+		add_finding(load, EG_SEVERITY_ERROR, kept, strerror(errno));
+	else if (count == 0)
+		add_finding(load, EG_SEVERITY_ERROR, kept, "holds no *.yaml, *.yml or *.json file");
+	return count > 0 ? load_entries(load, folder, entries, count) : 0;
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int eg_config_load(const char *const *paths, size_t path_count, struct eg_model *model, struct eg_diag *diag)
+{
+	struct load load = { .model = model, .diag = diag };
+
+	for (size_t i = 0; i < path_count; i++) {
+		int r = is_folder(paths[i]) ? load_folder(&load, paths[i]) : load_file(&load, paths[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "config/kinds.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "config/address.h"
+
+static int read_mesh_cidr(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct eg_node *self = target;
+	struct eg_located_prefix item;
+
+	return eg_read_located_prefix(reader, node, false, &item) ? eg_array_push(&self->mesh_cidrs, item) : 0;
+}
+
+static int read_mesh_cidrs(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			   void *target)
+{
+	(void)field;
+	return eg_read_list(reader, node, read_mesh_cidr, target);
+}
+static const struct eg_type mesh_cidrs_type = { "list of addresses and ranges", read_mesh_cidrs };
+
+static int read_resolver(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct eg_node *self = target;
+	struct eg_located_prefix item;
+
+	return eg_read_located_prefix(reader, node, true, &item) ? eg_array_push(&self->resolvers, item) : 0;
+}
+
+static int read_resolvers(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			  void *target)
+{
+	struct eg_node *self = target;
+
+	(void)field;
+	if (node->kind == EG_YAML_SCALAR && strcmp(node->text, "auto") == 0)
+		return 0;
+	if (node->kind != EG_YAML_SEQUENCE) {
+		eg_reader_error(reader, node, "must be auto or a list of IP addresses");
+		return 0;
+	}
+	self->resolvers_listed = true;
+	return eg_read_list(reader, node, read_resolver, self);
+}
+static const struct eg_type resolvers_type = { "auto, or list of addresses", read_resolvers };
+
+static const struct eg_field node_fields[] = {
+	{ .name = "meshCIDRs", .type = &mesh_cidrs_type,
+	  .doc = "Ranges that belong to every mesh, any protocol and port." },
+	{ .name = "resolvers", .type = &resolvers_type, .fallback = "auto",
+	  .doc = "DNS servers, reached on port 53 whatever the mesh says. auto: those of the node's resolv.conf." },
+	{ .name = "blockErrno", .type = &eg_type_errno, .offset = offsetof(struct eg_node, block_errno),
+	  .fallback = "EPERM", .doc = "What a blocked program sees where its Workload does not say." },
+	{ .name = "admin", .later = "there is no admin endpoint", .doc = "The admin endpoint." },
+	{ .name = "sweepInterval", .later = "nothing sweeps", .doc = "How often held connections are counted again." },
+	{ .name = "retryWindow", .later = "retries are not counted", .doc = "How long a failed destination is remembered." },
+	{ .name = "compat", .later = "there are no limits that it could change", .doc = "envoy: limits as in its TCP proxy." },
+	{ .name = "domains", .later = "domain names are not matched", .doc = "What to do with Domain entries." },
+};
+const struct eg_schema eg_node_schema = { .name = "Node", EG_SCHEMA_FIELDS(node_fields) };
+
+static void node_clear(struct eg_node *node)
+{
+	eg_array_clear(&node->mesh_cidrs);
+	eg_array_clear(&node->resolvers);
+}
+
+/* The model holds one Node: a second is checked all the same, and dropped. */
+static int read_second(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	const struct eg_origin *first = &reader->model->node->origin;
+	_cleanup_(node_clear) struct eg_node node = {};
+
+	eg_diag_add(reader->diag, EG_SEVERITY_ERROR, envelope->name_origin, NULL,
+		    "a second Node: the first is in %s:%u:%u; put all settings of this node into one", first->file,
+		    first->line, first->column);
+	return eg_read_object(reader, envelope->spec, &eg_node_schema, &node);
+}
+
+int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	struct eg_node *node;
+
+	if (reader->model->node)
+		return read_second(reader, envelope);
+	node = eg_arena_alloc(&reader->model->arena, sizeof(*node));
+	if (!node)
+		return -ENOMEM;
+	node->name = envelope->name;
+	node->origin = envelope->name_origin;
+	reader->model->node = node;
+	return eg_read_object(reader, envelope->spec, &eg_node_schema, node);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "config/kinds.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "config/address.h"
+#include "config/tags.h"
+
+#define PORT_REFUSAL "port must be in the range [1, 65535]"
+
+static bool has_parent_component(const char *path)
+{
+	for (const char *p = path; (p = strstr(p, "..")); p += 2)
+		if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))
+			return true;
+	return false;
+}
+
+static const char *cgroup_problem(const char *path)
+{
+	if (path[0] != '/')
+		return "must start with a slash: it is a path or a pattern below the cgroup v2 mount";
+	if (has_parent_component(path))
+		return "must not have a .. component";
+	if (strlen(path) >= 4096)
+		return "is longer than any path";
+	if (strncmp(path, "/sys/fs/cgroup", strlen("/sys/fs/cgroup")) == 0)
+		return "must be written without the mount point: the leading slash is /sys/fs/cgroup";
+	return NULL;
+}
+
+static int read_cgroup(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		       void *target)
+{
+	const char *text = eg_read_text(reader, node);
+	const char *problem = text ? cgroup_problem(text) : NULL;
+
+	(void)field;
+	if (problem)
+		eg_reader_error(reader, node, "%s", problem);
+	return text && !problem ? eg_read_copy(reader, text, target) : 0;
+}
+static const struct eg_type cgroup_type = { "cgroup path or pattern", read_cgroup };
+
+static int add_tag(struct eg_reader *reader, const char *name, const char *value, void *target)
+{
+	struct eg_workload *workload = target;
+	struct eg_tag tag;
+	int r;
+
+	r = eg_read_copy(reader, name, &tag.name);
+	if (r < 0)
+		return r;
+	r = eg_read_copy(reader, value, &tag.value);
+	if (r < 0)
+		return r;
+	return eg_array_push(&workload->tags, tag);
+}
+
+static int read_tags(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	(void)field;
+	return eg_read_tags(reader, node, add_tag, target);
+}
+static const struct eg_type tags_type = { "mapping of tags", read_tags };
+
+static int read_dataplane(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			  void *target)
+{
+	struct eg_workload *workload = target;
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	if (!text)
+		return 0;
+	workload->dataplane_origin = eg_reader_origin(reader, node);
+	return eg_read_copy(reader, text, &workload->dataplane);
+}
+static const struct eg_type dataplane_type = { "name of a Dataplane", read_dataplane };
+
+static int read_mode(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	(void)target;
+	if (!text || strcmp(text, "enforce") == 0)
+		return 0;
+	if (strcmp(text, "audit") == 0)
+		eg_reader_error(reader, node, "not supported yet: audit; only enforce acts");
+	else
+		eg_reader_error(reader, node, "must be enforce, not \"%.64s\"", text);
+	return 0;
+}
+static const struct eg_type mode_type = { "enforce", read_mode };
+
+static int add_port(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_workload *workload,
+		    uint16_t port)
+{
+	struct eg_located_port item = { port, eg_reader_origin(reader, node) };
+
+	return eg_reader_take_address(reader, node) ? eg_array_push(&workload->exclude_outbound_ports, item) : 0;
+}
+
+static int read_port_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	uint16_t port;
+
+	return eg_read_u16(reader, node, 1, PORT_REFUSAL, &port) ? add_port(reader, node, target, port) : 0;
+}
+
+static void trim(char **text)
+{
+	char *end;
+
+	*text += strspn(*text, " \t");
+	end = *text + strlen(*text);
+	while (end > *text && (end[-1] == ' ' || end[-1] == '\t'))
+		*--end = '\0';
+}
+
+/* "8080, 9090", as the annotation traffic.kuma.io/exclude-outbound-ports has it. */
+static int read_port_text(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_workload *workload)
+{
+	_cleanup_free_ char *copy = strdup(node->text);
+	char *rest = copy, *word;
+
+	if (!copy)
+		return -ENOMEM;
+	while ((word = strsep(&rest, ","))) {
+		uint16_t port = 0;
+		int r;
+
+		trim(&word);
+		if (eg_parse_u16(word, &port) < 0 || port == 0) {
+			eg_reader_error(reader, node, PORT_REFUSAL ", not \"%.64s\"", word);
+			continue;
+		}
+		r = add_port(reader, node, workload, port);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_ports(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		      void *target)
+{
+	(void)field;
+	if (node->kind == EG_YAML_SCALAR)
+		return read_port_text(reader, node, target);
+	return eg_read_list(reader, node, read_port_item, target);
+}
+static const struct eg_type ports_type = { "list of ports", read_ports };
+
+static int read_excluded_ip(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct eg_workload *workload = target;
+	struct eg_located_prefix item;
+
+	if (!eg_read_located_prefix(reader, node, false, &item))
+		return 0;
+	return eg_array_push(&workload->exclude_outbound_ips, item);
+}
+
+static int read_excluded_ips(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			     void *target)
+{
+	(void)field;
+	return eg_read_list(reader, node, read_excluded_ip, target);
+}
+static const struct eg_type excluded_ips_type = { "list of addresses and ranges", read_excluded_ips };
+
+static int read_protocol(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			 void *target)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} protocols[] = {
+		{ "tcp", EG_PROTO_TCP },   { "udp", EG_PROTO_UDP },   { "udplite", EG_PROTO_UDPLITE },
+		{ "icmp", EG_PROTO_ICMP }, { "sctp", EG_PROTO_SCTP }, { "dccp", EG_PROTO_DCCP },
+	};
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	for (size_t i = 0; text && i < EG_COUNT_OF(protocols); i++) {
+		if (strcmp(text, protocols[i].name) == 0) {
+			*(uint32_t *)target = protocols[i].bit;
+			return 0;
+		}
+	}
+	if (text)
+		eg_reader_error(reader, node, "must be one of tcp, udp, udplite, icmp, sctp, dccp, not \"%.64s\"", text);
+	return 0;
+}
+static const struct eg_type protocol_type = { "protocol", read_protocol };
+
+/* An entry of allow, and whether its range was read. */
+struct allow_draft {
+	struct eg_allow allow;
+	bool has_prefix;
+};
+
+static int read_cidr(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	struct allow_draft *draft = target;
+
+	(void)field;
+	draft->has_prefix = eg_read_prefix(reader, node, false, &draft->allow.prefix);
+	return 0;
+}
+static const struct eg_type cidr_type = { "address or range", read_cidr };
+
+/* ICMP has no ports: a rule with one could never match, and its author believes that it does. */
+static int check_allow(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	const struct allow_draft *draft = target;
+	size_t before;
+
+	if (draft->allow.port == 0 || draft->allow.protocols != EG_PROTO_ICMP)
+		return 0;
+	before = eg_path_enter(reader, "port");
+	eg_reader_error(reader, node, "icmp has no ports; remove it");
+	eg_path_leave(reader, before);
+	return 0;
+}
+
+static const struct eg_field allow_fields[] = {
+	{ .name = "cidr", .type = &cidr_type, .missing = "must be defined", .doc = "An address or a range." },
+	{ .name = "port", .type = &eg_type_optional_port, .offset = offsetof(struct allow_draft, allow.port),
+	  .fallback = "every port", .doc = "The destination's port." },
+	{ .name = "protocol", .type = &protocol_type, .offset = offsetof(struct allow_draft, allow.protocols),
+	  .fallback = "every protocol", .doc = "tcp, udp, udplite, icmp, sctp or dccp." },
+};
+static const struct eg_schema allow_schema = { EG_SCHEMA_FIELDS(allow_fields), .finish = check_allow };
+
+static int read_allow_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	struct eg_workload *workload = target;
+	struct allow_draft draft = { .allow = { .protocols = EG_PROTO_ANY,
+						.origin = eg_reader_origin(reader, node) } };
+	int r;
+
+	if (!eg_reader_take_address(reader, node))
+		return 0;
+	r = eg_read_object(reader, node, &allow_schema, &draft);
+	if (r < 0 || !draft.has_prefix)
+		return r;
+	return eg_array_push(&workload->allow, draft.allow);
+}
+
+static int read_allow(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		      void *target)
+{
+	(void)field;
+	return eg_read_list(reader, node, read_allow_item, target);
+}
+static const struct eg_type allow_type = { "list of rules", read_allow };
+
+static const struct eg_field workload_fields[] = {
+	{ .name = "cgroup", .type = &cgroup_type, .offset = offsetof(struct eg_workload, cgroup),
+	  .doc = "Path or pattern below the cgroup v2 mount, with its leading slash." },
+	{ .name = "tags", .type = &tags_type, .doc = "What the workload is, for policies that select by tags." },
+	{ .name = "dataplane", .type = &dataplane_type, .doc = "The Dataplane of the same mesh that this workload is." },
+	{ .name = "mode", .type = &mode_type, .fallback = "enforce", .doc = "enforce." },
+	{ .name = "blockErrno", .type = &eg_type_errno, .offset = offsetof(struct eg_workload, block_errno),
+	  .fallback = "the Node's", .doc = "What a blocked program sees: EPERM and the like, or a number." },
+	{ .name = "excludeOutboundPorts", .type = &ports_type, .doc = "Destination ports that are always allowed." },
+	{ .name = "excludeOutboundIPs", .type = &excluded_ips_type,
+	  .doc = "Addresses and ranges that are always allowed." },
+	{ .name = "allow", .type = &allow_type, .fields = &allow_schema, .doc = "Destinations that are always allowed." },
+	{ .name = "excludeCgroups", .later = "cgroups below a workload are not told apart", .doc = "Cgroups left alone." },
+	{ .name = "excludeUIDs", .later = "users are not told apart", .doc = "Users left alone." },
+	{ .name = "allowProtocols", .later = "protocols are not judged by themselves", .doc = "Protocols that may be used." },
+	{ .name = "onPolicyChange", .later = "open connections are not ended", .doc = "terminate or keep." },
+	{ .name = "gracePeriod", .later = "open connections are not ended", .doc = "Time before connections are ended." },
+	{ .name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic." },
+	{ .name = "unenrolled", .later = "new cgroups are not held back", .doc = "allow or refuse." },
+};
+const struct eg_schema eg_workload_schema = { .name = "Workload", EG_SCHEMA_FIELDS(workload_fields) };
+
+int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	struct eg_workload *workload = eg_arena_alloc(&reader->model->arena, sizeof(*workload));
+	int r;
+
+	if (!workload)
+		return -ENOMEM;
+	workload->name = envelope->name;
+	workload->mesh = envelope->mesh;
+	workload->origin = envelope->name_origin;
+	workload->mesh_origin = envelope->mesh_origin;
+	/* From here on the model frees what its lists hold. */
+	r = eg_array_push(&reader->model->workloads, workload);
+	if (r < 0)
+		return r;
+	return eg_read_object(reader, envelope->spec, &eg_workload_schema, workload);
+}
