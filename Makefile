@@ -114,16 +114,18 @@ check-static: $(SKELETON) ## header self-containment and the layers of the tree
 bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without egressd, in pairs
 	@tools/bench
 
+# user/man/egressctl.8 goes to man8, and so on.
+MAN_PAGES = $(wildcard user/man/*.[1-9])
+man_target = $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+
 install: all ## install below DESTDIR and PREFIX
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
+	install -d $(DESTDIR)$(SBINDIR)
 	install -m 0755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
-	install -m 0644 $(wildcard user/man/*.8) $(DESTDIR)$(MANDIR)/man8
-	install -m 0644 $(wildcard user/man/*.5) $(DESTDIR)$(MANDIR)/man5
+	$(foreach page,$(MAN_PAGES),install -D -m 0644 $(page) $(call man_target,$(page)) &&) true
 
 uninstall: ## remove what install put there
 	rm -f $(patsubst %,$(DESTDIR)$(SBINDIR)/%,$(notdir $(PROGRAMS)))
-	rm -f $(patsubst %,$(DESTDIR)$(MANDIR)/man8/%,$(notdir $(wildcard user/man/*.8)))
-	rm -f $(patsubst %,$(DESTDIR)$(MANDIR)/man5/%,$(notdir $(wildcard user/man/*.5)))
+	rm -f $(foreach page,$(MAN_PAGES),$(call man_target,$(page)))
 
 compdb: $(SKELETON) ## write compile_commands.json for editors and clang-tidy
 	@{ echo '['; sep=; for f in $(MAINS) $(LIB_SRC) $(UNIT_SRC) $(BPF_TEST_SRC); do \
