@@ -142,7 +142,7 @@ clean: ## remove build/
 	rm -rf $(BUILD) compile_commands.json
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo '  V=1 shows commands; SANITIZE=address,undefined; CFLAGS, PREFIX, DESTDIR, BUILD as usual'
 
 -include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')

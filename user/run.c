@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "datapath/datapath.h"
 #include "export/report.h"
@@ -271,10 +272,10 @@ static int write_report(struct session *session)
 	if (r == 0)
 		r = eg_report_format(session->run->subject, &counts, &destinations, &text);
 	if (r == 0)
-		r = eg_outfile_commit(session->run->report, text, strlen(text));
+		r = eg_file_replace(session->run->report, text, strlen(text));
 	eg_array_clear(&destinations.list);
 	if (r < 0)
-		eg_log_error("cannot write the report: %s", strerror(-r));
+		eg_log_error("cannot write the report '%s': %s", session->run->report, strerror(-r));
 	return r;
 }
 

@@ -3,7 +3,6 @@
 #define EG_RUN_H
 
 /* One command under a policy, without a daemon: owns every stage of `egressctl run`. */
-#include "base/outfile.h"
 #include "policy/compile.h"
 #include "policy/rules.h"
 
@@ -18,7 +17,7 @@ enum eg_run_exit {
 struct eg_run {
 	const struct eg_subject *subject;
 	struct eg_image **image;	/* taken over once it is in force */
-	struct eg_outfile *report;	/* NULL: none is wanted */
+	const char *report;		/* path of the JSON report; NULL: none is wanted */
 	char *const *argv;		/* the command, NULL-terminated */
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,6 +125,85 @@ static int write_full(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
+/* What a path stands for once links are followed, so that a link stays a link. */
+struct place {
+	char *path;
+	bool in_place; /* exists and is no regular file: a FIFO, a terminal, /dev/null */
+	mode_t mode;   /* of the file that is replaced, or what umask leaves of 0666 */
+};
+
+static void place_done(struct place *place)
+{
+	free(place->path);
+}
+
+static mode_t default_mode(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return 0666 & ~mask;
+}
+
+static int find_place(const char *path, struct place *ret_place)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		ret_place->path = realpath(path, NULL);
+		ret_place->in_place = !S_ISREG(st.st_mode);
+		ret_place->mode = st.st_mode & 07777;
+		if (S_ISDIR(st.st_mode))
+			return -EISDIR;
+	} else if (errno == ENOENT) {
+		ret_place->path = strdup(path);
+		ret_place->mode = default_mode();
+	} else {
+		return -errno;
+	}
+	return ret_place->path ? 0 : -errno;
+}
+
+/* A new file beside the one that it will replace. */
+static int open_beside(const char *path, char **ret_name, int *ret_fd)
+{
+	_cleanup_free_ char *name = NULL;
+	int fd;
+
+	if (asprintf(&name, "%s.XXXXXX", path) < 0)
+		return -ENOMEM;
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_name = TAKE_PTR(name);
+	*ret_fd = fd;
+	return 0;
+}
+
+int eg_file_can_replace(const char *path)
+{
+	_cleanup_(place_done) struct place place = {};
+	_cleanup_free_ char *name = NULL;
+	_cleanup_close_ int fd = -1;
+	int r = find_place(path, &place);
+
+	if (r < 0)
+		return r;
+	if (place.in_place)
+		return access(place.path, W_OK) < 0 ? -errno : 0;
+	r = open_beside(place.path, &name, &fd);
+	if (r == 0)
+		unlink(name);
+	return r;
+}
+
+static int write_in_place(const char *path, const void *bytes, size_t len)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : write_full(fd, bytes, len);
+}
+
 static int write_synced(int fd, const void *bytes, size_t len, mode_t mode)
 {
 	int r = write_full(fd, bytes, len);
@@ -135,21 +215,24 @@ static int write_synced(int fd, const void *bytes, size_t len, mode_t mode)
 	return 0;
 }
 
-int eg_file_write(const char *path, const void *bytes, size_t len, mode_t mode)
+int eg_file_replace(const char *path, const void *bytes, size_t len)
 {
-	_cleanup_free_ char *temporary = NULL;
+	_cleanup_(place_done) struct place place = {};
+	_cleanup_free_ char *name = NULL;
 	_cleanup_close_ int fd = -1;
-	int r;
+	int r = find_place(path, &place);
 
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return -ENOMEM;
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = write_synced(fd, bytes, len, mode);
-	if (r == 0 && rename(temporary, path) < 0)
+	if (r < 0)
+		return r;
+	if (place.in_place)
+		return write_in_place(place.path, bytes, len);
+	r = open_beside(place.path, &name, &fd);
+	if (r < 0)
+		return r;
+	r = write_synced(fd, bytes, len, place.mode);
+	if (r == 0 && rename(name, place.path) < 0)
 		r = -errno;
 	if (r < 0)
-		unlink(temporary);
+		unlink(name);
 	return r;
 }

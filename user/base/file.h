@@ -4,7 +4,6 @@
 
 /* Whole regular files, in and out. */
 #include <stddef.h>
-#include <sys/types.h>
 
 /*
  * The bytes of a regular file and a NUL behind them, for the caller to free().
@@ -13,8 +12,15 @@
  */
 int eg_file_read(const char *path, size_t max, char **ret_bytes, size_t *ret_len);
 
-/* Writes a new file beside `path` and renames it: readers see the old bytes or the new ones, never a part. */
-int eg_file_write(const char *path, const void *bytes, size_t len, mode_t mode);
+/*
+ * Writes a new file and puts it in the place of `path`: readers see the old bytes
+ * or the new ones, never a part. Links are followed; the mode stays, or is what
+ * umask leaves. What exists and is no regular file (a FIFO, a terminal) is written
+ * in place. 0, or -errno with `path` as it was.
+ */
+int eg_file_replace(const char *path, const void *bytes, size_t len);
+/* Whether eg_file_replace() could do it now: 0, or the -errno that it would fail with. Leaves nothing behind. */
+int eg_file_can_replace(const char *path);
 
 /* What an errno of eg_file_read() means for whoever named the file. */
 const char *eg_file_explain(int error);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/log.h"
-#include "base/outfile.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/policy.h"
@@ -15,7 +15,6 @@
 
 EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
 EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
-EG_DEFINE_CLEANUP(struct eg_outfile *, eg_outfile_free)
 
 /* What the command line said. */
 struct run_words {
@@ -180,9 +179,10 @@ static int build_policy(const struct run_words *words, const char *command, stru
 	return 0;
 }
 
-static int open_report(const char *path, struct eg_outfile **ret_report)
+/* Said before the command starts, rather than after all its work. */
+static int check_report(const char *path)
 {
-	int r = path ? eg_outfile_open(path, ret_report) : 0;
+	int r = path ? eg_file_can_replace(path) : 0;
 
 	if (r < 0)
 		eg_log_error("run: cannot write the report '%s': %s; the command was not started", path, strerror(-r));
@@ -195,7 +195,6 @@ int eg_cmd_run(int argc, char **argv)
 	_cleanup_policy_ struct eg_cli_policy policy = {};
 	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
-	_cleanup_(eg_outfile_freep) struct eg_outfile *report = NULL;
 	int operands, r;
 
 	r = eg_options_parse(argc, argv, &help, options, EG_COUNT_OF(options), &words, &operands);
@@ -210,12 +209,12 @@ int eg_cmd_run(int argc, char **argv)
 	r = build_policy(&words, argv[operands], &policy, &rules, &image);
 	if (r != 0)
 		return r;
-	if (open_report(words.report, &report) < 0)
+	if (check_report(words.report) < 0)
 		return EG_RUN_FAILED;
 	return eg_run(&(struct eg_run){
 		.subject = rules->subjects.items[0],
 		.image = &image,
-		.report = report,
+		.report = words.report,
 		.argv = argv + operands,
 	});
 }
