@@ -150,8 +150,9 @@ static int find_place(const char *path, struct place *ret_place)
 	struct stat st;
 
 	if (stat(path, &st) == 0) {
-		ret_place->path = realpath(path, NULL);
 		ret_place->in_place = !S_ISREG(st.st_mode);
+		/* /dev/stdout may lead to a pipe, which has no path to resolve to. */
+		ret_place->path = ret_place->in_place ? strdup(path) : realpath(path, NULL);
 		ret_place->mode = st.st_mode & 07777;
 		if (S_ISDIR(st.st_mode))
 			return -EISDIR;
