@@ -51,7 +51,7 @@ TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*
 C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch]))
 
 .DELETE_ON_ERROR:
-.PHONY: all deps run demo check check-built check-static bench clean install uninstall compdb format check-format help FORCE
+.PHONY: all deps run demo check check-built check-static unit-tests bench clean install uninstall compdb format check-format help FORCE
 all: $(PROGRAMS) ## build egressd and egressctl (default)
 
 # What was built with other flags is built again.
@@ -106,8 +106,10 @@ check: deps ## build and run all tests
 check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) check-static
 	@tests/lib/run-all
 
-check-static: ## header self-containment and the layers of the tree
-	@CC='$(CC)' tools/check-layers
+unit-tests: $(UNIT_TESTS) ## build the unit tests and run none: CI runs them under sanitizers
+
+check-static: $(SKELETON) ## header self-containment and the layers of the tree
+	@CC='$(CC)' BUILD='$(BUILD)' tools/check-layers
 
 bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without egressd, in pairs
 	@tools/bench

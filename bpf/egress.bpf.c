@@ -1,4 +1,88 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The programs on a workload's cgroup: ctx -> flow -> decide -> verdict.
+ *
+ * Nothing is kept in .data or .bss: a program that is updated in place, or that
+ * runs beside its older version for a moment, works on the same maps.
+ */
 #include <linux/bpf.h>
+#include <linux/errno.h>
 #include <bpf/bpf_helpers.h>
+
+#include "config.bpf.h"
+#include "decide.bpf.h"
+#include "emit.bpf.h"
+#include "flow.bpf.h"
+#include "maps.bpf.h"
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* What a cgroup/connect or cgroup/sendmsg program returns. */
+enum sock_addr_answer {
+	ANSWER_REFUSE = 0,
+	ANSWER_PROCEED = 1,
+};
+
+/* The counters of a slot; those of slot 0 where the slot has none, so that no refusal goes uncounted. */
+static __always_inline struct eg_slot *find_slot(__u32 *slot_id)
+{
+	struct eg_slot *slot = bpf_map_lookup_elem(&eg_slots, slot_id);
+
+	if (slot)
+		return slot;
+	*slot_id = 0;
+	return bpf_map_lookup_elem(&eg_slots, slot_id);
+}
+
+static __always_inline int refuse(__u16 block_errno)
+{
+	/* Without a value of its own the kernel says EPERM. */
+	if (block_errno > 0 && block_errno <= 4095)
+		bpf_set_retval(-(int)block_errno);
+	return ANSWER_REFUSE;
+}
+
+/*
+ * The one way from a hook to its answer. Programs of descendant cgroups, and those
+ * attached before ours, have run: what they refused never leaves, so it is not
+ * counted as admitted.
+ */
+static __always_inline int judge(enum eg_hook hook, struct eg_flow flow)
+{
+	const struct eg_enrolment *enrolment = bpf_get_local_storage(&eg_cgroups, 0);
+	struct observation seen = {.slot_id = enrolment->slot, .hook = hook, .flow = flow};
+	struct policy_view view = view_policy(seen.slot_id);
+	struct eg_slot *slot = find_slot(&seen.slot_id);
+
+	seen.decision = decide(&view, &flow);
+	seen.time_ns = bpf_ktime_get_coarse_ns();
+	if (slot && seen.decision.verdict == EG_VERDICT_ALLOWED && bpf_get_retval() < 0)
+		count(&slot->counts.refused_before);
+	else if (slot)
+		account(slot, &seen);
+	return seen.decision.verdict == EG_VERDICT_ALLOWED ? ANSWER_PROCEED : refuse(seen.decision.block_errno);
+}
+
+SEC("cgroup/connect4")
+int eg_connect4(struct bpf_sock_addr *ctx)
+{
+	return judge(EG_HOOK_CONNECT4, flow_of_sock_addr4(ctx));
+}
+
+SEC("cgroup/connect6")
+int eg_connect6(struct bpf_sock_addr *ctx)
+{
+	return judge(EG_HOOK_CONNECT6, flow_of_sock_addr6(ctx));
+}
+
+SEC("cgroup/sendmsg4")
+int eg_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return judge(EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
+}
+
+SEC("cgroup/sendmsg6")
+int eg_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return judge(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
+}

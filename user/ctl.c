@@ -1,5 +1,100 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-int main(void)
+/* egressctl: one table of commands. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/suggest.h"
+#include "cli/cli.h"
+
+static const struct command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv); /* NULL: not supported yet */
+} commands[] = {
+	{"run", "run one command under a policy, without a daemon", eg_cmd_run},
+	{"check", "say what is wrong with policy files", eg_cmd_check},
+	{"explain", "show what holds for a workload, and why", eg_cmd_explain},
+	{"status", "what is enforced where", NULL},
+	{"stats", "statistics under Envoy's names", NULL},
+	{"clusters", "limits and use of the passthrough clusters", NULL},
+	{"flows", "live connections", NULL},
+	{"destinations", "destinations seen", NULL},
+	{"monitor", "verdicts as they fall", NULL},
+	{"top", "the busiest workloads", NULL},
+	{"preflight", "what passthrough: false would cut", NULL},
+	{"detach", "end enforcement for a workload", NULL},
+	{"uninstall", "remove everything of egressd from this node", NULL},
+};
+
+static void print_help(FILE *out)
 {
-	return 0;
+	fprintf(out, "usage: egressctl COMMAND [ARG]...\n\n"
+		     "Kernel-enforced egress for the workloads of a service mesh.\n\ncommands:\n");
+	for (size_t i = 0; i < EG_COUNT_OF(commands); i++)
+		if (commands[i].run)
+			fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "\n'egressctl COMMAND --help' says more. Not supported yet:");
+	for (size_t i = 0; i < EG_COUNT_OF(commands); i++)
+		if (!commands[i].run)
+			fprintf(out, " %s", commands[i].name);
+	fprintf(out, ".\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *names[EG_COUNT_OF(commands)], *close_one;
+
+	for (size_t i = 0; i < EG_COUNT_OF(commands); i++)
+		names[i] = commands[i].name;
+	close_one = eg_suggest(name, names, EG_COUNT_OF(commands));
+	eg_log_error("unknown command '%s'%s%s%s (see 'egressctl --help')", name, close_one ? "; did you mean " : "",
+		     close_one ? close_one : "", close_one ? "?" : "");
+	return EG_EXIT_USAGE;
+}
+
+static int unsupported_command(const struct command *command, int argc, char **argv)
+{
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		printf("egressctl %s: %s: not supported yet\n", command->name, command->summary);
+		return EG_EXIT_OK;
+	}
+	eg_log_error("%s: not supported yet", command->name);
+	return EG_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (getenv("EG_DEBUG"))
+		eg_log_set_level(EG_LOG_DEBUG);
+	if (argc < 2) {
+		print_help(stderr);
+		return EG_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_help(stdout);
+		return EG_EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("egressctl %s\n", EG_VERSION);
+		return EG_EXIT_OK;
+	}
+	command = find_command(argv[1]);
+	if (!command)
+		return unknown_command(argv[1]);
+	if (!command->run)
+		return unsupported_command(command, argc - 1, argv + 1);
+	return command->run(argc - 1, argv + 1);
 }

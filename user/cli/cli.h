@@ -2,15 +2,17 @@
 #ifndef EG_CLI_CLI_H
 #define EG_CLI_CLI_H
 
-/* The commands of egressctl. argv[0] is the command's name; each returns the exit code. */
+/* The commands of egressctl. Each takes its own words, argv[0] being its name, and returns an exit status. */
 
 enum eg_exit {
-	EG_EXIT_OK = 0,		/* warnings too */
+	EG_EXIT_OK = 0, /* warnings too */
 	EG_EXIT_FAILED = 1,
 	EG_EXIT_USAGE = 2,
-	EG_EXIT_INVALID = 3,	/* the policy has errors */
+	EG_EXIT_INVALID = 3, /* a policy file is wrong */
 };
 
 int eg_cmd_check(int argc, char **argv);
+int eg_cmd_explain(int argc, char **argv);
+int eg_cmd_run(int argc, char **argv);
 
 #endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_CONFIG_BPF_H
+#define EG_CONFIG_BPF_H
+
+/* What the loader may set before the programs are loaded. Nothing here changes afterwards. */
+#include <linux/types.h>
+
+/* Entries that one slot may have in the destination table; more are counted as missed. */
+const volatile __u32 eg_dest_quota = 4096;
+/* Events that one slot may send in a second; more are counted as suppressed. */
+const volatile __u32 eg_event_rate = 100;
+
+#endif

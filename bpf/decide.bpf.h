@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_DECIDE_BPF_H
+#define EG_DECIDE_BPF_H
+
+/*
+ * flow -> decision, for every hook: no counters, no state. user/policy/eval.c says
+ * the same over the rules as written, and the two are compared on generated
+ * policies and flows.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "egress/maps.h"
+#include "maps.bpf.h"
+
+/* The policy that one run of a program looks at. */
+struct policy_view {
+	__u32 bank;
+	const struct eg_workload_policy *workload; /* NULL: the slot has none */
+};
+
+/* Maps are named by instructions, not by values, so each bank has a branch of its own. */
+static __always_inline void *lookup_bank(void *bank_0, void *bank_1, __u32 bank, const void *key)
+{
+	return bank ? bpf_map_lookup_elem(bank_1, key) : bpf_map_lookup_elem(bank_0, key);
+}
+
+/* Reads the index word once: all of a run is judged by the bank that was in force then. */
+static __always_inline struct policy_view view_policy(__u32 slot)
+{
+	struct policy_view view = {};
+	struct eg_workload_policy *workload;
+	struct eg_control *control;
+	__u32 zero = 0;
+
+	control = bpf_map_lookup_elem(&eg_control, &zero);
+	if (!control)
+		return view;
+	view.bank = *(volatile __u32 *)&control->active;
+	workload = lookup_bank(&eg_workloads_0, &eg_workloads_1, view.bank, &slot);
+	if (workload && (workload->flags & EG_WORKLOAD_PRESENT))
+		view.workload = workload;
+	return view;
+}
+
+/* 127.0.0.0/8 and ::1, and the unspecified addresses, which the kernel connects to loopback. */
+static __always_inline bool is_loopback(const struct eg_flow *flow)
+{
+	const __u32 *word = flow->addr.word_be;
+
+	if (flow->family == EG_FAMILY_IPV4)
+		return (word[0] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000) || word[0] == 0;
+	return !word[0] && !word[1] && !word[2] && (word[3] == 0 || word[3] == bpf_htonl(1));
+}
+
+/*
+ * The rules of a scope for an address, or NULL. An entry is complete, so that a
+ * single address that is listed need not be looked up as a prefix as well.
+ */
+static __always_inline const struct eg_rules *find_rules(const struct policy_view *view, __u32 scope,
+							 const struct eg_flow *flow)
+{
+	struct eg_prefix_key prefix = {
+		.bits = EG_PREFIX_KEY_BITS +
+			(flow->family == EG_FAMILY_IPV4 ? EG_PREFIX_BITS_IPV4 : EG_PREFIX_BITS_IPV6),
+		.match = {.scope = scope, .family = flow->family, .addr = flow->addr},
+	};
+	const struct eg_rules *rules;
+
+	if (!scope)
+		return NULL;
+	rules = lookup_bank(&eg_exact_0, &eg_exact_1, view->bank, &prefix.match);
+	if (rules)
+		return rules;
+	return lookup_bank(&eg_prefixes_0, &eg_prefixes_1, view->bank, &prefix);
+}
+
+static __always_inline bool class_allows(const struct policy_view *view, const struct eg_rules *rules,
+					 enum eg_class class, const struct eg_flow *flow)
+{
+	__u32 protocol = eg_protocol_bit(flow->protocol);
+	struct eg_port_key key = {.port = flow->port};
+	const struct eg_port_rule *listed;
+
+	if (!rules)
+		return false;
+	if (rules->classes[class].any_port & protocol)
+		return true;
+	key.ports = rules->classes[class].ports;
+	if (!key.ports)
+		return false;
+	listed = lookup_bank(&eg_ports_0, &eg_ports_1, view->bank, &key);
+	return listed && (listed->protocols & protocol);
+}
+
+static __always_inline struct eg_decision allow(enum eg_reason reason)
+{
+	return (struct eg_decision){.verdict = EG_VERDICT_ALLOWED, .reason = reason};
+}
+
+static __always_inline struct eg_decision block(enum eg_reason reason, __u16 block_errno)
+{
+	return (struct eg_decision){.verdict = EG_VERDICT_BLOCKED, .reason = reason, .block_errno = block_errno};
+}
+
+/* The flow is normalised. */
+static __always_inline struct eg_decision decide(const struct policy_view *view, const struct eg_flow *flow)
+{
+	const struct eg_workload_policy *workload = view->workload;
+	const struct eg_rules *mesh, *own;
+
+	if (!workload)
+		return block(EG_REASON_BLOCKED_NO_POLICY, EPERM);
+	if (is_loopback(flow))
+		return allow(EG_REASON_EXEMPT_LOOPBACK);
+
+	mesh = find_rules(view, workload->mesh_scope, flow);
+	own = find_rules(view, workload->own_scope, flow);
+#define DECIDE_CLASS(class, reason) \
+	if (class_allows(view, mesh, class, flow) || class_allows(view, own, class, flow)) \
+		return allow(reason)
+	DECIDE_CLASS(EG_CLASS_RESOLVER, EG_REASON_EXEMPT_RESOLVER);
+	DECIDE_CLASS(EG_CLASS_RULE, EG_REASON_EXEMPT_RULE);
+	DECIDE_CLASS(EG_CLASS_MESH, EG_REASON_MESH);
+	DECIDE_CLASS(EG_CLASS_MATCHED, EG_REASON_MATCHED);
+#undef DECIDE_CLASS
+
+	if (workload->flags & EG_WORKLOAD_PASSTHROUGH)
+		return allow(EG_REASON_PASSTHROUGH);
+	return block(EG_REASON_BLOCKED_PASSTHROUGH_OFF, workload->block_errno);
+}
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_EMIT_BPF_H
+#define EG_EMIT_BPF_H
+
+/*
+ * decision -> counters, the destination table, events.
+ *
+ * Counters are changed by atomic adds: the programs can be preempted and run on
+ * every CPU at once, and no count may be lost.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "config.bpf.h"
+#include "egress/maps.h"
+#include "maps.bpf.h"
+
+#define NSEC_PER_SEC 1000000000ull
+
+/* One hook run with its answer. */
+struct observation {
+	__u32 slot_id;
+	enum eg_hook hook;
+	struct eg_flow flow;
+	struct eg_decision decision;
+	__u64 time_ns;
+};
+
+static __always_inline void count(__u64 *counter)
+{
+	__sync_fetch_and_add(counter, 1);
+}
+
+/* The connects that Envoy's passthrough listener would have taken: non-mesh TCP. */
+static __always_inline void count_cluster(struct eg_cluster_counts *cluster, enum eg_reason reason)
+{
+	if (reason == EG_REASON_PASSTHROUGH || reason == EG_REASON_MATCHED)
+		count(&cluster->cx_total);
+	else if (reason == EG_REASON_BLOCKED_PASSTHROUGH_OFF)
+		count(&cluster->cx_no_route);
+}
+
+static __always_inline void count_verdict(struct eg_slot_counts *counts, const struct observation *seen)
+{
+	struct eg_family_counts *family = seen->flow.family == EG_FAMILY_IPV4 ? &counts->ipv4 : &counts->ipv6;
+	__u32 reason = seen->decision.reason;
+
+	/* The verifier cannot know that every reason has a counter. */
+	if (reason >= EG_REASON_COUNT)
+		return;
+	count((__u64 *)&family->verdicts + reason);
+	if (eg_protocol_bit(seen->flow.protocol) == EG_PROTO_TCP)
+		count_cluster(&family->cluster, reason);
+}
+
+/* Counts a destination that is in the table already. */
+static __always_inline bool touch_destination(const struct eg_dest_key *key, __u64 time_ns)
+{
+	struct eg_dest *dest = bpf_map_lookup_elem(&eg_dests, key);
+
+	if (!dest)
+		return false;
+	count(&dest->count);
+	dest->last_seen_ns = time_ns;
+	return true;
+}
+
+/* Takes a place of the slot's quota, adds the destination, or gives the place back. */
+static __always_inline bool add_destination(struct eg_slot_state *state, const struct eg_dest_key *key, __u64 time_ns)
+{
+	struct eg_dest dest = {.first_seen_ns = time_ns, .last_seen_ns = time_ns, .count = 1};
+
+	if (__sync_fetch_and_add(&state->destinations, 1) < eg_dest_quota) {
+		dest.pid = bpf_get_current_pid_tgid() >> 32;
+		dest.uid = bpf_get_current_uid_gid();
+		bpf_get_current_comm(dest.comm, sizeof(dest.comm));
+		if (bpf_map_update_elem(&eg_dests, key, &dest, BPF_NOEXIST) == 0)
+			return true;
+	}
+	__sync_fetch_and_add(&state->destinations, -1);
+	return false;
+}
+
+static __always_inline void record_destination(struct eg_slot *slot, const struct observation *seen)
+{
+	struct eg_dest_key key = {
+		.slot = seen->slot_id,
+		.flow = seen->flow,
+		.reason = seen->decision.reason,
+	};
+
+	/* Loopback never leaves the node. */
+	if (seen->decision.reason == EG_REASON_EXEMPT_LOOPBACK)
+		return;
+	if (touch_destination(&key, seen->time_ns) || add_destination(&slot->state, &key, seen->time_ns))
+		return;
+	/* No place, or another CPU added the very same one first. */
+	if (!touch_destination(&key, seen->time_ns))
+		count(&slot->counts.destinations_missed);
+}
+
+/* At most eg_event_rate a second; whoever turns the second over starts the count again. */
+static __always_inline bool is_event_due(struct eg_slot_state *state, __u64 time_ns)
+{
+	__u64 window = time_ns / NSEC_PER_SEC;
+	__u64 counted = *(volatile __u64 *)&state->event_window;
+
+	if (counted != window && __sync_val_compare_and_swap(&state->event_window, counted, window) == counted)
+		__sync_lock_test_and_set(&state->event_count, 0);
+	return __sync_fetch_and_add(&state->event_count, 1) < eg_event_rate;
+}
+
+static __always_inline void emit_event(struct eg_slot *slot, const struct observation *seen)
+{
+	struct eg_event *event;
+
+	if (!is_event_due(&slot->state, seen->time_ns)) {
+		count(&slot->counts.events_suppressed);
+		return;
+	}
+	event = bpf_ringbuf_reserve(&eg_events, sizeof(*event), 0);
+	if (!event) {
+		count(&slot->counts.events_lost);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->version = EG_EVENT_VERSION;
+	event->size = sizeof(*event);
+	event->slot = seen->slot_id;
+	event->time_ns = seen->time_ns;
+	event->flow = seen->flow;
+	event->pid = bpf_get_current_pid_tgid() >> 32;
+	event->uid = bpf_get_current_uid_gid();
+	event->hook = seen->hook;
+	event->verdict = seen->decision.verdict;
+	event->reason = seen->decision.reason;
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	bpf_ringbuf_submit(event, 0);
+}
+
+/* What was allowed is counted and listed; what was blocked is an event as well. */
+static __always_inline void account(struct eg_slot *slot, const struct observation *seen)
+{
+	count_verdict(&slot->counts, seen);
+	record_destination(slot, seen);
+	if (seen->decision.verdict == EG_VERDICT_BLOCKED)
+		emit_event(slot, seen);
+}
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_MAPS_BPF_H
+#define EG_MAPS_BPF_H
+
+/*
+ * Every map. Keys, values and capacities are the contract of egress/maps.h; the
+ * loader shrinks capacities to what it needs.
+ *
+ * Policy hashes are not preallocated: only user space writes them, and it may
+ * well size them for a million addresses that never come. The destination table
+ * is preallocated, since programs insert into it.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "egress/maps.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64); /* cgroup id alone: all hooks of a cgroup share one value */
+	__type(value, struct eg_enrolment);
+} eg_cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct eg_control);
+} eg_control SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EG_SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct eg_workload_policy);
+} eg_workloads_0 SEC(".maps"), eg_workloads_1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EG_EXACT_MAX);
+	__type(key, struct eg_addr_key);
+	__type(value, struct eg_rules);
+} eg_exact_0 SEC(".maps"), eg_exact_1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EG_PREFIXES_MAX);
+	__type(key, struct eg_prefix_key);
+	__type(value, struct eg_rules);
+} eg_prefixes_0 SEC(".maps"), eg_prefixes_1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EG_PORTS_MAX);
+	__type(key, struct eg_port_key);
+	__type(value, struct eg_port_rule);
+} eg_ports_0 SEC(".maps"), eg_ports_1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EG_SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct eg_slot);
+} eg_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, EG_DESTS_MAX);
+	__type(key, struct eg_dest_key);
+	__type(value, struct eg_dest);
+} eg_dests SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, EG_EVENTS_BYTES);
+} eg_events SEC(".maps");
+
+#endif

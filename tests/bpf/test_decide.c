@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* bpf/decide.bpf.h on this kernel against policy/eval.c, on generated policies and flows. */
+#include "support.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/support/generate.h"
+#include "base/cleanup.h"
+#include "datapath/datapath.h"
+#include "policy/eval.h"
+#include "probe.h"
+
+#define POLICIES 500
+#define FLOWS_A_POLICY 300 /* 150,000 pairs */
+#define UNUSED_SLOT GENERATE_SLOTS_MAX
+
+struct bench {
+	struct eg_datapath *datapath;
+	struct bpf_object *object;
+	int program_fd;
+	size_t compared;
+	size_t families[2];
+	size_t reasons[EG_REASON_COUNT];
+};
+
+/* The test's program works on the very maps that the product's loader made and filled. */
+static void share_maps(struct bench *bench)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, bench->object) {
+		int fd = eg_datapath_map_fd(bench->datapath, bpf_map__name(map));
+
+		assert_true(fd >= 0);
+		assert_int_equal(bpf_map__reuse_fd(map, fd), 0);
+	}
+}
+
+static int set_up(void **state)
+{
+	struct eg_datapath_options options = {
+		.slots = GENERATE_SLOTS_MAX + 1,
+		.capacity = {.max_entries = {0, 1 << 16, 1 << 16, 1 << 16}},
+		.destinations = 1,
+		.destination_quota = 1,
+	};
+	const char *build = getenv("EG_BUILD");
+	struct bench *bench = calloc(1, sizeof(*bench));
+	char path[4096];
+
+	if (geteuid() != 0)
+		return 0;
+	assert_non_null(bench);
+	assert_int_equal(eg_datapath_load(&options, &bench->datapath), 0);
+	snprintf(path, sizeof(path), "%s/tests/bpf/decide.bpf.o", build ? build : "build");
+	bench->object = bpf_object__open_file(path, NULL);
+	assert_non_null(bench->object);
+	share_maps(bench);
+	assert_int_equal(bpf_object__load(bench->object), 0);
+	bench->program_fd = bpf_program__fd(bpf_object__find_program_by_name(bench->object, "eg_decide"));
+	*state = bench;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bench *bench = *state;
+
+	if (bench) {
+		bpf_object__close(bench->object);
+		eg_datapath_free(bench->datapath);
+	}
+	free(bench);
+	return 0;
+}
+
+static struct eg_decision ask_kernel(const struct bench *bench, uint32_t slot, const struct eg_flow *flow)
+{
+	struct eg_probe probe = {.slot = slot, .flow = *flow};
+	struct eg_decision decision;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = &probe, .data_size_in = sizeof(probe));
+
+	assert_int_equal(bpf_prog_test_run_opts(bench->program_fd, &options), 0);
+	assert_true(options.retval != EG_PROBE_FAILED);
+	memcpy(&decision, &options.retval, sizeof(decision));
+	return decision;
+}
+
+static void compare(struct bench *bench, const struct generator *generator, const struct eg_subject *subject,
+		    const struct eg_flow *flow)
+{
+	struct eg_decision wanted = eg_eval(subject, flow, NULL);
+	struct eg_decision found = ask_kernel(bench, subject ? subject->slot : UNUSED_SLOT, flow);
+
+	bench->compared++;
+	bench->families[flow->family == EG_FAMILY_IPV6]++;
+	bench->reasons[wanted.reason]++;
+	if (memcmp(&wanted, &found, sizeof(wanted)) == 0)
+		return;
+	generate_print(stderr, generator, subject, flow);
+	fail_msg("the reference says verdict %u reason %u errno %u, the kernel %u %u %u", wanted.verdict,
+		 wanted.reason, wanted.block_errno, found.verdict, found.reason, found.block_errno);
+}
+
+static void compare_policy(struct bench *bench, uint64_t seed)
+{
+	struct generator generator = generator_new(seed);
+	struct eg_capacity capacity = eg_datapath_max_capacity();
+	struct eg_ruleset *rules = generate_ruleset(&generator);
+	struct eg_diag diag = {};
+	struct eg_image *image = NULL;
+
+	assert_int_equal(eg_image_compile(rules, &capacity, &diag, &image), 0);
+	assert_int_equal(eg_datapath_apply(bench->datapath, &image), 0);
+	for (unsigned int i = 0; i < FLOWS_A_POLICY; i++) {
+		const struct eg_subject *subject = generate_subject(&generator, rules);
+		struct eg_flow flow = generate_flow(&generator, subject);
+
+		compare(bench, &generator, subject, &flow);
+	}
+	eg_ruleset_free(rules);
+	eg_diag_clear(&diag);
+}
+
+static void the_kernel_decides_as_the_reference_does(void **state)
+{
+	struct bench *bench = *state;
+
+	skip_unless_root();
+	for (uint64_t seed = 1; seed <= POLICIES; seed++)
+		compare_policy(bench, seed);
+	print_message("# %zu policies, %zu pairs (%zu IPv4, %zu IPv6) without a difference\n", (size_t)POLICIES,
+		      bench->compared, bench->families[0], bench->families[1]);
+	assert_true(bench->compared >= 100000);
+	/* A comparison that never met a reason, or a family, says nothing about it. */
+	assert_true(bench->families[0] > bench->compared / 10 && bench->families[1] > bench->compared / 10);
+	for (enum eg_reason reason = 0; reason < EG_REASON_COUNT; reason++)
+		assert_true(bench->reasons[reason] > 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_kernel_decides_as_the_reference_does),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The programs on a real cgroup and real sockets: what they answer, count, list
+ * and report. All destinations are of the documentation ranges and are either
+ * blocked or only given to connect() of UDP sockets, which sends nothing.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "datapath/datapath.h"
+#include "workload/cgroup.h"
+
+#define SLOT 1u
+
+/* One cgroup with programs. */
+struct world {
+	struct eg_datapath *datapath;
+	struct eg_cgroup cgroup;
+	struct eg_links *links;
+};
+
+struct world_options {
+	uint32_t slot;
+	uint32_t quota;
+	uint32_t event_rate;
+	const struct eg_subject *subject; /* NULL: no policy at all */
+	const char *parent;		  /* path of the cgroup above; NULL: the caller's */
+};
+
+static const struct eg_scope empty_scope = {.id = 1, .name = "default"};
+static const struct eg_subject closed = {
+	.name = "closed",
+	.mesh = "default",
+	.slot = SLOT,
+	.block_errno = EACCES,
+	.mesh_scope = &empty_scope,
+};
+static const struct eg_subject open_subject = {
+	.name = "open",
+	.mesh = "default",
+	.slot = SLOT,
+	.passthrough = true,
+	.block_errno = EPERM,
+	.mesh_scope = &empty_scope,
+};
+
+static void apply(struct eg_datapath *datapath, struct eg_subject *subject, struct eg_scope *scope)
+{
+	struct eg_capacity capacity = eg_datapath_max_capacity();
+	struct eg_subject *subjects[] = {subject};
+	struct eg_scope *scopes[] = {scope};
+	struct eg_ruleset rules = {
+		.scopes = {.items = scopes, .len = 1, .capacity = 1},
+		.subjects = {.items = subjects, .len = 1, .capacity = 1},
+	};
+	struct eg_image *image = NULL;
+	struct eg_diag diag = {};
+
+	assert_int_equal(eg_image_compile(&rules, &capacity, &diag, &image), 0);
+	assert_int_equal(eg_datapath_apply(datapath, &image), 0);
+	eg_diag_clear(&diag);
+}
+
+static void make_world(struct world *world, const struct world_options *options)
+{
+	struct eg_datapath_options datapath_options = {
+		.slots = SLOT + 1,
+		.capacity = {.max_entries = {0, 16, 16, 16}},
+		.destinations = 4096,
+		.destination_quota = options->quota,
+		.event_rate = options->event_rate,
+	};
+	_cleanup_free_ char *own = NULL;
+	char name[64];
+
+	skip_unless_root();
+	assert_int_equal(eg_datapath_load(&datapath_options, &world->datapath), 0);
+	if (options->subject) {
+		struct eg_subject subject = *options->subject;
+		struct eg_scope scope = *subject.mesh_scope;
+
+		apply(world->datapath, &subject, &scope);
+	}
+	assert_int_equal(eg_cgroup_own_path(&own), 0);
+	snprintf(name, sizeof(name), "egress-test-hooks-%d", getpid());
+	assert_int_equal(eg_cgroup_create(options->parent ? options->parent : own, name, &world->cgroup), 0);
+	assert_int_equal(eg_datapath_enrol(world->datapath, world->cgroup.fd, options->slot, &world->links), 0);
+}
+
+static void end_world(struct world *world)
+{
+	eg_links_free(world->links);
+	assert_int_equal(eg_cgroup_remove(&world->cgroup), 0);
+	eg_cgroup_close(&world->cgroup);
+	eg_datapath_free(world->datapath);
+}
+
+/* Runs work() in a process within the cgroup. Its return value, 0..255, comes back. */
+static int run_inside(const struct eg_cgroup *cgroup, int (*work)(void *argument), void *argument)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char path[4096];
+		FILE *procs;
+
+		snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup->path);
+		procs = fopen(path, "we");
+		if (!procs || fputs("0", procs) < 0 || fclose(procs) != 0)
+			_exit(255);
+		_exit(work(argument));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+struct target {
+	int family;
+	int type;
+	const char *address;
+	uint16_t port;
+	bool sendto;
+	unsigned int times;
+	unsigned int ports; /* how many consecutive ports to go through */
+};
+
+static socklen_t fill_address(const struct target *target, uint16_t port, struct sockaddr_storage *ret_address)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	ret_address->ss_family = (sa_family_t)target->family;
+	if (target->family == AF_INET) {
+		v4->sin_port = htons(port);
+		inet_pton(AF_INET, target->address, &v4->sin_addr);
+		return sizeof(*v4);
+	}
+	v6->sin6_port = htons(port);
+	inet_pton(AF_INET6, target->address, &v6->sin6_addr);
+	return sizeof(*v6);
+}
+
+static int attempt(const struct target *target, uint16_t port)
+{
+	struct sockaddr_storage address;
+	socklen_t len = fill_address(target, port, &address);
+	int fd = socket(target->family, target->type, 0), r;
+
+	if (fd < 0)
+		return errno;
+	if (target->sendto)
+		r = sendto(fd, "x", 1, 0, (struct sockaddr *)&address, len) < 0 ? errno : 0;
+	else
+		r = connect(fd, (struct sockaddr *)&address, len) < 0 ? errno : 0;
+	close(fd);
+	return r;
+}
+
+/* The errno of the last attempt, 254 when two attempts differ. */
+static int attempt_all(void *argument)
+{
+	const struct target *target = argument;
+	unsigned int ports = target->ports ? target->ports : 1;
+	int first = attempt(target, target->port);
+
+	for (unsigned int i = 1; i < target->times; i++)
+		if (attempt(target, (uint16_t)(target->port + i % ports)) != first)
+			return 254;
+	return first;
+}
+
+static struct eg_slot_counts read_counts(const struct world *world, uint32_t slot)
+{
+	struct eg_slot_counts counts;
+
+	assert_int_equal(eg_datapath_read_counts(world->datapath, slot, &counts), 0);
+	return counts;
+}
+
+static void every_hook_refuses_with_the_errno_of_the_policy_and_counts_by_family(void **state)
+{
+	struct target targets[] = {
+		{AF_INET, SOCK_STREAM, "192.0.2.1", 80, false, 1, 1},
+		{AF_INET6, SOCK_STREAM, "2001:db8::1", 80, false, 1, 1},
+		{AF_INET6, SOCK_STREAM, "::ffff:192.0.2.1", 80, false, 1, 1},
+		{AF_INET, SOCK_DGRAM, "192.0.2.1", 80, false, 1, 1},
+		{AF_INET, SOCK_DGRAM, "192.0.2.1", 80, true, 1, 1},
+		{AF_INET6, SOCK_DGRAM, "2001:db8::1", 80, true, 1, 1},
+		{AF_INET6, SOCK_DGRAM, "::ffff:192.0.2.1", 80, true, 1, 1},
+	};
+	struct world world;
+	struct eg_slot_counts counts;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100, .subject = &closed});
+	for (size_t i = 0; i < EG_COUNT_OF(targets); i++)
+		assert_int_equal(run_inside(&world.cgroup, attempt_all, &targets[i]), EACCES);
+	counts = read_counts(&world, SLOT);
+	assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off, 5);
+	assert_int_equal(counts.ipv6.verdicts.blocked_passthrough_off, 2);
+	assert_int_equal(counts.ipv4.cluster.cx_no_route, 2);
+	assert_int_equal(counts.ipv6.cluster.cx_no_route, 1);
+	assert_int_equal(counts.ipv4.cluster.cx_total + counts.ipv6.cluster.cx_total, 0);
+	end_world(&world);
+}
+
+static void a_slot_without_policy_is_refused_and_counted(void **state)
+{
+	struct target loopback = {AF_INET, SOCK_DGRAM, "127.0.0.1", 9, false, 3, 1};
+	struct world world;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100});
+	assert_int_equal(run_inside(&world.cgroup, attempt_all, &loopback), EPERM);
+	assert_int_equal(read_counts(&world, SLOT).ipv4.verdicts.blocked_no_policy, 3);
+	end_world(&world);
+}
+
+static void a_slot_that_the_maps_do_not_have_is_refused_and_counted_in_slot_0(void **state)
+{
+	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.1", 9, false, 3, 1};
+	struct world world;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = 4711, .quota = 100, .subject = &open_subject});
+	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EPERM);
+	assert_int_equal(read_counts(&world, 0).ipv4.verdicts.blocked_no_policy, 3);
+	end_world(&world);
+}
+
+static void what_a_program_below_refused_is_not_counted_as_admitted(void **state)
+{
+	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 80, false, 4, 1};
+	struct world outer, inner;
+	struct eg_slot_counts counts;
+
+	(void)state;
+	make_world(&outer, &(struct world_options){.slot = SLOT, .quota = 100, .subject = &open_subject});
+	make_world(&inner, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .subject = &closed, .parent = outer.cgroup.path});
+	assert_int_equal(run_inside(&inner.cgroup, attempt_all, &target), EACCES);
+	counts = read_counts(&outer, SLOT);
+	assert_int_equal(counts.refused_before, 4);
+	assert_int_equal(counts.ipv4.cluster.cx_total, 0);
+	assert_int_equal(counts.ipv4.verdicts.passthrough, 0);
+	end_world(&inner);
+	end_world(&outer);
+}
+
+static void destinations_over_the_quota_are_counted_as_missed(void **state)
+{
+	/* 20 destinations, each met 3 times */
+	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 1000, false, 60, 20};
+	struct eg_destinations destinations = {};
+	struct world world;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 8, .subject = &closed});
+	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(eg_datapath_read_destinations(world.datapath, SLOT, &destinations), 0);
+	assert_int_equal(destinations.list.len, 8);
+	for (size_t i = 0; i < destinations.list.len; i++) {
+		const struct eg_destination *destination = &destinations.list.items[i];
+
+		assert_int_equal(destination->key.flow.port, 1000 + i);
+		assert_int_equal(destination->key.reason, EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+		assert_int_equal(destination->seen.count, 3);
+		assert_true(destination->seen.first_seen_ns > 0);
+		assert_true(destination->seen.last_seen_ns >= destination->seen.first_seen_ns);
+		assert_true(destination->seen.pid > 0);
+		assert_string_equal(destination->seen.comm, "test_hooks");
+	}
+	assert_int_equal(read_counts(&world, SLOT).destinations_missed, (20 - 8) * 3);
+	eg_array_clear(&destinations.list);
+	end_world(&world);
+}
+
+/* Several processes meet the same new destinations at once: no count and no place is lost. */
+static void concurrent_processes_lose_no_count(void **state)
+{
+	enum { PROCESSES = 4, TIMES = 20000, PORTS = 50 };
+	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.1", 2000, false, TIMES, PORTS};
+	struct eg_destinations destinations = {};
+	struct world world;
+	pid_t pids[PROCESSES];
+	uint64_t listed = 0;
+	int status;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = PORTS, .subject = &closed});
+	for (int i = 0; i < PROCESSES; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0)
+			_exit(run_inside(&world.cgroup, attempt_all, &target) == EACCES ? 0 : 1);
+	}
+	for (int i = 0; i < PROCESSES; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(read_counts(&world, SLOT).ipv4.verdicts.blocked_passthrough_off, PROCESSES * TIMES);
+	assert_int_equal(read_counts(&world, SLOT).destinations_missed, 0);
+	assert_int_equal(eg_datapath_read_destinations(world.datapath, SLOT, &destinations), 0);
+	assert_int_equal(destinations.list.len, PORTS);
+	for (size_t i = 0; i < destinations.list.len; i++)
+		listed += destinations.list.items[i].seen.count;
+	assert_int_equal(listed, PROCESSES * TIMES);
+	eg_array_clear(&destinations.list);
+	end_world(&world);
+}
+
+/* ---- events ---- */
+
+struct events {
+	size_t count;
+	struct eg_event last;
+};
+
+static int take_event(void *context, void *data, size_t size)
+{
+	struct events *events = context;
+
+	assert_int_equal(size, sizeof(events->last));
+	memcpy(&events->last, data, size);
+	assert_int_equal(events->last.version, EG_EVENT_VERSION);
+	assert_int_equal(events->last.size, sizeof(events->last));
+	events->count++;
+	return 0;
+}
+
+static struct events read_events(const struct world *world)
+{
+	struct events events = {};
+	struct ring_buffer *ring =
+		ring_buffer__new(eg_datapath_map_fd(world->datapath, "eg_events"), take_event, &events, NULL);
+
+	assert_non_null(ring);
+	assert_true(ring_buffer__consume(ring) >= 0);
+	ring_buffer__free(ring);
+	return events;
+}
+
+static void a_blocked_attempt_is_an_event_that_says_who_and_what(void **state)
+{
+	struct target target = {AF_INET6, SOCK_STREAM, "::ffff:192.0.2.7", 443, false, 1, 1};
+	struct events events;
+	struct world world;
+
+	(void)state;
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = 100, .subject = &closed});
+	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	events = read_events(&world);
+	assert_int_equal(events.count, 1);
+	assert_int_equal(events.last.slot, SLOT);
+	assert_int_equal(events.last.hook, EG_HOOK_CONNECT6);
+	assert_int_equal(events.last.flow.family, EG_FAMILY_IPV4);
+	assert_int_equal(ntohl(events.last.flow.addr.word_be[0]), 0xc0000207);
+	assert_int_equal(events.last.flow.port, 443);
+	assert_int_equal(events.last.flow.protocol, IPPROTO_TCP);
+	assert_int_equal(events.last.verdict, EG_VERDICT_BLOCKED);
+	assert_int_equal(events.last.reason, EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+	assert_string_equal(events.last.comm, "test_hooks");
+	end_world(&world);
+}
+
+static void events_over_the_rate_are_suppressed_and_counted(void **state)
+{
+	enum { TIMES = 2000, RATE = 10 };
+	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 80, false, TIMES, 1};
+	struct eg_slot_counts counts;
+	struct events events;
+	struct world world;
+
+	(void)state;
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = RATE, .subject = &closed});
+	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	events = read_events(&world);
+	counts = read_counts(&world, SLOT);
+	assert_true(events.count >= RATE);
+	assert_true(counts.events_suppressed > 0);
+	assert_int_equal(events.count + counts.events_suppressed, TIMES);
+	assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off, TIMES);
+	end_world(&world);
+}
+
+static void events_that_the_ring_buffer_cannot_take_are_counted_as_lost(void **state)
+{
+	enum { TIMES = EG_EVENTS_BYTES / sizeof(struct eg_event) + 1000 };
+	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 80, false, TIMES, 1};
+	struct eg_slot_counts counts;
+	struct events events;
+	struct world world;
+
+	(void)state;
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = UINT32_MAX, .subject = &closed});
+	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	events = read_events(&world);
+	counts = read_counts(&world, SLOT);
+	assert_true(counts.events_lost > 0);
+	assert_int_equal(events.count + counts.events_lost, TIMES);
+	assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off, TIMES);
+	end_world(&world);
+}
+
+/* ---- one run, one policy ---- */
+
+/* Until the pipe closes; 0 when every attempt was let through to where UDP's connect ends. */
+static int connect_until_told(void *argument)
+{
+	int stop_fd = *(int *)argument;
+	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.1", 80, false, 1, 1};
+	char byte;
+
+	while (read(stop_fd, &byte, 1) != 0) {
+		int error = attempt(&target, target.port);
+
+		if (error == EPERM || error == EACCES)
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * Both policies allow 192.0.2.1, by scopes of different numbers: a run that took
+ * the workload from one policy and the rules from the other would refuse.
+ */
+static void apply_variant(struct eg_datapath *datapath, uint32_t scope_id)
+{
+	struct eg_rule rule = {.class = EG_CLASS_MESH, .port = 80, .protocols = EG_PROTO_UDP};
+	struct eg_scope scope = {.id = scope_id, .name = "default", .rules = {.items = &rule, .len = 1, .capacity = 1}};
+	struct eg_subject subject = closed;
+
+	assert_int_equal(eg_prefix_parse("192.0.2.1", &rule.prefix), 0);
+	subject.mesh_scope = &scope;
+	apply(datapath, &subject, &scope);
+}
+
+static void no_run_sees_a_mix_of_two_policies(void **state)
+{
+	enum { RELOADS = 3000 };
+	struct world world;
+	int stop[2], status;
+	pid_t pid;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100});
+	apply_variant(world.datapath, 1);
+	assert_int_equal(pipe(stop), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(stop[1]);
+		assert_int_equal(fcntl(stop[0], F_SETFL, O_NONBLOCK), 0);
+		_exit(run_inside(&world.cgroup, connect_until_told, &stop[0]));
+	}
+	close(stop[0]);
+	for (int i = 0; i < RELOADS; i++)
+		apply_variant(world.datapath, i % 2 == 0 ? 2 : 1);
+	close(stop[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(eg_datapath_generation(world.datapath), RELOADS + 1);
+	print_message("# %d policies, %" PRIu64 " connects judged meanwhile\n", RELOADS,
+		      (uint64_t)read_counts(&world, SLOT).ipv4.verdicts.mesh);
+	assert_true(read_counts(&world, SLOT).ipv4.verdicts.mesh > 1000);
+	end_world(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_hook_refuses_with_the_errno_of_the_policy_and_counts_by_family),
+		cmocka_unit_test(a_slot_without_policy_is_refused_and_counted),
+		cmocka_unit_test(a_slot_that_the_maps_do_not_have_is_refused_and_counted_in_slot_0),
+		cmocka_unit_test(what_a_program_below_refused_is_not_counted_as_admitted),
+		cmocka_unit_test(destinations_over_the_quota_are_counted_as_missed),
+		cmocka_unit_test(concurrent_processes_lose_no_count),
+		cmocka_unit_test(a_blocked_attempt_is_an_event_that_says_who_and_what),
+		cmocka_unit_test(events_over_the_rate_are_suppressed_and_counted),
+		cmocka_unit_test(events_that_the_ring_buffer_cannot_take_are_counted_as_lost),
+		cmocka_unit_test(no_run_sees_a_mix_of_two_policies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

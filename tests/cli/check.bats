@@ -1,0 +1,318 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# `egressctl check`: every mistake, with its place, in one run; hostile files end in a message.
+
+load ../lib/cli
+
+setup() {
+	cli_setup
+}
+
+good_mesh() {
+	printf 'type: Mesh\nname: default\nnetworking:\n  outbound:\n    passthrough: false\n'
+}
+
+dataplane() { # dataplane NAME ADDRESS PORT
+	printf 'type: Dataplane\nmesh: default\nname: %s\nnetworking:\n  address: %s\n  inbound:\n  - port: %s\n    tags: {kuma.io/service: s}\n' "$@"
+}
+
+@test "a valid Mesh is accepted without a privilege" {
+	good_mesh >p.yaml
+	run ctl_unprivileged check p.yaml
+	is "$status" 0
+}
+
+@test "Mesh and Dataplane are accepted in both envelopes" {
+	{
+		good_mesh
+		echo ---
+		dataplane a 10.0.0.1 80
+		cat <<-END
+			---
+			apiVersion: kuma.io/v1alpha1
+			kind: Mesh
+			metadata:
+			  name: second
+			spec:
+			  networking:
+			    outbound:
+			      passthrough: true
+			---
+			apiVersion: kuma.io/v1alpha1
+			kind: Dataplane
+			mesh: second
+			metadata:
+			  name: b
+			  namespace: shop
+			spec:
+			  networking:
+			    address: 10.0.0.2
+			    inbound:
+			    - port: 80
+			      tags:
+			        kuma.io/service: b
+		END
+	} >p.yaml
+	run ctl check p.yaml
+	is "$status" 0
+}
+
+@test "our own kinds are accepted flat and with their apiVersion" {
+	cat >p.yaml <<-END
+		type: Workload
+		name: shop
+		mesh: default
+		cgroup: /system.slice/shop.service
+		tags: {kuma.io/service: shop}
+		excludeOutboundPorts: [22]
+		excludeOutboundIPs: [10.0.0.0/8]
+		allow: [{cidr: 192.0.2.0/24, port: 443, protocol: tcp}]
+		---
+		apiVersion: egressd.io/v1alpha1
+		kind: Node
+		metadata:
+		  name: node
+		spec:
+		  meshCIDRs: [10.1.0.0/16]
+		  resolvers: auto
+	END
+	run ctl check p.yaml
+	is "$status" 0
+}
+
+@test "JSON files are accepted, one document or with a newline at the end" {
+	printf '{"type": "Mesh", "name": "default", "networking": {"outbound": {"passthrough": false}}}' >a.json
+	printf '{\n\t"type": "Node",\n\t"name": "n",\n\t"meshCIDRs": ["10.0.0.0/8"]\n}\n' >b.json
+	run ctl check a.json b.json
+	is "$status" 0
+}
+
+@test "a misspelt field is an error with file, line, column, path and the field that was meant" {
+	printf 'type: Mesh\nname: default\nnetworking:\n  outbound:\n    passtrough: false\n' >p.yaml
+	run ctl check p.yaml
+	is "$status" 3
+	has "$output" "p.yaml:5:5: error: networking.outbound.passtrough: "
+	has "$output" passthrough
+}
+
+@test "a field at the wrong depth is an error" {
+	printf 'type: Mesh\nname: default\npassthrough: false\n' >p.yaml
+	run ctl check p.yaml
+	is "$status" 3
+	has "$output" "p.yaml:3:1: error: passthrough: "
+}
+
+@test "an unknown kind is an error that suggests the one that was meant" {
+	printf 'type: Msh\nname: default\n' >p.yaml
+	run ctl check p.yaml
+	is "$status" 3
+	has "$output" p.yaml:1:
+	has "$output" Mesh
+}
+
+@test "every mistake of every file is said in one run" {
+	printf 'type: Mesh\nname: default\nnetworking:\n  outbound:\n    passthrough: maybe\nrouting: 7\n' >a.yaml
+	{
+		dataplane a 10.0.0.1 99999
+		echo ---
+		dataplane b 10.0.0.1 0
+	} >b.yaml
+	printf 'type: Workload\nname: w\nmesh: default\nexcludeOutboundIPs: [10.0.0.0/40, x]\n' >c.yaml
+	run ctl check a.yaml b.yaml c.yaml missing.yaml
+	is "$status" 3
+	has "$output" a.yaml:5:
+	has "$output" b.yaml:7:
+	has "$output" b.yaml:16:
+	has "$output" c.yaml:4:
+	has "$output" missing.yaml
+	has "$output" "networking.inbound[0].port"
+	has "$output" "excludeOutboundIPs[0]"
+	has "$output" "excludeOutboundIPs[1]"
+}
+
+@test "every line of findings has the shape file:line:col: severity: what" {
+	printf 'type: Mesh\nname: default\nnetworking:\n  outbound:\n    passthrough: 5\nfoo: 1\n' >p.yaml
+	run ctl check p.yaml
+	is "$status" 3
+	is "$(grep -cE '^p\.yaml:[0-9]+:[0-9]+: (error|warning|note): ' <<<"$output")" 2
+}
+
+@test "a warning alone exits 0" {
+	dataplane a backend.example.org 80 >p.yaml
+	run ctl check p.yaml
+	is "$status" 0
+	has "$output" "warning: "
+}
+
+@test "the same kind, mesh and name twice is an error that names both places" {
+	{
+		good_mesh
+		echo ---
+		good_mesh
+	} >p.yaml
+	run ctl check p.yaml
+	is "$status" 3
+	has "$output" p.yaml:7:
+	has "$output" p.yaml:1
+}
+
+@test "a second Node is an error" {
+	printf 'type: Node\nname: a\n---\ntype: Node\nname: b\n' >p.yaml
+	run ctl check p.yaml
+	is "$status" 3
+	has "$output" p.yaml:4:
+}
+
+@test "a field whose mechanism does not exist yet is an error and never ignored" {
+	for field in 'mode: audit' 'redirect: {to: "127.0.0.1:15001"}' 'onPolicyChange: terminate' 'gracePeriod: 5s' \
+		'unenrolled: refuse' 'allowProtocols: [sctp]' 'excludeUIDs: [0]' 'excludeCgroups: [/x]'; do
+		printf 'type: Workload\nname: w\nmesh: default\n%s\n' "$field" >p.yaml
+		run ctl check p.yaml
+		is "$field: $status" "$field: 3"
+		has "$output" "p.yaml:4:"
+		has "$output" "not supported yet"
+	done
+}
+
+@test "a folder is read for its yaml, yml and json files and no deeper" {
+	mkdir -p folder/sub
+	good_mesh >folder/a.yaml
+	printf 'type: Nonsense\n' >folder/b.yml
+	printf '{"type": "Nonsense"}' >folder/c.json
+	printf 'type: Nonsense\n' >folder/readme.txt
+	printf 'type: Nonsense\n' >folder/sub/d.yaml
+	run ctl check folder
+	is "$status" 3
+	has "$output" b.yml
+	has "$output" c.json
+	hasnt "$output" readme.txt
+	hasnt "$output" d.yaml
+}
+
+@test "an empty file, a folder without policies and a file that is missing are said" {
+	: >empty.yaml
+	mkdir folder
+	run ctl check empty.yaml
+	has "$output" empty.yaml
+	run ctl check folder
+	has "$output" folder
+	run ctl check missing.yaml
+	is "$status" 3
+	has "$output" missing.yaml
+	has "$output" "No such file"
+}
+
+@test "a file that may not be read is said" {
+	good_mesh >p.yaml
+	chmod 000 p.yaml
+	# ctl_unprivileged makes the folder readable, so the file's mode is set by its command's shell
+	if [ "$(id -u)" = 0 ]; then
+		chmod a+rx . && cp "$EGRESSCTL" egressctl
+		run setpriv --reuid 65534 --regid 65534 --clear-groups ./egressctl check p.yaml
+	else
+		run ctl check p.yaml
+	fi
+	is_refusal
+	has "$output" "Permission denied"
+}
+
+# ---- hostile input
+
+@test "a truncated document is an error with its place" {
+	printf 'type: Mesh\nname: "default\n' >p.yaml
+	run ctl check p.yaml
+	is_refusal
+	has "$output" p.yaml:
+}
+
+@test "NUL bytes are refused with a message" {
+	printf 'type: Mesh\nname: def\0ault\n' >p.yaml
+	run ctl check p.yaml
+	is_refusal
+	printf '\0\0\0\0' >q.yaml
+	run ctl check q.yaml
+	is_refusal
+	printf '{"type": "Mesh", "name": "def\\u0000ault"}' >r.json
+	run ctl check r.json
+	is_refusal
+}
+
+@test "bytes that are not UTF-8 are refused with a message" {
+	printf 'type: Mesh\nname: \xff\xfe\xfd\n' >p.yaml
+	run ctl check p.yaml
+	is_refusal
+	head -c 4096 /dev/urandom >q.yaml
+	run ctl check q.yaml
+	is_refusal
+}
+
+@test "a bomb of aliases is refused in time" {
+	{
+		echo 'type: Mesh'
+		echo 'name: default'
+		echo 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]'
+		for i in $(seq 1 40); do
+			p=$((i - 1))
+			echo "a$i: &a$i [*a$p, *a$p, *a$p, *a$p, *a$p, *a$p, *a$p, *a$p, *a$p, *a$p]"
+		done
+	} >p.yaml
+	run ctl check p.yaml
+	is_refusal
+}
+
+@test "an alias to its own parent is refused in time" {
+	printf 'type: Mesh\nname: default\nnetworking: &n\n  outbound: *n\n' >p.yaml
+	run ctl check p.yaml
+	is_refusal
+}
+
+@test "nesting of 100,000 levels is refused in time" {
+	python3 -c 'print("type: Mesh\nname: " + "[" * 100000)' >p.yaml
+	run ctl check p.yaml
+	is_refusal
+	python3 -c 'print("type: Mesh\nname: default\nnetworking: " + "{a: " * 100000 + "1" + "}" * 100000)' >q.yaml
+	run ctl check q.yaml
+	is_refusal
+}
+
+@test "a file above 16 MiB is refused in time" {
+	python3 -c 'print("type: Mesh\nname: default\n#" + "x" * (17 << 20))' >p.yaml
+	run ctl check p.yaml
+	is_refusal
+}
+
+@test "duplicate keys are an error with the line of the second" {
+	printf 'type: Mesh\nname: default\nname: other\n' >p.yaml
+	run ctl check p.yaml
+	is_refusal
+	has "$output" p.yaml:3:
+}
+
+@test "a FIFO is refused and not waited for" {
+	mkfifo p.yaml
+	run ctl check p.yaml
+	is_refusal
+	has "$output" p.yaml
+}
+
+@test "a loop of symbolic links is refused" {
+	ln -s b.yaml a.yaml
+	ln -s a.yaml b.yaml
+	run ctl check a.yaml
+	is_refusal
+	has "$output" a.yaml
+}
+
+@test "a device is refused and not read without end" {
+	ln -s /dev/zero p.yaml
+	run ctl check p.yaml
+	is_refusal
+}
+
+@test "a path with newlines and escapes in a message cannot forge lines of output" {
+	name=$'x\np.yaml:1:1: error: forged.yaml'
+	printf 'type: Nonsense\n' >"$name"
+	run ctl check "$name"
+	is_refusal
+	hasnt "$output" $'\np.yaml:1:1: error: forged'
+}

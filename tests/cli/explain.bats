@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# `egressctl explain`: what holds for a workload and what would happen to a destination.
+
+load ../lib/cli
+
+setup() {
+	cli_setup
+	cat >p.yaml <<-END
+		type: Mesh
+		name: shopping
+		networking:
+		  outbound:
+		    passthrough: false
+		---
+		type: Dataplane
+		mesh: shopping
+		name: backend
+		networking:
+		  address: 10.0.0.5
+		  inbound:
+		  - port: 8080
+		    tags: {kuma.io/service: backend}
+		---
+		type: Workload
+		name: shop
+		mesh: shopping
+		cgroup: /system.slice/shop.service
+		excludeOutboundPorts: [22]
+		allow: [{cidr: 192.0.2.0/24, port: 443, protocol: tcp}]
+	END
+}
+
+explained() { # explained EXPRESSION [DEST...]
+	local expression=$1
+	shift
+	ctl explain --policy p.yaml --json shop "$@" >e.json || return
+	json e.json "$expression"
+}
+
+# The verdict line for a destination, and the line of the rule that gave it.
+verdict() {
+	ctl explain --policy p.yaml shop "$1" | sed -n 's/^verdict *//p'
+}
+
+rule_of() {
+	ctl explain --policy p.yaml shop "$1" | sed -n 's/^rule *//p'
+}
+
+@test "explain --json gives workload, mesh, passthrough and mode, without a privilege" {
+	ctl_unprivileged explain --policy p.yaml --json shop >e.json
+	is "$(json e.json 'd["workload"], d["mesh"], d["passthrough"], d["mode"]')" "('shop', 'shopping', False, 'enforce')"
+}
+
+@test "explain --json has nothing beside JSON on stdout and ends with a newline" {
+	run --separate-stderr ctl explain --policy p.yaml --json shop
+	is "$status" 0
+	is "${output:0:1}" "{"
+	ctl explain --policy p.yaml --json shop >e.json
+	is "$(tail -c 1 e.json | od -An -c | tr -d ' ')" '\n'
+}
+
+@test "what no mechanism enforces yet is absent from explain --json" {
+	is "$(explained '"clusters" in d, "template" in d')" "(False, False)"
+}
+
+@test "explain names the file and line that passthrough comes from" {
+	run ctl explain --policy p.yaml shop
+	is "$status" 0
+	has "$output" p.yaml:5
+}
+
+@test "explain says the verdict and its reason for a destination" {
+	is "$(verdict 10.0.0.5:8080)" "allowed: mesh"
+	is "$(verdict 10.0.0.5:8081)" "blocked: blocked-passthrough-off"
+	is "$(verdict 203.0.113.9:443)" "blocked: blocked-passthrough-off"
+	is "$(verdict 127.0.0.1:5432)" "allowed: exempt-loopback"
+	is "$(verdict 203.0.113.9:22)" "allowed: exempt-rule"
+	is "$(verdict 192.0.2.7:443)" "allowed: matched"
+}
+
+@test "explain names the rule's place for a destination that a rule decides" {
+	has "$(rule_of 10.0.0.5:8080)" "(p.yaml:13:"
+	has "$(rule_of 192.0.2.7:443)" "(p.yaml:21:"
+	has "$(rule_of 203.0.113.9:22)" "(p.yaml:20:"
+}
+
+@test "explain takes a protocol, brackets for IPv6 and mapped addresses" {
+	is "$(verdict 192.0.2.7:443/udp)" "blocked: blocked-passthrough-off"
+	is "$(verdict 10.0.0.5:8080/tcp)" "allowed: mesh"
+	is "$(verdict '[2001:db8::1]:443')" "blocked: blocked-passthrough-off"
+	is "$(verdict '[::1]:443')" "allowed: exempt-loopback"
+	is "$(verdict '[::ffff:10.0.0.5]:8080')" "allowed: mesh"
+}
+
+@test "explain without a port says what holds for the address" {
+	run ctl explain --policy p.yaml shop 203.0.113.9
+	is "$status" 0
+	has "$output" 203.0.113.9
+}
+
+@test "explain refuses a destination that is none" {
+	for destination in example.org:443 10.0.0.5:99999 10.0.0.5:x 10.0.0.300 '[::1' 10.0.0.5:80/quic; do
+		run ctl explain --policy p.yaml shop "$destination"
+		is "$destination $status" "$destination 2"
+		has "$output" "$destination"
+	done
+}
+
+@test "explain of a workload that the policy does not have names it" {
+	run --separate-stderr ctl explain --policy p.yaml sharp
+	[ "$status" != 0 ]
+	[ "$status" -lt 124 ]
+	has "$stderr" sharp
+}
+
+@test "explain with a wrong policy exits 3 with the place and nothing on stdout" {
+	sed -i 's/passthrough/passtrough/' p.yaml
+	run --separate-stderr ctl explain --policy p.yaml --json shop
+	is "$status" 3
+	is "$output" ""
+	has "$stderr" p.yaml:5:5:
+}
+
+@test "explain agrees with passthrough true: what was blocked passes" {
+	sed -i 's/passthrough: false/passthrough: true/' p.yaml
+	is "$(explained 'd["passthrough"]')" True
+	is "$(verdict 203.0.113.9:443)" "allowed: passthrough"
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Words of the command line itself.
+
+load ../lib/cli
+
+setup() {
+	cli_setup
+}
+
+COMMANDS="run check explain status stats clusters flows destinations monitor top preflight detach uninstall"
+
+@test "--help prints every command on stdout and exits 0" {
+	run --separate-stderr ctl --help
+	is "$status" 0
+	is "$stderr" ""
+	for command in $COMMANDS; do
+		has "$output" "$command"
+	done
+}
+
+@test "every command has --help with exit 0 and its own name on stdout" {
+	for command in $COMMANDS; do
+		run --separate-stderr ctl $command --help
+		is "$command $status" "$command 0"
+		has "$output" "egressctl $command"
+		is "$stderr" ""
+	done
+}
+
+@test "run --help names each of its flags" {
+	run ctl run --help
+	for flag in --policy --passthrough --mesh --report; do
+		has "$output" $flag
+	done
+}
+
+@test "--help after run's -- belongs to the command" {
+	run ctl run --help -- ls
+	is "$status" 0
+	has "$output" "egressctl run"
+}
+
+@test "no command at all is usage on stderr and exit 2" {
+	run --separate-stderr ctl
+	is "$status" 2
+	is "$output" ""
+	has "$stderr" sage
+}
+
+@test "an unknown command is named and exits 2, with the one that was meant" {
+	run --separate-stderr ctl chekc
+	is "$status" 2
+	is "$output" ""
+	has "$stderr" chekc
+	has "$stderr" check
+}
+
+@test "an unknown flag is named and exits 2" {
+	for command in check explain "run --"; do
+		run --separate-stderr ctl ${command% --} --no-such-flag x
+		is "$command $status" "$command 2"
+		has "$stderr" --no-such-flag
+		is "$output" ""
+	done
+}
+
+@test "a flag without its value exits 2" {
+	for flag in --policy --passthrough --mesh --report; do
+		run ctl run $flag
+		is "$flag $status" "$flag 2"
+		has "$output" $flag
+	done
+}
+
+@test "check without a path and explain without a workload exit 2" {
+	run ctl check
+	is "$status" 2
+	run ctl explain
+	is "$status" 2
+}
+
+@test "what is not built yet says so and exits 2" {
+	for command in status stats clusters flows destinations monitor top preflight detach uninstall; do
+		run --separate-stderr ctl $command
+		is "$command $status" "$command 2"
+		has "$stderr" "not supported yet"
+		is "$output" ""
+	done
+}
+
+@test "--version prints a version and exits 0" {
+	run ctl --version
+	is "$status" 0
+	[[ $output =~ [0-9]+\.[0-9]+\.[0-9]+ ]]
+}
+
+@test "output that cannot be written is a failure, not a success" {
+	printf 'type: Mesh\nname: default\n' >p.yaml
+	run sh -c "'$EGRESSCTL' explain --policy p.yaml --json w >/dev/full"
+	is "$status" 1
+}

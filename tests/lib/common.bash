@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# What the bats files share. A test owns all that it makes:
+#
+#   $EG_CGROUP           a cgroup below the caller's, with
+#     caller/              where egressctl is started: its runs must leave nothing below it
+#     servers/             the test's servers
+#   $EG_CLIENT           a network namespace, joined by a veth pair to
+#   $EG_SERVER           the namespace where the servers are
+#
+# Names are unique, addresses need not be: nothing leaves these namespaces.
+
+bats_require_minimum_version 1.5.0
+
+# nsenter, bpftool, ip and the distribution's python3, wherever the tests are called from.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C
+
+EG_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+EG_BUILD=${EG_BUILD:-$EG_ROOT/build}
+EGRESSCTL=$EG_BUILD/egressctl
+CLIENT=$EG_BUILD/tests/lib/client
+
+# The client's own addresses, and two hosts: one for the mesh, one that is elsewhere.
+OWN4=10.91.0.1 OWN6=fd91::1
+MESH4=10.91.0.2 MESH6=fd91::2
+OUT4=10.91.0.3 OUT6=fd91::3
+# Each host serves these, by IPv4 and by IPv6.
+TCP=8080 TCP2=8081 MPTCP=8082 UDP=5353 DNS=53
+
+# ---- assertions that say what they saw
+
+is() { # is ACTUAL EXPECTED
+	[ "$1" = "$2" ] && return
+	printf 'expected: %s\n  actual: %s\n' "$2" "$1" >&2
+	return 1
+}
+
+has() { # has TEXT PART
+	[[ $1 == *"$2"* ]] && return
+	printf 'expected to contain: %s\n             actual: %s\n' "$2" "$1" >&2
+	return 1
+}
+
+hasnt() { # hasnt TEXT PART
+	[[ $1 != *"$2"* ]] && return
+	printf 'expected not to contain: %s\n                 actual: %s\n' "$2" "$1" >&2
+	return 1
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds; fails when the time is up.
+wait_for() {
+	local deadline=$((SECONDS + $1 + 1))
+	shift
+	until "$@"; do
+		if [ "$SECONDS" -ge "$deadline" ]; then
+			echo "timed out waiting for: $*" >&2
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# ---- cgroups and links
+
+# The directory of this process's cgroup v2, found and not assumed.
+own_cgroup() {
+	local root mount path
+	read -r root mount < <(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $4, $5; exit } }' \
+		/proc/self/mountinfo)
+	[ -n "$mount" ] || return 1
+	path=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	[ "$root" = / ] || path=${path#"$root"}
+	path=$mount$path
+	printf '%s\n' "${path%/}"
+}
+
+# "ID CGROUP-ID" of every cgroup link of the machine; 0 where the cgroup is gone.
+cgroup_links() {
+	bpftool link show 2>/dev/null | awk '
+		/^[0-9]+: / { id = $1 + 0; cgroup = $2 == "cgroup" }
+		cgroup && $1 == "cgroup_id" { print id, $2 }' | sort
+}
+
+# Links that came since the test began and hang on no cgroup that is alive and somebody else's.
+leaked_links() {
+	local id cgroup
+	while read -r id cgroup; do
+		[ -n "$id" ] || continue
+		[ "$cgroup" != 0 ] && [ -n "$(find "${EG_CGROUP%/*}" -xdev -inum "$cgroup" \
+			-not -path "$EG_CGROUP*" -print -quit 2>/dev/null)" ] || echo "link $id cgroup $cgroup"
+	done < <(comm -13 "$BATS_TEST_TMPDIR/links" <(cgroup_links))
+}
+
+bpf_pins() {
+	local mount
+	awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "bpf") print $5 }' /proc/self/mountinfo |
+		while read -r mount; do find "$mount" -mindepth 1; done | sort
+}
+
+# What a run of egressctl ought to have taken away with it.
+leftovers() {
+	find "$EG_CALLER" -mindepth 1 -type d 2>/dev/null | sed 's/^/cgroup /'
+	sed 's/^/process /' "$EG_CALLER/cgroup.procs"
+	leaked_links
+	comm -13 "$BATS_TEST_TMPDIR/pins" <(bpf_pins) | sed 's/^/pin /'
+}
+
+nothing_left() {
+	[ -z "$(leftovers)" ]
+}
+
+is_empty_cgroup() {
+	grep -q '^populated 0' "$1/cgroup.events"
+}
+
+remove_cgroup() { # kills what is in it, then removes the tree
+	[ -d "$1" ] || return 0
+	echo 1 >"$1/cgroup.kill"
+	wait_for 10 is_empty_cgroup "$1" || return 1
+	find "$1" -depth -type d -exec rmdir {} +
+}
+
+# ---- a test's own world
+
+require_root() {
+	[ "$(id -u)" = 0 ] || skip "needs root: cgroups, network namespaces and BPF"
+}
+
+# Namespaces and cgroup; no servers yet.
+eg_setup() {
+	require_root
+	cd "$BATS_TEST_TMPDIR" || return 1
+	EG_NAME=egt-$BATS_TEST_NUMBER-$$
+	EG_CGROUP=$(own_cgroup)/$EG_NAME
+	EG_CALLER=$EG_CGROUP/caller
+	EG_CLIENT=/run/netns/$EG_NAME-c
+	EG_SERVER=/run/netns/$EG_NAME-s
+	cgroup_links >links
+	bpf_pins >pins
+	mkdir "$EG_CGROUP" "$EG_CALLER" "$EG_CGROUP/servers"
+	make_network
+}
+
+make_network() {
+	local c=$EG_NAME-c s=$EG_NAME-s
+	ip netns add "$c"
+	ip netns add "$s"
+	ip -n "$c" link add veth0 type veth peer name veth0 netns "$s"
+	ip -n "$c" -batch - <<-END
+		link set lo up
+		link set veth0 up
+		addr add $OWN4/24 dev veth0
+		addr add $OWN6/64 dev veth0 nodad
+	END
+	ip -n "$s" -batch - <<-END
+		link set lo up
+		link set veth0 up
+		addr add $MESH4/24 dev veth0
+		addr add $OUT4/24 dev veth0
+		addr add $MESH6/64 dev veth0 nodad
+		addr add $OUT6/64 dev veth0 nodad
+	END
+	nsenter --net="$EG_SERVER" sysctl -qw net.ipv4.tcp_fastopen=3
+}
+
+# For teardown(): fails the test when a run has left something.
+eg_teardown() {
+	local failed=0
+	[ -n "${EG_NAME:-}" ] || return 0
+	if ! wait_for 5 nothing_left; then
+		echo "left behind by egressctl:" >&2
+		leftovers >&2
+		failed=1
+	fi
+	remove_cgroup "$EG_CGROUP" || failed=1
+	ip netns del "$EG_NAME-c" || failed=1
+	ip netns del "$EG_NAME-s" || failed=1
+	return $failed
+}
+
+# in_cgroup DIRECTORY COMMAND...: as a process of that cgroup; replaces the subshell that it is called in.
+in_cgroup() {
+	echo "$BASHPID" >"$1/cgroup.procs" && shift && exec "$@"
+}
+
+# ctl ARG...: egressctl in the test's cgroup and the client's namespace.
+ctl() {
+	(in_cgroup "$EG_CALLER" nsenter --net="$EG_CLIENT" "$EGRESSCTL" "$@")
+}
+
+# start_ctl ARG...: the same in the background. $RUNNER is egressctl's process id and
+# $RUN_CGROUP the cgroup of its command; output goes to run.out and run.err.
+start_ctl() {
+	(in_cgroup "$EG_CALLER" nsenter --net="$EG_CLIENT" "$EGRESSCTL" "$@") >run.out 2>run.err 3>&- &
+	RUNNER=$!
+	RUN_CGROUP=$EG_CALLER/egressctl-run-$RUNNER
+}
+
+# outside COMMAND...: in the client's namespace but under no enforcement.
+outside() {
+	nsenter --net="$EG_CLIENT" "$@"
+}
+
+# ---- servers
+
+# start_server NAMESPACE PROTOCOL:ADDRESS:PORT...: NAMESPACE as a path; server.log lists what reaches it.
+start_server() {
+	local namespace=$1
+	shift
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$namespace" python3 "$EG_ROOT/tests/lib/server.py" \
+		"$BATS_TEST_TMPDIR/server.log" "$@") >server.err 2>&1 3>&- &
+	disown
+	wait_for 10 grep -qs '^ready' server.log || { cat server.err >&2; return 1; }
+}
+
+# Every server of both hosts.
+start_servers() {
+	local specs=() host
+	for host in $MESH4 $OUT4 $MESH6 $OUT6; do
+		specs+=("tcp:$host:$TCP" "tcp:$host:$TCP2" "mptcp:$host:$MPTCP" "udp:$host:$UDP" "udp:$host:$DNS" "tcp:$host:$DNS")
+	done
+	start_server "$EG_SERVER" "${specs[@]}"
+}
+
+# arrivals PROTOCOL ADDRESS PORT: how many connections or datagrams have reached a server.
+arrivals() {
+	grep -c "^$1 $2 $3 " "$BATS_TEST_TMPDIR/server.log" || true
+}
+
+have_arrived() { # have_arrived COUNT PROTOCOL ADDRESS PORT
+	[ "$(arrivals "$2" "$3" "$4")" -ge "$1" ]
+}
+
+# Exactly COUNT have reached a server. What was sent before now is in front of the
+# marker that this sends last, so that waiting for the marker is waiting for all.
+arrived_exactly() { # arrived_exactly COUNT PROTOCOL ADDRESS PORT
+	local way=udp-sendto before
+	[ "$2" = udp ] || way=tcp
+	is "$(outside "$CLIENT" $way "$3" "$4")" ok
+	wait_for 5 have_arrived $(($1 + 1)) "$2" "$3" "$4" || return 1
+	before=$(($(arrivals "$2" "$3" "$4") - 1))
+	is "$before" "$1"
+}
+
+# url ADDRESS [PORT]
+url() {
+	case $1 in
+	*:*) printf 'http://[%s]:%s/' "$1" "${2:-$TCP}" ;;
+	*) printf 'http://%s:%s/' "$1" "${2:-$TCP}" ;;
+	esac
+}
+
+CURL=(curl --silent --show-error --max-time 5 --noproxy '*' --globoff)
+
+# ---- reports
+
+# json FILE EXPRESSION: Python's value of it, with the document as d.
+json() {
+	python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
+}
+
+# cx FILE FAMILY: the passthrough cluster's statistics in one line.
+cx() {
+	json "$1" "'upstream=%d downstream=%d no_route=%d' % tuple(d['stats'][n % '$2'] for n in (
+		'cluster.outbound_passthrough_%s.upstream_cx_total',
+		'tcp.outbound_passthrough_%s.downstream_cx_total',
+		'tcp.outbound_passthrough_%s.downstream_cx_no_route'))"
+}
+
+# verdicts FILE: what was counted, sorted, without what is zero.
+verdicts() {
+	json "$1" "' '.join('%s=%d' % (k, v) for k, v in sorted(d['verdicts'].items()) if v)"
+}
+
+# destinations FILE: a sorted line for each, "ADDRESS PORT PROTOCOL FAMILY VERDICT REASON COUNT".
+destinations() {
+	json "$1" "'\n'.join(sorted('%s %d %s %s %s %s %d' % (e['address'], e['port'], e['protocol'], e['family'],
+		e['verdict'], e['reason'], e['count']) for e in d['destinations']))"
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "generate.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* Mapped ones, their neighbours, and IPv6 addresses that begin or end with the bits of an IPv4 one. */
+static const char *const addresses[] = {
+	"10.0.0.0",    "10.0.0.1",    "10.1.2.3",     "10.127.255.255",  "10.128.0.0",
+	"192.0.2.128", "169.254.1.1", "127.0.0.1",    "0.0.0.0",         "255.255.255.255",
+	"fd00::",      "fd00::1",     "fd00:0:0:1::", "2001:db8::1",     "2001:db8::",
+	"a00:1::",     "::10.0.0.1",  "::1",          "::ffff:10.1.2.3", "::ffff:0:0",
+	"::fffe:0:0",  "::1:0:0:0",   "::",           "ff02::1",         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+};
+
+static const uint32_t lengths_ipv4[] = {0, 1, 7, 8, 9, 15, 16, 17, 24, 25, 30, 31};
+static const uint32_t lengths_ipv6[] = {0, 1, 8, 16, 31, 32, 33, 48, 63, 64, 65, 80, 95, 96, 97, 104, 120, 127};
+static const uint16_t ports[] = {1, 53, 80, 443, 65535};
+static const uint16_t protocols[] = {
+	6 /* TCP */,    17 /* UDP */,  262 /* MPTCP */, 136 /* UDPLITE */, 1 /* ICMP */,  58 /* ICMPV6 */,
+	132 /* SCTP */, 33 /* DCCP */, 47 /* GRE */,    115 /* L2TP */,    255 /* RAW */, 0,
+};
+static const uint32_t protocol_sets[] = {
+	EG_PROTO_TCP, EG_PROTO_UDP, EG_PROTO_TCP | EG_PROTO_UDP, EG_PROTO_ANY, EG_PROTO_OTHER, EG_PROTO_ICMP,
+};
+static const uint16_t errnos[] = {EPERM, EACCES, ECONNREFUSED, 4095};
+
+#define PICK(generator, array) ((array)[generate_below(generator, EG_COUNT_OF(array))])
+
+/* xorshift64* */
+static uint32_t next(struct generator *generator)
+{
+	uint64_t x = generator->state;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	generator->state = x;
+	return (uint32_t)(x * 0x2545f4914f6cdd1dull >> 32);
+}
+
+/* Neighbouring seeds must not give similar sequences, and the state must not be 0. */
+struct generator generator_new(uint64_t seed)
+{
+	uint64_t z = seed + 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	z ^= z >> 31;
+	return (struct generator){.seed = seed, .state = z ? z : 1};
+}
+
+uint32_t generate_below(struct generator *generator, uint32_t limit)
+{
+	return next(generator) % limit;
+}
+
+static bool chance(struct generator *generator, uint32_t percent)
+{
+	return generate_below(generator, 100) < percent;
+}
+
+static void check(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "generate: %s\n", what);
+	abort();
+}
+
+static void flip_bit(struct generator *generator, uint32_t family, struct eg_addr *addr)
+{
+	uint32_t bit = generate_below(generator, family == EG_FAMILY_IPV4 ? 32 : 128);
+
+	addr->word_be[bit / 32] ^= htonl(1u << bit % 32);
+}
+
+static void generate_addr(struct generator *generator, char text[EG_ADDR_TEXT_MAX])
+{
+	struct eg_addr addr;
+	uint32_t family;
+
+	check(eg_addr_parse(PICK(generator, addresses), &family, &addr) == 0, "the pool has a malformed address");
+	if (chance(generator, 15))
+		flip_bit(generator, family, &addr);
+	eg_addr_format(family, &addr, text);
+}
+
+/* By way of text, since what is written is where mapped prefixes come from. */
+static struct eg_prefix generate_prefix(struct generator *generator)
+{
+	char text[2 * EG_ADDR_TEXT_MAX], addr[EG_ADDR_TEXT_MAX];
+	struct eg_prefix prefix;
+
+	if (chance(generator, 20))
+		snprintf(addr, sizeof(addr), "%s", PICK(generator, addresses));
+	else
+		generate_addr(generator, addr);
+	if (chance(generator, 40))
+		snprintf(text, sizeof(text), "%s", addr);
+	else
+		snprintf(text, sizeof(text), "%s/%u", addr,
+			 strchr(addr, ':') ? PICK(generator, lengths_ipv6) : PICK(generator, lengths_ipv4));
+	check(eg_prefix_parse(text, &prefix) == 0, text);
+	return prefix;
+}
+
+static uint32_t generate_protocol_set(struct generator *generator)
+{
+	if (chance(generator, 70))
+		return PICK(generator, protocol_sets);
+	return 1 + generate_below(generator, EG_PROTO_ANY);
+}
+
+static void generate_rule(struct generator *generator, struct eg_scope *scope)
+{
+	struct eg_rule rule = {
+		.class = (enum eg_class)generate_below(generator, EG_CLASS_COUNT),
+		.prefix = generate_prefix(generator),
+		.port = chance(generator, 40) ? 0 : PICK(generator, ports),
+		.protocols = generate_protocol_set(generator),
+	};
+
+	check(eg_array_push(&scope->rules, rule) == 0, "out of memory");
+}
+
+static uint32_t generate_rule_count(struct generator *generator)
+{
+	if (chance(generator, 10))
+		return 0;
+	if (chance(generator, 10))
+		return 50 + generate_below(generator, 50);
+	return 1 + generate_below(generator, 12);
+}
+
+static struct eg_scope *generate_scope(struct generator *generator, struct eg_ruleset *rules)
+{
+	struct eg_scope *scope = eg_arena_alloc(&rules->arena, sizeof(*scope));
+	uint32_t count = generate_rule_count(generator);
+
+	check(scope, "out of memory");
+	check(eg_array_push(&rules->scopes, scope) == 0, "out of memory");
+	scope->id = (uint32_t)rules->scopes.len;
+	scope->name = "generated";
+	for (uint32_t i = 0; i < count; i++)
+		generate_rule(generator, scope);
+	return scope;
+}
+
+static void add_subject(struct generator *generator, struct eg_ruleset *rules, uint32_t slot, uint32_t meshes)
+{
+	struct eg_subject *subject = eg_arena_alloc(&rules->arena, sizeof(*subject));
+
+	check(subject, "out of memory");
+	check(eg_array_push(&rules->subjects, subject) == 0, "out of memory");
+	subject->name = "generated";
+	subject->mesh = "generated";
+	subject->slot = slot;
+	subject->passthrough = chance(generator, 40);
+	subject->block_errno = PICK(generator, errnos);
+	subject->mesh_scope = rules->scopes.items[generate_below(generator, meshes)];
+	if (chance(generator, 70))
+		subject->own_scope = generate_scope(generator, rules);
+}
+
+struct eg_ruleset *generate_ruleset(struct generator *generator)
+{
+	uint32_t meshes = 1 + generate_below(generator, chance(generator, 5) ? 40 : 3);
+	uint32_t subjects = chance(generator, 3) ? 0 : 1 + generate_below(generator, chance(generator, 5) ? 80 : 5);
+	struct eg_ruleset *rules = calloc(1, sizeof(*rules));
+	uint32_t slot = 0;
+
+	check(rules, "out of memory");
+	for (uint32_t i = 0; i < meshes; i++)
+		generate_scope(generator, rules);
+	for (uint32_t i = 0; i < subjects; i++) {
+		slot += 1 + generate_below(generator, 3);
+		add_subject(generator, rules, slot, meshes);
+	}
+	check(slot < GENERATE_SLOTS_MAX, "too many slots");
+	return rules;
+}
+
+const struct eg_subject *generate_subject(struct generator *generator, const struct eg_ruleset *rules)
+{
+	if (rules->subjects.len == 0 || chance(generator, 3))
+		return NULL;
+	return rules->subjects.items[generate_below(generator, (uint32_t)rules->subjects.len)];
+}
+
+/* NULL when the subject has no rule. */
+static const struct eg_rule *pick_rule(struct generator *generator, const struct eg_subject *subject)
+{
+	const struct eg_scope *scope;
+
+	if (!subject)
+		return NULL;
+	scope = subject->own_scope && chance(generator, 50) ? subject->own_scope : subject->mesh_scope;
+	return scope->rules.len ? &scope->rules.items[generate_below(generator, (uint32_t)scope->rules.len)] : NULL;
+}
+
+/* Sets or randomises the bits behind the prefix. */
+static void fill_host_bits(struct generator *generator, const struct eg_prefix *prefix, bool all_ones,
+			   struct eg_addr *addr)
+{
+	uint32_t bits = prefix->family == EG_FAMILY_IPV4 ? 32 : 128;
+
+	for (uint32_t bit = prefix->len; bit < bits; bit++)
+		if (all_ones || chance(generator, 50))
+			addr->word_be[bit / 32] |= htonl(0x80000000u >> bit % 32);
+}
+
+/* The address before (step -1) or after (step 1), round the ends of the family's space. */
+static void step_addr(uint32_t family, uint32_t step, struct eg_addr *addr)
+{
+	for (int word = family == EG_FAMILY_IPV4 ? 0 : 3; word >= 0; word--) {
+		uint32_t old = ntohl(addr->word_be[word]);
+
+		addr->word_be[word] = htonl(old + step);
+		/* On to the next word only with a carry, or a borrow. */
+		if (step == 1 ? old != UINT32_MAX : old != 0)
+			break;
+	}
+}
+
+/* Its first or last address, the neighbours of these, or any one inside. */
+static struct eg_addr generate_addr_near(struct generator *generator, const struct eg_prefix *prefix)
+{
+	uint32_t where = generate_below(generator, 5);
+	struct eg_addr addr = prefix->addr;
+
+	if (where == 1 || where == 3)
+		fill_host_bits(generator, prefix, true, &addr);
+	if (where == 4)
+		fill_host_bits(generator, prefix, false, &addr);
+	if (where == 2)
+		step_addr(prefix->family, (uint32_t)-1, &addr);
+	if (where == 3)
+		step_addr(prefix->family, 1, &addr);
+	return addr;
+}
+
+/* The same destination in the form of an IPv6 socket, or the same words in the wrong family. */
+static void disguise_ipv4(struct generator *generator, struct eg_flow *flow)
+{
+	uint32_t ipv4 = flow->addr.word_be[0];
+
+	if (!chance(generator, 35))
+		return;
+	flow->family = EG_FAMILY_IPV6;
+	if (chance(generator, 80))
+		flow->addr = (struct eg_addr){.word_be = {0, 0, htonl(0xffff), ipv4}};
+	else if (chance(generator, 50))
+		flow->addr = (struct eg_addr){.word_be = {0, 0, 0, ipv4}};
+}
+
+struct eg_flow generate_flow(struct generator *generator, const struct eg_subject *subject)
+{
+	const struct eg_rule *rule = chance(generator, 80) ? pick_rule(generator, subject) : NULL;
+	struct eg_flow flow = {.protocol = chance(generator, 40) ? 6 : PICK(generator, protocols)};
+	char text[EG_ADDR_TEXT_MAX];
+
+	if (rule) {
+		flow.family = rule->prefix.family;
+		flow.addr = generate_addr_near(generator, &rule->prefix);
+	} else {
+		generate_addr(generator, text);
+		check(eg_addr_parse(text, &flow.family, &flow.addr) == 0, text);
+	}
+	if (rule && rule->port && chance(generator, 60))
+		flow.port = rule->port;
+	else if (chance(generator, 90))
+		flow.port = PICK(generator, ports);
+	if (flow.family == EG_FAMILY_IPV4)
+		disguise_ipv4(generator, &flow);
+	return flow;
+}
+
+struct eg_flow generate_normalised(const struct eg_flow *flow)
+{
+	struct eg_flow normal = *flow;
+
+	if (flow->family == EG_FAMILY_IPV6 && !flow->addr.word_be[0] && !flow->addr.word_be[1] &&
+	    flow->addr.word_be[2] == htonl(0xffff)) {
+		normal.family = EG_FAMILY_IPV4;
+		normal.addr = (struct eg_addr){.word_be = {flow->addr.word_be[3]}};
+	}
+	return normal;
+}
+
+static void print_scope(FILE *out, const char *what, const struct eg_scope *scope)
+{
+	char text[EG_ADDR_TEXT_MAX];
+
+	for (size_t i = 0; scope && i < scope->rules.len; i++) {
+		const struct eg_rule *rule = &scope->rules.items[i];
+
+		fprintf(out, "  %s scope %u: class %d, %s, port %u, protocols 0x%x\n", what, scope->id, rule->class,
+			eg_prefix_format(&rule->prefix, text), rule->port, rule->protocols);
+	}
+}
+
+void generate_print(FILE *out, const struct generator *generator, const struct eg_subject *subject,
+		    const struct eg_flow *flow)
+{
+	char text[EG_ADDR_TEXT_MAX];
+
+	fprintf(out, "seed %" PRIu64 ": %s port %u protocol %u\n", generator->seed,
+		eg_addr_format(flow->family, &flow->addr, text), flow->port, flow->protocol);
+	if (!subject) {
+		fprintf(out, "  no policy\n");
+		return;
+	}
+	fprintf(out, "  slot %u, passthrough %s, errno %u\n", subject->slot, subject->passthrough ? "true" : "false",
+		subject->block_errno);
+	print_scope(out, "mesh", subject->mesh_scope);
+	print_scope(out, "own", subject->own_scope);
+}

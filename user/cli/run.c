@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/outfile.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/policy.h"
+#include "datapath/datapath.h"
+
+EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
+EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
+EG_DEFINE_CLEANUP(struct eg_outfile *, eg_outfile_free)
+
+/* What the command line said. */
+struct run_words {
+	struct eg_paths policies;
+	EG_ARRAY(struct eg_prefix) meshes;
+	struct eg_optional_bool passthrough;
+	const char *report;
+};
+
+static void clear_words(struct run_words *words)
+{
+	eg_array_clear(&words->policies.list);
+	eg_array_clear(&words->meshes);
+}
+
+/* ---- options ---- */
+
+static const struct eg_command_help help = {
+	.name = "run",
+	.usage = "[OPTION]... -- COMMAND [ARG]...",
+	.text = "Runs one command in a cgroup of its own under a policy, without a daemon.\n"
+		"Flags beat --policy, and --policy beats the defaults. Exits with the command's\n"
+		"status, 128+N after signal N, 125 when egressctl itself fails.",
+};
+
+static int take_policy(const char *value, void *context)
+{
+	struct run_words *words = context;
+
+	return eg_array_push(&words->policies.list, value);
+}
+
+static int take_passthrough(const char *value, void *context)
+{
+	struct run_words *words = context;
+
+	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+		return eg_options_error(help.name, "--passthrough is true or false, not '%s'", value);
+	words->passthrough = (struct eg_optional_bool){
+		.is_set = true,
+		.value = strcmp(value, "true") == 0,
+		.origin.file = "--passthrough",
+	};
+	return 0;
+}
+
+static int take_mesh(const char *value, void *context)
+{
+	struct run_words *words = context;
+	struct eg_prefix prefix;
+
+	if (eg_prefix_parse(value, &prefix) < 0)
+		return eg_options_error(help.name, "--mesh wants an address or a prefix like 10.0.0.0/8, not '%s'",
+					value);
+	return eg_array_push(&words->meshes, prefix);
+}
+
+static int take_report(const char *value, void *context)
+{
+	struct run_words *words = context;
+
+	words->report = value;
+	return 0;
+}
+
+static const struct eg_option options[] = {
+	{"policy", "PATH", "a policy file or folder; may be given several times", take_policy},
+	{"passthrough", "true|false", "whether non-mesh traffic may leave (default: true)", take_passthrough},
+	{"mesh", "CIDR", "a mesh range, any port and protocol; may be given several times", take_mesh},
+	{"max-connections", "N", NULL, NULL},
+	{"max-pending-requests", "N", NULL, NULL},
+	{"max-requests", "N", NULL, NULL},
+	{"max-retries", "N", NULL, NULL},
+	{"connect-timeout", "DURATION", NULL, NULL},
+	{"idle-timeout", "DURATION", NULL, NULL},
+	{"max-connection-duration", "DURATION", NULL, NULL},
+	{"report", "FILE", "write what was counted as JSON, once all is over", take_report},
+};
+
+/* ---- the policy of this run ---- */
+
+/* --mesh is Node.meshCIDRs from the command line. */
+static int add_mesh_ranges(struct eg_model *model, const struct run_words *words)
+{
+	int r = 0;
+
+	if (words->meshes.len == 0)
+		return 0;
+	if (!model->node)
+		model->node = eg_arena_alloc(&model->arena, sizeof(*model->node));
+	if (!model->node)
+		return -ENOMEM;
+	for (size_t i = 0; i < words->meshes.len && r == 0; i++)
+		r = eg_array_push(&model->node->mesh_cidrs,
+				  {.prefix = words->meshes.items[i], .origin.file = "--mesh"});
+	return r;
+}
+
+/*
+ * Which of the documents is about the command: the Workload of its name, or the
+ * only one. With several that are about others, nobody can know which was meant.
+ */
+static const struct eg_workload *choose_workload(const struct eg_model *model, const char *name, struct eg_diag *diag)
+{
+	const struct eg_workload *named = eg_model_find_workload(model, name);
+
+	if (named || model->workloads.len == 0)
+		return named;
+	if (model->workloads.len > 1)
+		eg_diag_add(diag, EG_SEVERITY_ERROR, model->workloads.items[0]->origin, NULL,
+			    "the policy has %zu Workloads and none is called '%s': name one after the command, or leave one",
+			    model->workloads.len, name);
+	return model->workloads.items[0];
+}
+
+static const char *choose_mesh(const struct eg_model *model, const struct eg_workload *workload, struct eg_diag *diag)
+{
+	if (workload)
+		return workload->mesh;
+	if (model->meshes.len == 0 || eg_model_find_mesh(model, EG_DEFAULT_MESH))
+		return EG_DEFAULT_MESH;
+	if (model->meshes.len > 1)
+		eg_diag_add(diag, EG_SEVERITY_ERROR, model->meshes.items[0]->origin, NULL,
+			    "the policy has %zu Meshes and none is called '" EG_DEFAULT_MESH
+			    "': a Workload has to say which is meant", model->meshes.len);
+	return model->meshes.items[0]->name;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* Resolves and compiles. 0, or an exit status once it has said what is wrong. */
+static int build_policy(const struct run_words *words, const char *command, struct eg_cli_policy *policy,
+			struct eg_ruleset **ret_rules, struct eg_image **ret_image)
+{
+	struct eg_run_subject subject = {.name = base_name(command), .passthrough = words->passthrough};
+	struct eg_capacity capacity = eg_datapath_max_capacity();
+	int r = eg_cli_policy_load(&words->policies, policy);
+
+	if (r == 0)
+		r = add_mesh_ranges(policy->model, words);
+	if (r == 0)
+		r = eg_cli_policy_check(policy, EG_SET_RUN);
+	if (r == 0) {
+		subject.workload = choose_workload(policy->model, subject.name, &policy->diag);
+		subject.mesh = choose_mesh(policy->model, subject.workload, &policy->diag);
+	}
+	if (r == 0 && !eg_diag_has_errors(&policy->diag))
+		r = eg_rules_resolve_run(policy->model, &subject, policy->resolvers, policy->resolver_count, ret_rules);
+	if (r == 0 && !eg_diag_has_errors(&policy->diag))
+		r = eg_image_compile(*ret_rules, &capacity, &policy->diag, ret_image);
+	if (!eg_cli_policy_is_usable(policy))
+		return EG_EXIT_INVALID;
+	if (r < 0) {
+		eg_log_error("run: cannot build the policy: %s", strerror(-r));
+		return EG_RUN_FAILED;
+	}
+	return 0;
+}
+
+static int open_report(const char *path, struct eg_outfile **ret_report)
+{
+	int r = path ? eg_outfile_open(path, ret_report) : 0;
+
+	if (r < 0)
+		eg_log_error("run: cannot write the report '%s': %s; the command was not started", path, strerror(-r));
+	return r;
+}
+
+int eg_cmd_run(int argc, char **argv)
+{
+	_cleanup_(clear_words) struct run_words words = {};
+	_cleanup_policy_ struct eg_cli_policy policy = {};
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	_cleanup_(eg_outfile_freep) struct eg_outfile *report = NULL;
+	int operands, r;
+
+	r = eg_options_parse(argc, argv, &help, options, EG_COUNT_OF(options), &words, &operands);
+	if (r == EG_OPTIONS_HELP)
+		return EG_EXIT_OK;
+	if (r < 0)
+		return EG_EXIT_USAGE;
+	if (operands == argc) {
+		eg_options_error(help.name, "a command is missing");
+		return EG_EXIT_USAGE;
+	}
+	r = build_policy(&words, argv[operands], &policy, &rules, &image);
+	if (r != 0)
+		return r;
+	if (open_report(words.report, &report) < 0)
+		return EG_RUN_FAILED;
+	return eg_run(&(struct eg_run){
+		.subject = rules->subjects.items[0],
+		.image = &image,
+		.report = report,
+		.argv = argv + operands,
+	});
+}

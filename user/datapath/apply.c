@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "datapath/object.h"
+#include "policy/diff.h"
+
+EG_DEFINE_CLEANUP(struct eg_diff *, eg_diff_free)
+EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
+
+/* Entries a call: the kernel works through a batch in one go. */
+#define BATCH_ENTRIES 4096u
+
+/* An entry of an array cannot be removed: all zeros is what says "no policy". */
+static int remove_entry(const struct bpf_map *map, const void *key)
+{
+	static const struct eg_workload_policy absent;
+	int r;
+
+	if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY)
+		return bpf_map_update_elem(bpf_map__fd(map), key, &absent, BPF_ANY);
+	r = bpf_map_delete_elem(bpf_map__fd(map), key);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* One by one: LPM tries have no batch removal. */
+static int remove_entries(const struct bpf_map *map, const struct eg_table_image *entries)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < entries->count && r == 0; i++)
+		r = remove_entry(map, (const char *)entries->keys + i * entries->key_size);
+	return r;
+}
+
+static int put_entries(const struct bpf_map *map, const struct eg_table_image *entries)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+
+	for (size_t done = 0; done < entries->count;) {
+		size_t left = entries->count - done;
+		__u32 count = left < BATCH_ENTRIES ? left : BATCH_ENTRIES;
+		int r = bpf_map_update_batch(bpf_map__fd(map), (const char *)entries->keys + done * entries->key_size,
+					     (const char *)entries->values + done * entries->value_size, &count,
+					     &options);
+
+		if (r < 0)
+			return r;
+		done += count;
+	}
+	return 0;
+}
+
+static int write_bank(struct eg_datapath *datapath, unsigned int bank, const struct eg_diff *diff)
+{
+	for (enum eg_table table = 0; table < EG_TABLE_COUNT; table++) {
+		const struct bpf_map *map = eg_object_table(datapath, bank, table);
+		/* Removals come first: a full map has room for what replaces them. */
+		int r = remove_entries(map, &diff->tables[table].remove);
+
+		if (r == 0)
+			r = put_entries(map, &diff->tables[table].put);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int clear_array(const struct bpf_map *map)
+{
+	int r = 0;
+
+	for (__u32 i = 0; i < bpf_map__max_entries(map) && r == 0; i++)
+		r = remove_entry(map, &i);
+	return r;
+}
+
+static int clear_table(const struct bpf_map *map)
+{
+	struct eg_prefix_key key; /* the longest of all keys */
+	int r;
+
+	_Static_assert(sizeof(key) >= sizeof(struct eg_addr_key) && sizeof(key) >= sizeof(struct eg_port_key),
+		       "a key buffer for every table");
+	if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY)
+		return clear_array(map);
+	while ((r = bpf_map_get_next_key(bpf_map__fd(map), NULL, &key)) == 0) {
+		r = remove_entry(map, &key);
+		if (r < 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* After a failure that left the idle bank half written: makes it what the active one is. */
+static int refill_idle_bank(struct eg_datapath *datapath, unsigned int idle)
+{
+	_cleanup_(eg_image_freep) struct eg_image *nothing = eg_image_new();
+	_cleanup_(eg_diff_freep) struct eg_diff *all = NULL;
+	int r = 0;
+
+	if (!nothing)
+		return -ENOMEM;
+	for (enum eg_table table = 0; table < EG_TABLE_COUNT && r == 0; table++)
+		r = clear_table(eg_object_table(datapath, idle, table));
+	if (r == 0)
+		r = eg_image_diff(nothing, datapath->image, &all);
+	if (r == 0)
+		r = write_bank(datapath, idle, all);
+	if (r == 0)
+		datapath->idle_is_unknown = false;
+	return r;
+}
+
+static int flip(struct eg_datapath *datapath)
+{
+	struct eg_control control = {
+		.abi = EG_ABI_VERSION,
+		.active = !datapath->control.active,
+		.generation = datapath->control.generation + 1,
+	};
+	__u32 zero = 0;
+	int r = bpf_map__update_elem(datapath->skeleton->maps.eg_control, &zero, sizeof(zero), &control,
+				     sizeof(control), BPF_ANY);
+
+	if (r == 0)
+		datapath->control = control;
+	return r;
+}
+
+/*
+ * Returns when every program that may have read the index word before has ended.
+ * The kernel promises this for an update of a map of maps: it waits for an RCU
+ * grace period before it returns. membarrier() would do no such thing on one CPU.
+ */
+static int wait_for_programs(struct eg_datapath *datapath)
+{
+	int inner = bpf_map__fd(datapath->skeleton->maps.eg_control);
+	__u32 zero = 0;
+
+	if (datapath->grace_fd < 0) {
+		LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = inner);
+
+		datapath->grace_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "eg_grace", sizeof(zero),
+						    sizeof(__u32), 1, &options);
+		if (datapath->grace_fd < 0)
+			return datapath->grace_fd;
+	}
+	return bpf_map_update_elem(datapath->grace_fd, &zero, &inner, BPF_ANY);
+}
+
+int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)
+{
+	_cleanup_(eg_diff_freep) struct eg_diff *diff = NULL;
+	unsigned int old = datapath->control.active, idle = !old;
+	int r;
+
+	/* A program may be in a bank that went idle with a failure. */
+	if (datapath->idle_is_unknown) {
+		r = wait_for_programs(datapath);
+		if (r == 0)
+			r = refill_idle_bank(datapath, idle);
+		if (r < 0)
+			return r;
+	}
+	r = eg_image_diff(datapath->image, *image, &diff);
+	if (r < 0)
+		return r;
+
+	datapath->idle_is_unknown = true;
+	r = write_bank(datapath, idle, diff);
+	if (r == 0)
+		r = flip(datapath);
+	if (r < 0)
+		return r;
+	eg_image_free(datapath->image);
+	datapath->image = TAKE_PTR(*image);
+
+	/* The policy is in force. What fails now is mended by the next apply. */
+	if (wait_for_programs(datapath) == 0 && write_bank(datapath, old, diff) == 0)
+		datapath->idle_is_unknown = false;
+	return 0;
+}
+
+uint64_t eg_datapath_generation(const struct eg_datapath *datapath)
+{
+	return datapath->control.generation;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_DATAPATH_DATAPATH_H
+#define EG_DATAPATH_DATAPATH_H
+
+/*
+ * The programs and maps in the kernel: load, apply a policy image, attach to
+ * cgroups, read what was counted. The only folder that knows libbpf.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "egress/maps.h"
+#include "policy/compile.h"
+
+struct eg_datapath;
+struct eg_links;
+
+struct eg_datapath_options {
+	uint32_t slots;			/* 2..EG_SLOTS_MAX, slot 0 included */
+	struct eg_capacity capacity;	/* of the policy maps; EG_TABLE_WORKLOADS is taken from slots */
+	uint32_t destinations;		/* entries of the destination table, 1..EG_DESTS_MAX */
+	uint32_t destination_quota;	/* of them for one slot */
+	uint32_t event_rate;		/* events a second for one slot */
+};
+
+/* The capacities that the contract allows at most: what a daemon can ask for. */
+struct eg_capacity eg_datapath_max_capacity(void);
+
+/*
+ * Loads programs and maps; nothing is attached or pinned, and all slots refuse
+ * until a policy is applied. 0 with *ret_datapath, or -errno: -EPERM without the
+ * privileges, others where this kernel lacks something (eg_log has libbpf's words
+ * at debug level).
+ */
+int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath);
+struct eg_datapath *eg_datapath_free(struct eg_datapath *datapath);
+
+/*
+ * Puts a policy in force, whole: writes what differs to the idle bank, flips the
+ * index word, waits until no program can still be in the old bank, and replays
+ * the difference there. 0 with *image taken over (and set to NULL), or -errno with
+ * the old policy in force.
+ */
+int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image);
+/* How often a policy was put in force. */
+uint64_t eg_datapath_generation(const struct eg_datapath *datapath);
+
+/*
+ * Attaches every program to a cgroup (multi-attach links) and gives the cgroup a
+ * slot. Between the two it refuses, as slot 0. 0 with *ret_links, or -errno with
+ * nothing attached.
+ */
+int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, struct eg_links **ret_links);
+/* Ends enforcement, if no other process holds the links. */
+struct eg_links *eg_links_free(struct eg_links *links);
+/* The links' descriptors, for a process that must hold them as well. */
+size_t eg_links_fds(const struct eg_links *links, const int **ret_fds);
+
+/* Counters of a slot; 0, or -errno. */
+int eg_datapath_read_counts(struct eg_datapath *datapath, uint32_t slot, struct eg_slot_counts *ret_counts);
+
+struct eg_destination {
+	struct eg_dest_key key;
+	struct eg_dest seen;
+};
+
+struct eg_destinations {
+	EG_ARRAY(struct eg_destination) list;
+};
+
+/* Adds the slot's destinations, sorted by family, address, port, protocol and reason. 0, or -errno. */
+int eg_datapath_read_destinations(struct eg_datapath *datapath, uint32_t slot, struct eg_destinations *ret_destinations);
+
+/* The descriptor of a map by its name in the object, or -ENOENT: for tests that look at the very maps. */
+int eg_datapath_map_fd(const struct eg_datapath *datapath, const char *name);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "datapath/object.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+EG_DEFINE_CLEANUP(struct eg_datapath *, eg_datapath_free)
+
+struct bpf_map *eg_object_table(const struct eg_datapath *datapath, unsigned int bank, enum eg_table table)
+{
+	struct bpf_map *const tables[EG_BANKS][EG_TABLE_COUNT] = {
+		[0] = {
+			[EG_TABLE_WORKLOADS] = datapath->skeleton->maps.eg_workloads_0,
+			[EG_TABLE_EXACT] = datapath->skeleton->maps.eg_exact_0,
+			[EG_TABLE_PREFIXES] = datapath->skeleton->maps.eg_prefixes_0,
+			[EG_TABLE_PORTS] = datapath->skeleton->maps.eg_ports_0,
+		},
+		[1] = {
+			[EG_TABLE_WORKLOADS] = datapath->skeleton->maps.eg_workloads_1,
+			[EG_TABLE_EXACT] = datapath->skeleton->maps.eg_exact_1,
+			[EG_TABLE_PREFIXES] = datapath->skeleton->maps.eg_prefixes_1,
+			[EG_TABLE_PORTS] = datapath->skeleton->maps.eg_ports_1,
+		},
+	};
+
+	return tables[bank][table];
+}
+
+struct eg_capacity eg_datapath_max_capacity(void)
+{
+	return (struct eg_capacity){
+		.max_entries = {
+			[EG_TABLE_WORKLOADS] = EG_SLOTS_MAX,
+			[EG_TABLE_EXACT] = EG_EXACT_MAX,
+			[EG_TABLE_PREFIXES] = EG_PREFIXES_MAX,
+			[EG_TABLE_PORTS] = EG_PORTS_MAX,
+		},
+	};
+}
+
+/* libbpf explains a failed load at length: for whoever asks for it. */
+__attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_level level, const char *format,
+							    va_list args)
+{
+	char line[1024];
+
+	if (level == LIBBPF_DEBUG || !eg_log_wants(EG_LOG_DEBUG))
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	eg_log_debug("libbpf: %s", line);
+	return 0;
+}
+
+/* A map holds one entry at least, empty table or not. */
+static int set_capacity(struct bpf_map *map, size_t entries)
+{
+	return bpf_map__set_max_entries(map, entries > 0 ? entries : 1);
+}
+
+static int set_capacities(struct eg_datapath *datapath, const struct eg_datapath_options *options)
+{
+	struct eg_capacity capacity = options->capacity;
+	int r;
+
+	capacity.max_entries[EG_TABLE_WORKLOADS] = options->slots;
+	for (unsigned int bank = 0; bank < EG_BANKS; bank++) {
+		for (enum eg_table table = 0; table < EG_TABLE_COUNT; table++) {
+			r = set_capacity(eg_object_table(datapath, bank, table), capacity.max_entries[table]);
+			if (r < 0)
+				return r;
+		}
+	}
+	r = set_capacity(datapath->skeleton->maps.eg_slots, options->slots);
+	if (r < 0)
+		return r;
+	return set_capacity(datapath->skeleton->maps.eg_dests, options->destinations);
+}
+
+/* Generation 0: no policy yet. The ABI is there from the start. */
+static int write_control(struct eg_datapath *datapath)
+{
+	__u32 zero = 0;
+
+	datapath->control.abi = EG_ABI_VERSION;
+	return bpf_map__update_elem(datapath->skeleton->maps.eg_control, &zero, sizeof(zero), &datapath->control,
+				    sizeof(datapath->control), BPF_ANY);
+}
+
+int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath)
+{
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = calloc(1, sizeof(*datapath));
+	int r;
+
+	if (!datapath)
+		return -ENOMEM;
+	datapath->grace_fd = -1;
+	datapath->image = eg_image_new();
+	if (!datapath->image)
+		return -ENOMEM;
+	libbpf_set_print(log_libbpf);
+	datapath->skeleton = egress_bpf__open();
+	if (!datapath->skeleton)
+		return -errno;
+	datapath->skeleton->rodata->eg_dest_quota = options->destination_quota;
+	datapath->skeleton->rodata->eg_event_rate = options->event_rate;
+	r = set_capacities(datapath, options);
+	if (r < 0)
+		return r;
+	r = egress_bpf__load(datapath->skeleton);
+	if (r < 0)
+		return r;
+	r = write_control(datapath);
+	if (r < 0)
+		return r;
+	*ret_datapath = TAKE_PTR(datapath);
+	return 0;
+}
+
+struct eg_datapath *eg_datapath_free(struct eg_datapath *datapath)
+{
+	if (!datapath)
+		return NULL;
+	eg_image_free(datapath->image);
+	if (datapath->grace_fd >= 0)
+		close(datapath->grace_fd);
+	egress_bpf__destroy(datapath->skeleton);
+	free(datapath);
+	return NULL;
+}
+
+int eg_datapath_map_fd(const struct eg_datapath *datapath, const char *name)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(datapath->skeleton->obj, name);
+
+	return map ? bpf_map__fd(map) : -ENOENT;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "export/names.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+static const struct reason {
+	const char *name;
+	enum eg_verdict verdict;
+} reasons[] = {
+#define EG_REASON_ROW(id, field, name, verdict, text) [EG_REASON_##id] = {name, EG_VERDICT_##verdict},
+	EG_REASONS(EG_REASON_ROW)
+#undef EG_REASON_ROW
+};
+
+static const struct protocol {
+	uint32_t number;
+	const char *name;
+} protocols[] = {
+	{IPPROTO_TCP, "tcp"},
+	{IPPROTO_UDP, "udp"},
+	{IPPROTO_UDPLITE, "udplite"},
+	{IPPROTO_ICMP, "icmp"},
+	{IPPROTO_ICMPV6, "icmpv6"},
+	{IPPROTO_SCTP, "sctp"},
+	{IPPROTO_DCCP, "dccp"},
+};
+
+const char *eg_reason_name(unsigned int reason)
+{
+	return reason < EG_COUNT_OF(reasons) ? reasons[reason].name : "unknown";
+}
+
+enum eg_verdict eg_reason_verdict(unsigned int reason)
+{
+	return reason < EG_COUNT_OF(reasons) ? reasons[reason].verdict : EG_VERDICT_BLOCKED;
+}
+
+const char *eg_verdict_name(unsigned int verdict)
+{
+	return verdict == EG_VERDICT_ALLOWED ? "allowed" : "blocked";
+}
+
+const char *eg_family_name(uint32_t family)
+{
+	return family == EG_FAMILY_IPV4 ? "ipv4" : "ipv6";
+}
+
+const char *eg_protocol_name(uint32_t protocol, char buffer[12])
+{
+	for (size_t i = 0; i < EG_COUNT_OF(protocols); i++)
+		if (protocols[i].number == protocol)
+			return protocols[i].name;
+	snprintf(buffer, 12, "%u", protocol);
+	return buffer;
+}
+
+int eg_protocol_parse(const char *name)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(protocols); i++)
+		if (strcmp(protocols[i].name, name) == 0)
+			return (int)protocols[i].number;
+	return -EINVAL;
+}
+
+static const __u64 *reason_counters(const struct eg_family_counts *family)
+{
+	return (const __u64 *)&family->verdicts;
+}
+
+uint64_t eg_reason_count(const struct eg_slot_counts *counts, enum eg_reason reason)
+{
+	return reason_counters(&counts->ipv4)[reason] + reason_counters(&counts->ipv6)[reason];
+}

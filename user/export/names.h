@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_EXPORT_NAMES_H
+#define EG_EXPORT_NAMES_H
+
+/* The words that people see for the contracts' numbers. */
+#include <stdint.h>
+
+#include "egress/flow.h"
+#include "egress/stats.h"
+#include "egress/verdict.h"
+
+/* "mesh", "blocked-passthrough-off"; "unknown" for a number of another version. */
+const char *eg_reason_name(unsigned int reason);
+/* "allowed", "blocked". */
+const char *eg_verdict_name(unsigned int verdict);
+/* The verdict that a reason stands for. */
+enum eg_verdict eg_reason_verdict(unsigned int reason);
+/* "ipv4", "ipv6". */
+const char *eg_family_name(uint32_t family);
+/* "tcp", "udp", "icmpv6"...; digits in *buffer for the unnamed. */
+const char *eg_protocol_name(uint32_t protocol, char buffer[12]);
+/* The IPPROTO_* number of such a name, or -EINVAL. */
+int eg_protocol_parse(const char *name);
+/* How often a reason was given, in both families. */
+uint64_t eg_reason_count(const struct eg_slot_counts *counts, enum eg_reason reason);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "policy/eval.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "base/addr.h"
+
+static const uint8_t class_reasons[EG_CLASS_COUNT] = {
+	[EG_CLASS_RESOLVER] = EG_REASON_EXEMPT_RESOLVER,
+	[EG_CLASS_RULE] = EG_REASON_EXEMPT_RULE,
+	[EG_CLASS_MESH] = EG_REASON_MESH,
+	[EG_CLASS_MATCHED] = EG_REASON_MATCHED,
+};
+
+static struct eg_decision allow(enum eg_reason reason)
+{
+	return (struct eg_decision){.verdict = EG_VERDICT_ALLOWED, .reason = reason};
+}
+
+static struct eg_decision block(enum eg_reason reason, uint16_t block_errno)
+{
+	return (struct eg_decision){.verdict = EG_VERDICT_BLOCKED, .reason = reason, .block_errno = block_errno};
+}
+
+static struct eg_flow normalise(const struct eg_flow *flow)
+{
+	struct eg_prefix destination = eg_prefix_of_addr(flow->family, &flow->addr);
+	struct eg_flow normal = *flow;
+
+	normal.family = destination.family;
+	normal.addr = destination.addr;
+	return normal;
+}
+
+static bool is_loopback(const struct eg_flow *flow)
+{
+	const uint32_t *word_be = flow->addr.word_be;
+	uint32_t last = ntohl(word_be[3]);
+
+	if (flow->family == EG_FAMILY_IPV4)
+		return ntohl(word_be[0]) >> 24 == 127 || word_be[0] == 0;
+	return word_be[0] == 0 && word_be[1] == 0 && word_be[2] == 0 && (last == 0 || last == 1);
+}
+
+static bool matches(const struct eg_rule *rule, const struct eg_flow *flow)
+{
+	return eg_prefix_contains(&rule->prefix, flow->family, &flow->addr) &&
+	       (rule->port == 0 || rule->port == flow->port) && (rule->protocols & eg_protocol_bit(flow->protocol));
+}
+
+/* A longer prefix says more than a shorter one, and of equal ones a port says more than none. */
+static bool is_more_specific(const struct eg_rule *a, const struct eg_rule *b)
+{
+	if (a->prefix.len != b->prefix.len)
+		return a->prefix.len > b->prefix.len;
+	return a->port != 0 && b->port == 0;
+}
+
+/* The best of `found` and the scope's rules of a class for the flow. scope and found may be NULL. */
+static const struct eg_rule *find_rule(const struct eg_scope *scope, enum eg_class class, const struct eg_flow *flow,
+				       const struct eg_rule *found)
+{
+	for (size_t i = 0; scope && i < scope->rules.len; i++) {
+		const struct eg_rule *rule = &scope->rules.items[i];
+
+		if (rule->class == class && matches(rule, flow) && (!found || is_more_specific(rule, found)))
+			found = rule;
+	}
+	return found;
+}
+
+struct eg_decision eg_eval(const struct eg_subject *subject, const struct eg_flow *flow,
+			   const struct eg_rule **ret_rule)
+{
+	struct eg_flow normal = normalise(flow);
+	const struct eg_rule *unused;
+
+	if (!ret_rule)
+		ret_rule = &unused;
+	*ret_rule = NULL;
+
+	if (!subject)
+		return block(EG_REASON_BLOCKED_NO_POLICY, EPERM);
+	if (is_loopback(&normal))
+		return allow(EG_REASON_EXEMPT_LOOPBACK);
+
+	for (enum eg_class i = 0; i < EG_CLASS_COUNT; i++) {
+		*ret_rule = find_rule(subject->own_scope, i, &normal, NULL);
+		*ret_rule = find_rule(subject->mesh_scope, i, &normal, *ret_rule);
+		if (*ret_rule)
+			return allow(class_reasons[i]);
+	}
+
+	if (subject->passthrough)
+		return allow(EG_REASON_PASSTHROUGH);
+	return block(EG_REASON_BLOCKED_PASSTHROUGH_OFF, subject->block_errno);
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "policy/rules.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define RESOLVER_PORT 53
+
+/* A mesh that a document defines or a workload names. */
+struct mesh_entry {
+	const char *name;
+	const struct eg_mesh *mesh; /* NULL: no document defines it, so it has the defaults */
+	struct eg_scope *scope;
+};
+
+/*
+ * What one resolution works with. The two trees find by name, since a set may have
+ * a hundred thousand Dataplanes; of equal names the first one counts, as in
+ * eg_model_find_*().
+ */
+struct resolution {
+	const struct eg_model *model;
+	const struct eg_located_prefix *resolvers;
+	size_t resolver_count;
+	struct eg_ruleset *rules;
+	void *meshes;     /* tsearch() tree of struct mesh_entry */
+	void *dataplanes; /* tsearch() tree of struct eg_dataplane */
+};
+
+static void keep_node(void *node)
+{
+	(void)node;
+}
+
+static void resolution_done(struct resolution *resolution)
+{
+	tdestroy(resolution->meshes, keep_node);
+	tdestroy(resolution->dataplanes, keep_node);
+	eg_ruleset_free(resolution->rules);
+}
+
+static int compare_meshes(const void *a, const void *b)
+{
+	const struct mesh_entry *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static int compare_dataplanes(const void *a, const void *b)
+{
+	const struct eg_dataplane *x = a, *y = b;
+	int order = strcmp(x->mesh, y->mesh);
+
+	return order ? order : strcmp(x->name, y->name);
+}
+
+static struct mesh_entry *find_mesh(const struct resolution *resolution, const char *name)
+{
+	struct mesh_entry wanted = {.name = name};
+	void *node = tfind(&wanted, &resolution->meshes, compare_meshes);
+
+	return node ? *(struct mesh_entry **)node : NULL;
+}
+
+static const struct eg_dataplane *find_dataplane(const struct resolution *resolution, const char *mesh,
+						 const char *name)
+{
+	struct eg_dataplane wanted = {.mesh = mesh, .name = name};
+	void *node = tfind(&wanted, &resolution->dataplanes, compare_dataplanes);
+
+	return node ? *(const struct eg_dataplane **)node : NULL;
+}
+
+static int add_scope(struct eg_ruleset *rules, const char *name, struct eg_scope **ret_scope)
+{
+	struct eg_scope *scope = eg_arena_alloc(&rules->arena, sizeof(*scope));
+	int r;
+
+	if (!scope)
+		return -ENOMEM;
+	r = eg_array_push(&rules->scopes, scope);
+	if (r < 0)
+		return r;
+	scope->id = (uint32_t)rules->scopes.len;
+	scope->name = name;
+	*ret_scope = scope;
+	return 0;
+}
+
+/* A host name is no rule: the agent never resolves, so it stays non-mesh. */
+static int add_endpoint(struct eg_scope *scope, const char *address, uint16_t port, struct eg_origin origin)
+{
+	struct eg_addr addr;
+	uint32_t family;
+
+	if (!address || eg_addr_parse(address, &family, &addr) < 0)
+		return 0;
+	return eg_array_push(&scope->rules, {.class = EG_CLASS_MESH,
+					     .prefix = eg_prefix_of_addr(family, &addr),
+					     .port = port,
+					     .protocols = EG_PROTO_TCP,
+					     .origin = origin});
+}
+
+/* What holds in every mesh: the node's mesh ranges and its resolvers. */
+static int add_node_rules(const struct resolution *resolution, struct eg_scope *scope)
+{
+	const struct eg_node *node = resolution->model->node;
+	bool listed = node && node->resolvers_listed;
+	const struct eg_located_prefix *resolvers = listed ? node->resolvers.items : resolution->resolvers;
+	size_t resolver_count = listed ? node->resolvers.len : resolution->resolver_count;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < resolver_count; i++)
+		r = eg_array_push(&scope->rules, {.class = EG_CLASS_RESOLVER,
+						  .prefix = resolvers[i].prefix,
+						  .port = RESOLVER_PORT,
+						  .protocols = EG_PROTO_UDP | EG_PROTO_TCP,
+						  .origin = resolvers[i].origin});
+	for (size_t i = 0; r == 0 && node && i < node->mesh_cidrs.len; i++)
+		r = eg_array_push(&scope->rules, {.class = EG_CLASS_MESH,
+						  .prefix = node->mesh_cidrs.items[i].prefix,
+						  .protocols = EG_PROTO_ANY,
+						  .origin = node->mesh_cidrs.items[i].origin});
+	return r;
+}
+
+/* mesh is NULL when no document defines it. Nothing happens for a mesh that is there already. */
+static int add_mesh(struct resolution *resolution, const char *name, const struct eg_mesh *mesh)
+{
+	struct mesh_entry *entry;
+	int r;
+
+	if (find_mesh(resolution, name))
+		return 0;
+	entry = eg_arena_alloc(&resolution->rules->arena, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	entry->name = name;
+	entry->mesh = mesh;
+	r = add_scope(resolution->rules, name, &entry->scope);
+	if (r < 0)
+		return r;
+	if (!tsearch(entry, &resolution->meshes, compare_meshes))
+		return -ENOMEM;
+	return add_node_rules(resolution, entry->scope);
+}
+
+/* Where a Dataplane can be reached. Its advertised address leads to the inbounds that have no address of their own. */
+static int add_dataplane_rules(struct eg_scope *scope, const struct eg_dataplane *dataplane)
+{
+	for (size_t i = 0; i < dataplane->inbounds.len; i++) {
+		const struct eg_inbound *inbound = &dataplane->inbounds.items[i];
+		const char *address = inbound->address ? inbound->address : dataplane->address;
+		int r;
+
+		r = add_endpoint(scope, address, inbound->port, inbound->origin);
+		if (r < 0)
+			return r;
+		if (inbound->address)
+			continue;
+		r = add_endpoint(scope, dataplane->advertised_address, inbound->port, inbound->origin);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_dataplanes(struct resolution *resolution)
+{
+	for (size_t i = 0; i < resolution->model->dataplanes.len; i++) {
+		const struct eg_dataplane *dataplane = resolution->model->dataplanes.items[i];
+		struct mesh_entry *entry = find_mesh(resolution, dataplane->mesh);
+		int r;
+
+		if (!tsearch(dataplane, &resolution->dataplanes, compare_dataplanes))
+			return -ENOMEM;
+		/* Without a scope, the mesh is neither defined nor any workload's. */
+		if (!entry)
+			continue;
+		r = add_dataplane_rules(entry->scope, dataplane);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_outbounds(struct eg_scope *scope, const struct eg_dataplane *dataplane)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < dataplane->outbounds.len; i++)
+		r = add_endpoint(scope, dataplane->outbounds.items[i].address, dataplane->outbounds.items[i].port,
+				 dataplane->outbounds.items[i].origin);
+	return r;
+}
+
+/* An excluded port is exempt towards every address of both families. */
+static int add_excluded_port(struct eg_scope *scope, const struct eg_located_port *excluded)
+{
+	static const uint32_t families[] = {EG_FAMILY_IPV4, EG_FAMILY_IPV6};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < EG_COUNT_OF(families); i++)
+		r = eg_array_push(&scope->rules, {.class = EG_CLASS_RULE,
+						  .prefix = {.family = families[i]},
+						  .port = excluded->port,
+						  .protocols = EG_PROTO_TCP | EG_PROTO_UDP,
+						  .origin = excluded->origin});
+	return r;
+}
+
+static int add_exclusions(struct eg_scope *scope, const struct eg_workload *workload)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < workload->exclude_outbound_ports.len; i++)
+		r = add_excluded_port(scope, &workload->exclude_outbound_ports.items[i]);
+	for (size_t i = 0; r == 0 && i < workload->exclude_outbound_ips.len; i++)
+		r = eg_array_push(&scope->rules, {.class = EG_CLASS_RULE,
+						  .prefix = workload->exclude_outbound_ips.items[i].prefix,
+						  .protocols = EG_PROTO_ANY,
+						  .origin = workload->exclude_outbound_ips.items[i].origin});
+	return r;
+}
+
+static int add_allow_list(struct eg_scope *scope, const struct eg_workload *workload)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < workload->allow.len; i++)
+		r = eg_array_push(&scope->rules, {.class = EG_CLASS_MATCHED,
+						  .prefix = workload->allow.items[i].prefix,
+						  .port = workload->allow.items[i].port,
+						  .protocols = workload->allow.items[i].protocols,
+						  .origin = workload->allow.items[i].origin});
+	return r;
+}
+
+static int add_own_rules(const struct resolution *resolution, struct eg_scope *scope, const struct eg_subject *subject)
+{
+	const struct eg_workload *workload = subject->workload;
+	const struct eg_dataplane *dataplane = NULL;
+	int r;
+
+	if (workload->dataplane)
+		dataplane = find_dataplane(resolution, subject->mesh, workload->dataplane);
+	if (dataplane) {
+		r = add_outbounds(scope, dataplane);
+		if (r < 0)
+			return r;
+	}
+	r = add_exclusions(scope, workload);
+	if (r < 0)
+		return r;
+	return add_allow_list(scope, workload);
+}
+
+static int set_own_scope(struct resolution *resolution, struct eg_subject *subject)
+{
+	struct eg_scope *scope;
+	int r;
+
+	if (!subject->workload)
+		return 0;
+	r = add_scope(resolution->rules, subject->name, &scope);
+	if (r < 0)
+		return r;
+	r = add_own_rules(resolution, scope, subject);
+	if (r < 0)
+		return r;
+	/* It was the last one and nothing refers to it: its id goes to the next. */
+	if (scope->rules.len == 0)
+		resolution->rules->scopes.len--;
+	else
+		subject->own_scope = scope;
+	return 0;
+}
+
+static uint16_t block_errno_of(const struct eg_model *model, const struct eg_workload *workload)
+{
+	if (workload && workload->block_errno.value)
+		return workload->block_errno.value;
+	if (model->node && model->node->block_errno.value)
+		return model->node->block_errno.value;
+	return EG_DEFAULT_BLOCK_ERRNO;
+}
+
+/* The nearest to the command line wins: its flag, then the Mesh, then the default, which nobody wrote. */
+static void set_passthrough(struct eg_subject *subject, const struct eg_optional_bool *flag, const struct eg_mesh *mesh)
+{
+	subject->passthrough = true;
+	if (flag->is_set) {
+		subject->passthrough = flag->value;
+		subject->passthrough_origin = flag->origin;
+	} else if (mesh && mesh->passthrough.is_set) {
+		subject->passthrough = mesh->passthrough.value;
+		subject->passthrough_origin = mesh->passthrough.origin;
+	}
+}
+
+/* The mesh has a scope already. Slots follow from the order of the calls. */
+static int add_subject(struct resolution *resolution, const struct eg_run_subject *source)
+{
+	struct eg_ruleset *rules = resolution->rules;
+	const struct mesh_entry *entry = find_mesh(resolution, source->mesh);
+	struct eg_subject *subject = eg_arena_alloc(&rules->arena, sizeof(*subject));
+	int r;
+
+	if (!subject)
+		return -ENOMEM;
+	r = eg_array_push(&rules->subjects, subject);
+	if (r < 0)
+		return r;
+	subject->name = source->name;
+	subject->mesh = source->mesh;
+	subject->workload = source->workload;
+	subject->cgroup = source->workload ? source->workload->cgroup : NULL;
+	subject->slot = (uint32_t)rules->subjects.len;
+	subject->block_errno = block_errno_of(resolution->model, source->workload);
+	subject->mesh_scope = entry->scope;
+	set_passthrough(subject, &source->passthrough, entry->mesh);
+	return set_own_scope(resolution, subject);
+}
+
+/* Mesh scopes come first, so that a workload more or less changes the id of none. */
+static int add_meshes(struct resolution *resolution, const struct eg_run_subject *sources, size_t source_count)
+{
+	const struct eg_model *model = resolution->model;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < model->meshes.len; i++)
+		r = add_mesh(resolution, model->meshes.items[i]->name, model->meshes.items[i]);
+	for (size_t i = 0; r == 0 && i < source_count; i++)
+		r = add_mesh(resolution, sources[i].mesh, NULL);
+	return r;
+}
+
+static int resolve(struct resolution *resolution, const struct eg_run_subject *sources, size_t source_count)
+{
+	int r;
+
+	r = add_meshes(resolution, sources, source_count);
+	if (r < 0)
+		return r;
+	r = add_dataplanes(resolution);
+	for (size_t i = 0; r == 0 && i < source_count; i++)
+		r = add_subject(resolution, &sources[i]);
+	return r;
+}
+
+int eg_rules_resolve(const struct eg_model *model, const struct eg_located_prefix *resolvers, size_t resolver_count,
+		     struct eg_ruleset **ret_rules)
+{
+	_cleanup_(resolution_done) struct resolution resolution = {
+		.model = model,
+		.resolvers = resolvers,
+		.resolver_count = resolver_count,
+		.rules = calloc(1, sizeof(struct eg_ruleset)),
+	};
+	_cleanup_free_ struct eg_run_subject *sources = calloc(model->workloads.len + 1, sizeof(*sources));
+	int r;
+
+	if (!resolution.rules || !sources)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->workloads.len; i++) {
+		const struct eg_workload *workload = model->workloads.items[i];
+
+		sources[i] = (struct eg_run_subject){workload->name, workload, workload->mesh, {}};
+	}
+	r = resolve(&resolution, sources, model->workloads.len);
+	if (r < 0)
+		return r;
+	*ret_rules = TAKE_PTR(resolution.rules);
+	return 0;
+}
+
+int eg_rules_resolve_run(const struct eg_model *model, const struct eg_run_subject *run,
+			 const struct eg_located_prefix *resolvers, size_t resolver_count,
+			 struct eg_ruleset **ret_rules)
+{
+	_cleanup_(resolution_done) struct resolution resolution = {
+		.model = model,
+		.resolvers = resolvers,
+		.resolver_count = resolver_count,
+		.rules = calloc(1, sizeof(struct eg_ruleset)),
+	};
+	struct eg_run_subject source = *run;
+	int r;
+
+	if (!resolution.rules)
+		return -ENOMEM;
+	/* Only the model has to outlive the rules, and these two need not be the model's. */
+	source.name = eg_arena_strdup(&resolution.rules->arena, run->name);
+	source.mesh = eg_arena_strdup(&resolution.rules->arena, run->mesh);
+	if (!source.name || !source.mesh)
+		return -ENOMEM;
+	r = resolve(&resolution, &source, 1);
+	if (r < 0)
+		return r;
+	*ret_rules = TAKE_PTR(resolution.rules);
+	return 0;
+}
+
+struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules)
+{
+	if (!rules)
+		return NULL;
+	for (size_t i = 0; i < rules->scopes.len; i++)
+		eg_array_clear(&rules->scopes.items[i]->rules);
+	eg_array_clear(&rules->scopes);
+	eg_array_clear(&rules->subjects);
+	eg_arena_clear(&rules->arena);
+	free(rules);
+	return NULL;
+}
+
+const struct eg_subject *eg_ruleset_find(const struct eg_ruleset *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->subjects.len; i++)
+		if (strcmp(rules->subjects.items[i]->name, name) == 0)
+			return rules->subjects.items[i];
+	return NULL;
+}

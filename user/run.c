@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "datapath/datapath.h"
+#include "export/report.h"
+#include "workload/cgroup.h"
+#include "workload/guardian.h"
+
+#define RUN_DESTINATIONS 4096u
+
+/* Everything that a run holds, in the order in which it is made. */
+struct session {
+	const struct eg_run *run;
+	sigset_t caller_mask;	/* the command gets it back */
+	int signal_fd;
+	struct eg_cgroup cgroup;
+	struct eg_datapath *datapath;
+	struct eg_links *links;
+	struct eg_guardian guardian;
+	pid_t command;
+};
+
+/* ---- signals ---- */
+
+/*
+ * All signals come through signal_fd, also those that would kill us: the command
+ * has the last word on them.
+ */
+static int open_signals(struct session *session)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	/* Job control stays the kernel's: we stop and go on together with the command. */
+	sigdelset(&all, SIGTSTP);
+	sigdelset(&all, SIGTTIN);
+	sigdelset(&all, SIGTTOU);
+	if (sigprocmask(SIG_BLOCK, &all, &session->caller_mask) < 0)
+		return -errno;
+	session->signal_fd = signalfd(-1, &all, SFD_CLOEXEC);
+	return session->signal_fd < 0 ? -errno : 0;
+}
+
+/* ---- setting up ---- */
+
+static int load_datapath(struct session *session)
+{
+	struct eg_datapath_options options = {
+		.slots = session->run->subject->slot + 1,
+		.destinations = RUN_DESTINATIONS,
+		.destination_quota = RUN_DESTINATIONS,
+		.event_rate = 0, /* nobody listens: the report has it all */
+	};
+	int r;
+
+	for (enum eg_table table = 0; table < EG_TABLE_COUNT; table++)
+		options.capacity.max_entries[table] = (*session->run->image)->tables[table].count;
+	r = eg_datapath_load(&options, &session->datapath);
+	if (r == -EPERM || r == -EACCES)
+		eg_log_error("cannot load the BPF programs: %s; root, or CAP_BPF and CAP_NET_ADMIN, is needed",
+			     strerror(-r));
+	else if (r < 0)
+		eg_log_error("cannot load the BPF programs: %s; Linux 6.1 or newer with BTF is needed "
+			     "(EG_DEBUG=1 shows what the kernel says)", strerror(-r));
+	return r;
+}
+
+static int make_cgroup(struct session *session)
+{
+	_cleanup_free_ char *own = NULL;
+	char name[64];
+	int r = eg_cgroup_own_path(&own);
+
+	if (r < 0) {
+		eg_log_error("cannot find this process's cgroup in a mounted cgroup v2: %s", strerror(-r));
+		return r;
+	}
+	snprintf(name, sizeof(name), "egressctl-run-%d", getpid());
+	r = eg_cgroup_create(own, name, &session->cgroup);
+	if (r < 0)
+		eg_log_error("cannot make a cgroup below %s: %s", own, strerror(-r));
+	return r;
+}
+
+static int enforce(struct session *session)
+{
+	int r = eg_datapath_apply(session->datapath, session->run->image);
+
+	if (r < 0) {
+		eg_log_error("cannot put the policy into the kernel: %s", strerror(-r));
+		return r;
+	}
+	r = eg_datapath_enrol(session->datapath, session->cgroup.fd, session->run->subject->slot, &session->links);
+	if (r < 0)
+		eg_log_error("cannot attach to %s: %s", session->cgroup.path, strerror(-r));
+	return r;
+}
+
+static int start_guardian(struct session *session)
+{
+	const int *fds;
+	size_t count = eg_links_fds(session->links, &fds);
+	int r = eg_guardian_start(&session->cgroup, fds, count, &session->guardian);
+
+	if (r < 0)
+		eg_log_error("cannot start the guardian: %s", strerror(-r));
+	return r;
+}
+
+/* ---- the command ---- */
+
+static pid_t fork_into(int cgroup_fd)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (__u64)cgroup_fd,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* In the child: becomes the command, or says why not. */
+static _Noreturn void become_command(const struct session *session, int error_fd)
+{
+	sigprocmask(SIG_SETMASK, &session->caller_mask, NULL);
+	execvp(session->run->argv[0], session->run->argv);
+	if (write(error_fd, &errno, sizeof(errno)) < 0)
+		_exit(EG_RUN_FAILED);
+	_exit(EG_RUN_FAILED);
+}
+
+/* The errno that exec failed with, or 0 when the command runs: then its end of the pipe is closed. */
+static int read_exec_error(int fd)
+{
+	int error = 0;
+	ssize_t len;
+
+	do {
+		len = read(fd, &error, sizeof(error));
+	} while (len < 0 && errno == EINTR);
+	return len == sizeof(error) ? error : 0;
+}
+
+/* 0 once the command runs; otherwise the exit status that says why it does not. */
+static int start_command(struct session *session)
+{
+	_cleanup_close_ int read_end = -1, write_end = -1;
+	int fds[2], error;
+
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		eg_log_error("cannot make a pipe: %s", strerror(errno));
+		return EG_RUN_FAILED;
+	}
+	read_end = fds[0];
+	write_end = fds[1];
+	session->command = fork_into(session->cgroup.fd);
+	if (session->command < 0) {
+		eg_log_error("cannot start a process in %s: %s", session->cgroup.path, strerror(errno));
+		return EG_RUN_FAILED;
+	}
+	if (session->command == 0)
+		become_command(session, write_end);
+	eg_closep(&write_end);
+	write_end = -1;
+	error = read_exec_error(read_end);
+	if (error == 0)
+		return 0;
+	waitpid(session->command, NULL, 0);
+	eg_log_error("cannot run '%s': %s", session->run->argv[0], strerror(error));
+	return error == ENOENT ? EG_RUN_NOT_FOUND : EG_RUN_CANNOT_EXECUTE;
+}
+
+/* The command's exit status, if it has ended. */
+static bool reap_command(const struct session *session, int *ret_status)
+{
+	int status;
+
+	if (waitpid(session->command, &status, WNOHANG) != session->command)
+		return false;
+	*ret_status = WIFSIGNALED(status) ? EG_RUN_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+	return true;
+}
+
+/* What the terminal sends, it sends to the command as well; what a process sends to us is meant for the command. */
+static void pass_on(const struct session *session, const struct signalfd_siginfo *signal)
+{
+	if (signal->ssi_code != SI_KERNEL && signal->ssi_signo != SIGCHLD && signal->ssi_signo != SIGCONT)
+		kill(session->command, (int)signal->ssi_signo);
+}
+
+/* Without a guardian the next kill -9 would set the command free: a new one takes its place. */
+static void replace_guardian(struct session *session)
+{
+	eg_guardian_reap(&session->guardian);
+	eg_log_warning("the guardian was killed; starting another one");
+	if (start_guardian(session) < 0) {
+		eg_log_error("ending the command: nothing would end it if egressctl died");
+		eg_cgroup_kill(&session->cgroup);
+	}
+}
+
+/* Waits for the command's end, whatever comes meanwhile. Returns its exit status. */
+static int wait_for_command(struct session *session)
+{
+	struct signalfd_siginfo signal;
+	int status;
+
+	while (!reap_command(session, &status)) {
+		struct pollfd fds[] = {
+			{.fd = session->signal_fd, .events = POLLIN},
+			{.fd = session->guardian.pid_fd, .events = POLLIN},
+		};
+
+		if (poll(fds, EG_COUNT_OF(fds), -1) < 0)
+			continue;
+		if (fds[0].revents & POLLIN && read(session->signal_fd, &signal, sizeof(signal)) == sizeof(signal))
+			pass_on(session, &signal);
+		if (fds[1].revents & POLLIN)
+			replace_guardian(session);
+	}
+	return status;
+}
+
+/* ---- the end ---- */
+
+/* Counts are final once no process is left. */
+static int empty_cgroup(struct session *session)
+{
+	int r;
+
+	do {
+		r = eg_cgroup_kill(&session->cgroup);
+		if (r == 0)
+			r = eg_cgroup_wait_empty(&session->cgroup, 1000);
+	} while (r == -ETIMEDOUT);
+	if (r < 0)
+		eg_log_error("cannot empty %s: %s", session->cgroup.path, strerror(-r));
+	return r;
+}
+
+static int write_report(struct session *session)
+{
+	uint32_t slot = session->run->subject->slot;
+	struct eg_destinations destinations = {};
+	_cleanup_free_ char *text = NULL;
+	struct eg_slot_counts counts;
+	int r;
+
+	if (!session->run->report)
+		return 0;
+	r = eg_datapath_read_counts(session->datapath, slot, &counts);
+	if (r == 0)
+		r = eg_datapath_read_destinations(session->datapath, slot, &destinations);
+	if (r == 0)
+		r = eg_report_format(session->run->subject, &counts, &destinations, &text);
+	if (r == 0)
+		r = eg_outfile_commit(session->run->report, text, strlen(text));
+	eg_array_clear(&destinations.list);
+	if (r < 0)
+		eg_log_error("cannot write the report: %s", strerror(-r));
+	return r;
+}
+
+static void tear_down(struct session *session)
+{
+	int r = 0;
+
+	if (session->cgroup.fd >= 0)
+		r = eg_cgroup_remove(&session->cgroup);
+	if (r < 0)
+		eg_log_error("cannot remove %s: %s; the guardian stays until it is empty", session->cgroup.path,
+			     strerror(-r));
+	eg_guardian_end(&session->guardian, r == 0);
+	eg_links_free(session->links);
+	eg_datapath_free(session->datapath);
+	eg_cgroup_close(&session->cgroup);
+	eg_closep(&session->signal_fd);
+}
+
+static int set_up(struct session *session)
+{
+	int r = open_signals(session);
+
+	if (r == 0)
+		r = load_datapath(session);
+	if (r == 0)
+		r = make_cgroup(session);
+	if (r == 0)
+		r = enforce(session);
+	if (r == 0)
+		r = start_guardian(session);
+	return r;
+}
+
+int eg_run(const struct eg_run *run)
+{
+	struct session session = {
+		.run = run,
+		.signal_fd = -1,
+		.cgroup = EG_CGROUP_NONE,
+		.guardian = EG_GUARDIAN_NONE,
+	};
+	int status = EG_RUN_FAILED;
+
+	if (set_up(&session) == 0)
+		status = start_command(&session);
+	if (status == 0) {
+		status = wait_for_command(&session);
+		/* A report that could not be written must not look like success. */
+		if (empty_cgroup(&session) < 0 || write_report(&session) < 0)
+			status = status ? status : EG_RUN_FAILED;
+	}
+	tear_down(&session);
+	return status;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "workload/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+
+#define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+/* ---- finding ---- */
+
+/* The kernel writes space, tab, newline and backslash in mountinfo as \ooo. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (const char *in = text; *in;) {
+		unsigned int code;
+
+		if (in[0] == '\\' && sscanf(in + 1, "%3o", &code) == 1) {
+			*out++ = (char)code;
+			in += 4;
+		} else {
+			*out++ = *in++;
+		}
+	}
+	*out = '\0';
+}
+
+/* One line of mountinfo: fields 4 and 5 are the root within the file system and the mount point. */
+static bool parse_cgroup2_mount(const char *line, char **ret_root, char **ret_point)
+{
+	const char *separator = strstr(line, " - ");
+	_cleanup_free_ char *root = NULL, *point = NULL;
+
+	if (!separator || strncmp(separator, " - cgroup2 ", strlen(" - cgroup2 ")) != 0)
+		return false;
+	if (sscanf(line, "%*s %*s %*s %ms %ms", &root, &point) != 2)
+		return false;
+	unescape(root);
+	unescape(point);
+	*ret_root = TAKE_PTR(root);
+	*ret_point = TAKE_PTR(point);
+	return true;
+}
+
+/* What of path lies below root, with its leading slash, or NULL when it lies elsewhere. */
+static const char *below(const char *path, const char *root)
+{
+	size_t len = strcmp(root, "/") == 0 ? 0 : strlen(root);
+
+	if (strncmp(path, root, len) != 0 || (path[len] != '/' && path[len] != '\0'))
+		return NULL;
+	return path + len;
+}
+
+/* Where a cgroup, named as /proc/PID/cgroup does, can be seen. */
+static int find_directory(const char *cgroup, char **ret_path)
+{
+	_cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	if (!mounts)
+		return -errno;
+	while (getline(&line, &size, mounts) > 0) {
+		_cleanup_free_ char *root = NULL, *point = NULL, *path = NULL;
+		const char *rest;
+
+		if (!parse_cgroup2_mount(line, &root, &point))
+			continue;
+		rest = below(cgroup, root);
+		if (!rest)
+			continue;
+		if (asprintf(&path, "%s%s", point, strcmp(rest, "/") == 0 ? "" : rest) < 0)
+			return -ENOMEM;
+		/* A mount may be covered by another one. */
+		if (access(path, F_OK) != 0)
+			continue;
+		*ret_path = TAKE_PTR(path);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int eg_cgroup_own_path(char **ret_path)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	if (!file)
+		return -errno;
+	while (getline(&line, &size, file) > 0) {
+		if (strncmp(line, "0::", 3) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		return find_directory(line + 3, ret_path);
+	}
+	return -ENOENT;
+}
+
+/* ---- making ---- */
+
+static int make_directory(int parent_fd, const char *wanted, char **ret_name)
+{
+	for (unsigned int i = 0; i < 1000; i++) {
+		_cleanup_free_ char *name = NULL;
+
+		if ((i == 0 ? asprintf(&name, "%s", wanted) : asprintf(&name, "%s-%u", wanted, i)) < 0)
+			return -ENOMEM;
+		if (mkdirat(parent_fd, name, 0755) == 0) {
+			*ret_name = TAKE_PTR(name);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
+int eg_cgroup_create(const char *parent_path, const char *name, struct eg_cgroup *ret_cgroup)
+{
+	_cleanup_close_ int parent_fd = open(parent_path, OPEN_DIR), fd = -1;
+	_cleanup_free_ char *made = NULL, *path = NULL;
+	int r;
+
+	if (parent_fd < 0)
+		return -errno;
+	r = make_directory(parent_fd, name, &made);
+	if (r < 0)
+		return r;
+	fd = openat(parent_fd, made, OPEN_DIR);
+	if (fd < 0 || asprintf(&path, "%s/%s", parent_path, made) < 0) {
+		r = fd < 0 ? -errno : -ENOMEM;
+		unlinkat(parent_fd, made, AT_REMOVEDIR);
+		return r;
+	}
+	*ret_cgroup = (struct eg_cgroup){
+		.parent_fd = TAKE_FD(parent_fd),
+		.fd = TAKE_FD(fd),
+		.name = TAKE_PTR(made),
+		.path = TAKE_PTR(path),
+	};
+	return 0;
+}
+
+void eg_cgroup_close(struct eg_cgroup *cgroup)
+{
+	eg_closep(&cgroup->fd);
+	eg_closep(&cgroup->parent_fd);
+	free(cgroup->name);
+	free(cgroup->path);
+	*cgroup = EG_CGROUP_NONE;
+}
+
+/* ---- ending ---- */
+
+int eg_cgroup_kill(const struct eg_cgroup *cgroup)
+{
+	_cleanup_close_ int fd = openat(cgroup->fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		return -errno;
+	return 0;
+}
+
+/* 1 when processes are in it or below, 0 when none is, or -errno. */
+static int is_populated(int events_fd)
+{
+	char text[256];
+	ssize_t len = pread(events_fd, text, sizeof(text) - 1, 0);
+
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	return strstr(text, "populated 1") != NULL;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+int eg_cgroup_wait_empty(const struct eg_cgroup *cgroup, int timeout_ms)
+{
+	_cleanup_close_ int fd = openat(cgroup->fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int64_t deadline = now_ms() + timeout_ms;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	/* The file signals POLLPRI when it changed since it was read. */
+	while ((r = is_populated(fd)) > 0) {
+		struct pollfd poller = {.fd = fd, .events = POLLPRI};
+		int64_t left = deadline - now_ms();
+
+		if (timeout_ms >= 0 && left <= 0)
+			return -ETIMEDOUT;
+		if (poll(&poller, 1, timeout_ms < 0 ? -1 : (int)left) < 0 && errno != EINTR)
+			return -errno;
+	}
+	/* A cgroup that was removed under us is empty. */
+	return r == -ENODEV ? 0 : r;
+}
+
+static int remove_tree(int parent_fd, const char *name);
+
+static int remove_children(int fd)
+{
+	/* fdopendir() takes a descriptor of its own. */
+	int dir_fd = openat(fd, ".", OPEN_DIR);
+	DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		r = -errno;
+		eg_closep(&dir_fd);
+		return r;
+	}
+	while (r == 0 && (entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			r = remove_tree(fd, entry->d_name);
+	closedir(dir);
+	return r;
+}
+
+static int remove_tree(int parent_fd, const char *name)
+{
+	_cleanup_close_ int fd = openat(parent_fd, name, OPEN_DIR);
+	int r;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = remove_children(fd);
+	if (r < 0)
+		return r;
+	return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int eg_cgroup_remove(const struct eg_cgroup *cgroup)
+{
+	return remove_tree(cgroup->parent_fd, cgroup->name);
+}

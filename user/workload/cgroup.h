@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_WORKLOAD_CGROUP_H
+#define EG_WORKLOAD_CGROUP_H
+
+/* cgroup v2: where it is mounted, the caller's place in it, and cgroups of our own. */
+#include <stdbool.h>
+
+/*
+ * The directory of the calling process's cgroup, below wherever cgroup v2 is
+ * mounted. 0 with *ret_path (malloc), -ENOENT when no mount of cgroup v2 shows it,
+ * or -errno.
+ */
+int eg_cgroup_own_path(char **ret_path);
+
+/* A cgroup that this process made, held by descriptors: its path may be renamed or hidden, they stay. */
+struct eg_cgroup {
+	int parent_fd;
+	int fd;
+	char *name;	/* below the parent */
+	char *path;	/* for people */
+};
+
+/*
+ * Makes a new cgroup below parent_path, called `name`, or name-1, name-2... when
+ * that is taken. 0, or -errno with nothing made.
+ */
+int eg_cgroup_create(const char *parent_path, const char *name, struct eg_cgroup *ret_cgroup);
+/* Closes the descriptors; the cgroup stays. */
+void eg_cgroup_close(struct eg_cgroup *cgroup);
+
+/* Kills every process in it and below. 0, or -errno. */
+int eg_cgroup_kill(const struct eg_cgroup *cgroup);
+/* Waits until no process is left in it or below. 0, -ETIMEDOUT after timeout_ms (-1: for ever), or -errno. */
+int eg_cgroup_wait_empty(const struct eg_cgroup *cgroup, int timeout_ms);
+/* Removes it with all cgroups below; it must be empty of processes. 0 (also when it is gone), or -errno. */
+int eg_cgroup_remove(const struct eg_cgroup *cgroup);
+
+#define EG_CGROUP_NONE ((struct eg_cgroup){.parent_fd = -1, .fd = -1})
+
+#endif
