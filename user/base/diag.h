@@ -58,6 +58,9 @@ __attribute__((format(printf, 5, 6))) void eg_diag_add(struct eg_diag *diag, enu
 						       struct eg_origin origin, const char *path,
 						       const char *format, ...);
 
+/* Further findings of this severity are only counted: no need to word them well. */
+bool eg_diag_is_full(const struct eg_diag *diag, enum eg_severity severity);
+
 /* The set must be refused. */
 bool eg_diag_has_errors(const struct eg_diag *diag);
 

@@ -738,7 +738,7 @@ int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelo
 		return -ENOMEM;
 	dataplane->name = envelope->name;
 	dataplane->mesh = envelope->mesh;
-	dataplane->origin = envelope->name_origin;
+	dataplane->origin = envelope->origin;
 	/* From here on the model frees what its lists hold. */
 	r = eg_array_push(&reader->model->dataplanes, dataplane);
 	if (r < 0)

@@ -119,12 +119,10 @@ static int keep_mesh(struct eg_reader *reader, const struct eg_yaml_node *root, 
 	return eg_read_copy(reader, mesh, &envelope->mesh);
 }
 
-static int keep_name(struct eg_reader *reader, const struct eg_yaml_node *place, const char *name,
-		     const char *namespace, struct eg_envelope *envelope)
+static int keep_name(struct eg_reader *reader, const char *name, const char *namespace, struct eg_envelope *envelope)
 {
 	char full[2 * NAME_MAX_LEN + 2];
 
-	envelope->name_origin = eg_reader_origin(reader, place);
 	if (!name)
 		name = "";
 	if (!namespace)
@@ -157,7 +155,7 @@ static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *r
 	/* A name of the wrong type has its finding. */
 	if (name || !name_node || eg_yaml_is_null(name_node))
 		check_name(reader, name_node ? name_node : root, "name", name);
-	r = keep_name(reader, name_node ? name_node : root, name, NULL, envelope);
+	r = keep_name(reader, name, NULL, envelope);
 	if (r < 0)
 		return r;
 	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
@@ -221,7 +219,7 @@ static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *
 		mesh = label_mesh(reader, metadata, &mesh_node);
 	if (metadata)
 		enter_metadata(reader, name_node ? name_node : metadata, name);
-	r = keep_name(reader, name_node ? name_node : root, name, namespace, envelope);
+	r = keep_name(reader, name, namespace, envelope);
 	if (r < 0)
 		return r;
 	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
@@ -233,6 +231,7 @@ static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *
 
 int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
 {
+	envelope->origin = eg_reader_origin(reader, root);
 	return envelope->is_kubernetes ? read_kubernetes(reader, root, envelope) :
 					 read_universal(reader, root, envelope);
 }

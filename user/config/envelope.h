@@ -13,7 +13,7 @@ struct eg_envelope {
 	bool is_kubernetes;
 	const char *name;		/* of a namespaced Kubernetes resource name.namespace, as Kuma has it */
 	const char *mesh;		/* never NULL */
-	struct eg_origin name_origin;
+	struct eg_origin origin;		/* of the document */
 	struct eg_origin mesh_origin;	/* of the document when the mesh is left out */
 	const struct eg_yaml_node *spec;	/* what holds the fields */
 };

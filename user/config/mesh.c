@@ -238,6 +238,6 @@ int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 	mesh = eg_arena_alloc(&reader->model->arena, sizeof(*mesh));
 	if (!mesh)
 		return -ENOMEM;
-	*mesh = (struct eg_mesh){ envelope->name, envelope->name_origin, document.passthrough };
+	*mesh = (struct eg_mesh){ envelope->name, envelope->origin, document.passthrough };
 	return eg_array_push(&reader->model->meshes, mesh);
 }

@@ -75,7 +75,7 @@ static int read_second(struct eg_reader *reader, const struct eg_envelope *envel
 	const struct eg_origin *first = &reader->model->node->origin;
 	_cleanup_(node_clear) struct eg_node node = {};
 
-	eg_diag_add(reader->diag, EG_SEVERITY_ERROR, envelope->name_origin, NULL,
+	eg_diag_add(reader->diag, EG_SEVERITY_ERROR, envelope->origin, NULL,
 		    "a second Node: the first is in %s:%u:%u; put all settings of this node into one", first->file,
 		    first->line, first->column);
 	return eg_read_object(reader, envelope->spec, &eg_node_schema, &node);
@@ -91,7 +91,7 @@ int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 	if (!node)
 		return -ENOMEM;
 	node->name = envelope->name;
-	node->origin = envelope->name_origin;
+	node->origin = envelope->origin;
 	reader->model->node = node;
 	return eg_read_object(reader, envelope->spec, &eg_node_schema, node);
 }

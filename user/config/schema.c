@@ -294,12 +294,14 @@ static bool find_home(const struct eg_schema *schema, const char *key, char *hom
 static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_schema *schema)
 {
 	const size_t before = eg_path_enter(reader, key->text);
-	const char *meant = suggest_field(schema, fields_beside(reader, schema), key->text);
+	const char *meant = eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR) ?
+				    NULL : suggest_field(schema, fields_beside(reader, schema), key->text);
 	char home[EG_PATH_MAX];
 
 	if (meant)
 		eg_reader_error(reader, key, "unknown field; did you mean \"%s\"?", meant);
-	else if (find_home(reader->kind, key->text, home, sizeof(home)))
+	else if (!eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR) &&
+		 find_home(reader->kind, key->text, home, sizeof(home)))
 		eg_reader_error(reader, key, "unknown field here; did you mean \"%s\"?", home);
 	else
 		eg_reader_error(reader, key, "unknown field; remove it");

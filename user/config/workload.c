@@ -295,7 +295,7 @@ int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelop
 		return -ENOMEM;
 	workload->name = envelope->name;
 	workload->mesh = envelope->mesh;
-	workload->origin = envelope->name_origin;
+	workload->origin = envelope->origin;
 	workload->mesh_origin = envelope->mesh_origin;
 	/* From here on the model frees what its lists hold. */
 	r = eg_array_push(&reader->model->workloads, workload);

@@ -130,14 +130,15 @@ static bool starts_with(const struct eg_yaml_stream *stream, const char *mark, s
 	return stream->len >= len && memcmp(stream->bytes, mark, len) == 0;
 }
 
+/* Wherever they stand: a line may begin after any of YAML's five line breaks. */
 static size_t count_tag_directives(const struct eg_yaml_stream *stream)
 {
 	const char *at = stream->bytes, *end = stream->bytes + stream->len;
-	size_t count = starts_with(stream, "%TAG", 4);
+	size_t count = 0;
 
-	while ((at = memmem(at, (size_t)(end - at), "\n%TAG", 5))) {
+	while ((at = memmem(at, (size_t)(end - at), "%TAG", 4))) {
 		count++;
-		at++;
+		at += 4;
 	}
 	return count;
 }

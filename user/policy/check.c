@@ -7,6 +7,9 @@
 #include "base/cleanup.h"
 #include "base/suggest.h"
 
+/* In larger sets nobody looks for the closest name: each would be compared with each. */
+#define SUGGEST_AMONG_MAX 1000
+
 /* A resource by what must be unique, or by what others look it up with. */
 struct key {
 	const char *mesh;	/* "" where names are unique whatever the mesh */
@@ -181,7 +184,7 @@ static const char *suggest_key(const struct keys *keys, const char *mesh, const 
 	size_t closest = SIZE_MAX;
 	const char *best = NULL;
 
-	for (size_t i = 0; i < keys->list.len; i++) {
+	for (size_t i = 0; i < keys->list.len && keys->list.len <= SUGGEST_AMONG_MAX; i++) {
 		const struct key *key = &keys->list.items[i];
 		size_t distance;
 
