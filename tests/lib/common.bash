@@ -120,6 +120,10 @@ remove_cgroup() { # kills what is in it, then removes the tree
 	find "$1" -depth -type d -exec rmdir {} +
 }
 
+is_gone() { # is_gone PID, be it as a process or as a zombie
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
 # ---- a test's own world
 
 require_root() {
@@ -194,6 +198,12 @@ start_ctl() {
 	(in_cgroup "$EG_CALLER" nsenter --net="$EG_CLIENT" "$EGRESSCTL" "$@") >run.out 2>run.err 3>&- &
 	RUNNER=$!
 	RUN_CGROUP=$EG_CALLER/egressctl-run-$RUNNER
+}
+
+# finish: waits for the run that start_ctl started; its exit status is $status, as after bats' run.
+finish() {
+	status=0
+	wait "$RUNNER" || status=$?
 }
 
 # outside COMMAND...: in the client's namespace but under no enforcement.
