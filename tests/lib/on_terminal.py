@@ -4,7 +4,7 @@
 
 usage: on_terminal.py WAIT-FOR TYPE COMMAND...     (TYPE may hold \\x03 and the like)
 
-Prints what the command printed, then "status N" (128+signal for a signal).
+Prints what the command printed, the terminal's echo included, then "status N" (128+signal for a signal).
 """
 import os
 import pty
