@@ -77,13 +77,19 @@ bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node 
 
 /* --- values --- */
 
+/* YAML 1.1 has y and n for booleans. Where a text is wanted they can only be a text. */
+static bool is_letter(const struct eg_yaml_node *node)
+{
+	return node->meaning == EG_YAML_BOOL && node->text[1] == '\0';
+}
+
 const char *eg_read_text(struct eg_reader *reader, const struct eg_yaml_node *node)
 {
 	if (node->kind != EG_YAML_SCALAR) {
 		eg_reader_error(reader, node, "must be a text, not %s", eg_yaml_describe(node));
 		return NULL;
 	}
-	if (node->meaning == EG_YAML_TEXT)
+	if (node->meaning == EG_YAML_TEXT || is_letter(node))
 		return node->text;
 	if (node->meaning == EG_YAML_NULL)
 		eg_reader_error(reader, node, "must be a text; nothing is written here");
