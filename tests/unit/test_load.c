@@ -36,7 +36,7 @@ static int leave_folder(void **state)
 
 static void write_file(const char *path, const char *text)
 {
-	assert_int_equal(eg_file_write(path, text, strlen(text), 0600), 0);
+	assert_int_equal(eg_file_replace(path, text, strlen(text)), 0);
 }
 
 static void assert_loaded(const char *path, size_t meshes, const char *expected)

@@ -25,7 +25,7 @@ static void load_text(const char *bytes, size_t len, struct policy *policy)
 	assert_non_null(getcwd(before, sizeof(before)));
 	assert_non_null(mkdtemp(folder));
 	assert_int_equal(chdir(folder), 0);
-	assert_int_equal(eg_file_write(paths[0], bytes, len, 0600), 0);
+	assert_int_equal(eg_file_replace(paths[0], bytes, len), 0);
 	assert_int_equal(eg_config_load(paths, 1, policy->model, &policy->diag), 0);
 	assert_int_equal(unlink(paths[0]), 0);
 	assert_int_equal(chdir(before), 0);
