@@ -224,7 +224,8 @@ in_caller() {
 	has "$(cat run.out)" "/$EG_NAME/caller/egressctl-run-$RUNNER"
 	[ -d "$RUN_CGROUP" ]
 	echo >fifo
-	wait $RUNNER
+	finish
+	is "$status" 0
 	[ ! -d "$RUN_CGROUP" ]
 }
 
