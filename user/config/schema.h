@@ -62,7 +62,7 @@ struct eg_schema {
 
 #define EG_SCHEMA_FIELDS(table) .fields = (table), .count = EG_COUNT_OF(table)
 
-/* Text. A number or boolean is a mistake: it must be quoted, as it must for Kuma. const char *, in the model's arena. */
+/* const char *, in the model's arena. A number or boolean is a mistake: it must be quoted, as for Kuma. */
 extern const struct eg_type eg_type_string;
 /* struct eg_optional_bool */
 extern const struct eg_type eg_type_bool;
