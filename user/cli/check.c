@@ -15,16 +15,15 @@
 
 EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
 
-static const char usage[] =
-	"usage: egressctl check [--json] PATH...\n"
-	"\n"
-	"Reads policy files and folders as the daemon would, all together as one policy, and\n"
-	"prints every mistake as file:line:column: error|warning|note: path: what.\n"
-	"\n"
-	"  --json   findings as JSON: {\"errors\": N, \"warnings\": N, \"findings\": [...]}\n"
-	"  --help   this text\n"
-	"\n"
-	"Exit codes: 0 no errors (there may be warnings), 1 failed, 2 usage, 3 errors.\n";
+static const char usage[] = "usage: egressctl check [--json] PATH...\n"
+			    "\n"
+			    "Reads policy files and folders as the daemon would, all together as one policy, and\n"
+			    "prints every mistake as file:line:column: error|warning|note: path: what.\n"
+			    "\n"
+			    "  --json   findings as JSON: {\"errors\": N, \"warnings\": N, \"findings\": [...]}\n"
+			    "  --help   this text\n"
+			    "\n"
+			    "Exit codes: 0 no errors (there may be warnings), 1 failed, 2 usage, 3 errors.\n";
 
 struct options {
 	bool json;
@@ -34,8 +33,8 @@ struct options {
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	int option;
