@@ -19,8 +19,6 @@
 #include "config/config.h"
 #include "policy/check.h"
 
-EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 /* The fuzzer's own mistakes must not look like a finding of it. */

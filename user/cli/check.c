@@ -13,8 +13,6 @@
 #include "config/config.h"
 #include "policy/check.h"
 
-EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
-
 static const struct eg_command_help help = {
 	.name = "check",
 	.usage = "[--json] PATH...",
