@@ -180,7 +180,8 @@ def interrupted(*_):
     count += 1
 signal.signal(signal.SIGINT, interrupted)
 print("started", flush=True)
-signal.pause()
+while not count:
+    signal.sigtimedwait([], 0.01)
 deadline = time.monotonic() + 0.3
 while time.monotonic() < deadline:
     signal.sigtimedwait([], 0.1)

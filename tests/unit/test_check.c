@@ -26,9 +26,11 @@ static void assert_findings_as(const char *text, enum eg_completeness completene
 static void the_same_name_twice_is_refused_with_both_places(void **state)
 {
 	(void)state;
-	assert_findings("type: Mesh\nname: a\n---\ntype: Mesh\nname: a\n",
-			"p.yaml:4:1: error: Mesh \"a\" is already defined in p.yaml:1:1; rename or remove one of them\n");
-	assert_refused(DATAPLANE("d", "default") "---\n" DATAPLANE("d", "default"), "Dataplane \"d\" is already defined");
+	assert_findings(
+		"type: Mesh\nname: a\n---\ntype: Mesh\nname: a\n",
+		"p.yaml:4:1: error: Mesh \"a\" is already defined in p.yaml:1:1; rename or remove one of them\n");
+	assert_refused(DATAPLANE("d", "default") "---\n" DATAPLANE("d", "default"),
+		       "Dataplane \"d\" is already defined");
 	assert_refused("type: Workload\nname: w\ncgroup: /a\n---\ntype: Workload\nname: w\ncgroup: /b\n",
 		       "Workload \"w\" is already defined");
 }
@@ -36,7 +38,9 @@ static void the_same_name_twice_is_refused_with_both_places(void **state)
 static void the_same_name_in_two_meshes_is_two_dataplanes(void **state)
 {
 	(void)state;
-	assert_findings("type: Mesh\nname: a\n---\ntype: Mesh\nname: b\n---\n" DATAPLANE("d", "a") "---\n" DATAPLANE("d", "b"), "");
+	assert_findings(
+		"type: Mesh\nname: a\n---\ntype: Mesh\nname: b\n---\n" DATAPLANE("d", "a") "---\n" DATAPLANE("d", "b"),
+		"");
 }
 
 static void two_workloads_cannot_have_one_cgroup(void **state)
@@ -97,9 +101,11 @@ static void a_large_set_is_checked_in_time(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < count; i++)
-		len += (size_t)sprintf(text + len, "--- {type: Dataplane, name: d%zu, networking: {address: 10.0.0.1, inbound: "
-						   "[{port: 80}]}}\n--- {type: Workload, name: w%zu, cgroup: /w%zu, dataplane: "
-						   "e%zu}\n", i, i, i, i);
+		len += (size_t)sprintf(text + len,
+				       "--- {type: Dataplane, name: d%zu, networking: {address: 10.0.0.1, inbound: "
+				       "[{port: 80}]}}\n--- {type: Workload, name: w%zu, cgroup: /w%zu, dataplane: "
+				       "e%zu}\n",
+				       i, i, i, i);
 	policy = policy_read(text);
 	assert_int_equal(policy->diag.errors, count);
 	policy_free(policy);

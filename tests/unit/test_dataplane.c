@@ -15,10 +15,12 @@
 
 static void what_the_model_holds_is_read(void **state)
 {
-	struct policy *policy = policy_read(DATAPLANE INBOUND "  - {port: \"81\", address: \"fd00::1\"}\n"
-						"  advertised_address: 192.0.2.1\n"
-						"  outbound:\n  - port: 90\n    tags: {kuma.io/service: t}\n"
-						"  - {port: 91, address: 10.9.9.9, backendRef: {kind: MeshService, name: x, port: 1}}\n");
+	struct policy *policy =
+		policy_read(DATAPLANE INBOUND
+			    "  - {port: \"81\", address: \"fd00::1\"}\n"
+			    "  advertised_address: 192.0.2.1\n"
+			    "  outbound:\n  - port: 90\n    tags: {kuma.io/service: t}\n"
+			    "  - {port: 91, address: 10.9.9.9, backendRef: {kind: MeshService, name: x, port: 1}}\n");
 	const struct eg_dataplane *dataplane = policy->model->dataplanes.items[0];
 
 	(void)state;
@@ -39,7 +41,8 @@ static void what_the_model_holds_is_read(void **state)
 
 static void of_two_spellings_camel_case_wins(void **state)
 {
-	struct policy *policy = policy_read(DATAPLANE INBOUND "  advertised_address: 192.0.2.1\n  advertisedAddress: 192.0.2.2\n");
+	struct policy *policy =
+		policy_read(DATAPLANE INBOUND "  advertised_address: 192.0.2.1\n  advertisedAddress: 192.0.2.2\n");
 
 	(void)state;
 	assert_string_equal(policy->model->dataplanes.items[0]->advertised_address, "192.0.2.2");
@@ -51,12 +54,16 @@ static void addresses_follow_kumas_rules(void **state)
 	(void)state;
 	assert_refused("type: Dataplane\nname: d\n", "networking: must be defined");
 	assert_refused(DATAPLANE "  inbound: [{port: 80}]\n", "networking.address: address can't be empty");
-	assert_refused(DATAPLANE "  address: ''\n  inbound: [{port: 80}]\n", "networking.address: address can't be empty");
-	assert_refused(DATAPLANE "  address: 0.0.0.0\n  inbound: [{port: 80}]\n", "networking.address: must not be 0.0.0.0 or ::");
-	assert_refused(DATAPLANE "  address: '::'\n  inbound: [{port: 80}]\n", "networking.address: must not be 0.0.0.0 or ::");
+	assert_refused(DATAPLANE "  address: ''\n  inbound: [{port: 80}]\n",
+		       "networking.address: address can't be empty");
+	assert_refused(DATAPLANE "  address: 0.0.0.0\n  inbound: [{port: 80}]\n",
+		       "networking.address: must not be 0.0.0.0 or ::");
+	assert_refused(DATAPLANE "  address: '::'\n  inbound: [{port: 80}]\n",
+		       "networking.address: must not be 0.0.0.0 or ::");
 	assert_refused(DATAPLANE "  address: ..>_<..\n  inbound: [{port: 80}]\n",
 		       "networking.address: address has to be valid IP address or domain name");
-	assert_refused(DATAPLANE "  address: 10.0.0.300\n  inbound: [{port: 80}]\n", "address has to be valid IP address");
+	assert_refused(DATAPLANE "  address: 10.0.0.300\n  inbound: [{port: 80}]\n",
+		       "address has to be valid IP address");
 	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80, address: example.com}]\n",
 		       "networking.inbound[0].address: address has to be valid IP address");
 }
@@ -77,10 +84,14 @@ static void ports_follow_kumas_rules(void **state)
 	(void)state;
 	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{address: 10.0.0.2}]\n",
 		       "networking.inbound[0].port: port must be in the range [1, 65535]");
-	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 0}]\n", "port must be in the range [1, 65535]");
-	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 65536}]\n", "port must be in the range [1, 65535]");
-	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 010}]\n", "must be a whole number in decimal digits");
-	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: http}]\n", "must be a whole number in decimal digits");
+	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 0}]\n",
+		       "port must be in the range [1, 65535]");
+	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 65536}]\n",
+		       "port must be in the range [1, 65535]");
+	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 010}]\n",
+		       "must be a whole number in decimal digits");
+	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: http}]\n",
+		       "must be a whole number in decimal digits");
 	assert_refused(DATAPLANE INBOUND "  outbound: [{tags: {kuma.io/service: s}}]\n",
 		       "networking.outbound[0].port: port must be in the range [1, 65535]");
 }
@@ -90,7 +101,8 @@ static void tags_follow_kumas_rules(void **state)
 	(void)state;
 	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80, tags: {version: v1}}]\n",
 		       "networking.inbound[0].tags[\"kuma.io/service\"]: tag has to exist");
-	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80, tags: {kuma.io/service: s, version: }}]\n",
+	assert_refused(DATAPLANE
+		       "  address: 10.0.0.1\n  inbound: [{port: 80, tags: {kuma.io/service: s, version: }}]\n",
 		       "networking.inbound[0].tags[\"version\"]: tag value must be non-empty");
 	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80, tags: {kuma.io/service: s, v: a@b}}]\n",
 		       "networking.inbound[0].tags[\"v\"]: tag value must consist of");
@@ -112,27 +124,26 @@ static void gateways_follow_kumas_rules(void **state)
 		       "networking.gateway.tags: mandatory tag \"kuma.io/service\" is missing");
 	assert_refused(DATAPLANE INBOUND "  gateway: {tags: {kuma.io/service: s}}\n",
 		       "networking.inbound: inbound cannot be defined for delegated gateways");
-	assert_refused(DATAPLANE "  address: 10.0.0.1\n  gateway: {type: Builtin}\n", "networking.gateway.type: unknown value");
-	assert_refused(DATAPLANE "  address: 10.0.0.1\n", "networking: has to contain at least one inbound interface or gateway");
+	assert_refused(DATAPLANE "  address: 10.0.0.1\n  gateway: {type: Builtin}\n",
+		       "networking.gateway.type: unknown value");
+	assert_refused(DATAPLANE "  address: 10.0.0.1\n",
+		       "networking: has to contain at least one inbound interface or gateway");
 }
 
 static void a_misplaced_inbound_is_refused(void **state)
 {
 	(void)state;
-	assert_refused(DATAPLANE INBOUND "inbound: []\n", "inbound: unknown field here; did you mean \"networking.inbound\"?");
+	assert_refused(DATAPLANE INBOUND "inbound: []\n",
+		       "inbound: unknown field here; did you mean \"networking.inbound\"?");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_the_model_holds_is_read),
-		cmocka_unit_test(of_two_spellings_camel_case_wins),
-		cmocka_unit_test(addresses_follow_kumas_rules),
-		cmocka_unit_test(a_host_name_is_a_warning),
-		cmocka_unit_test(ports_follow_kumas_rules),
-		cmocka_unit_test(tags_follow_kumas_rules),
-		cmocka_unit_test(gateways_follow_kumas_rules),
-		cmocka_unit_test(a_misplaced_inbound_is_refused),
+		cmocka_unit_test(what_the_model_holds_is_read), cmocka_unit_test(of_two_spellings_camel_case_wins),
+		cmocka_unit_test(addresses_follow_kumas_rules), cmocka_unit_test(a_host_name_is_a_warning),
+		cmocka_unit_test(ports_follow_kumas_rules),     cmocka_unit_test(tags_follow_kumas_rules),
+		cmocka_unit_test(gateways_follow_kumas_rules),  cmocka_unit_test(a_misplaced_inbound_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("dataplane", tests, NULL, NULL);

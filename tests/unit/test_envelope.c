@@ -13,9 +13,10 @@
 static void both_envelopes_say_the_same(void **state)
 {
 	static const char universal[] = "type: Mesh\nname: a\nnetworking: {outbound: {passthrough: false}}\n";
-	static const char kubernetes[] = "apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a, annotations: {x: y}}\n"
-					 "spec: {networking: {outbound: {passthrough: false}}}\n";
-	static const char *const texts[] = { universal, kubernetes };
+	static const char kubernetes[] =
+		"apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a, annotations: {x: y}}\n"
+		"spec: {networking: {outbound: {passthrough: false}}}\n";
+	static const char *const texts[] = {universal, kubernetes};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -32,7 +33,8 @@ static void both_envelopes_say_the_same(void **state)
 static void paths_in_the_kubernetes_form_begin_with_spec(void **state)
 {
 	(void)state;
-	assert_findings("apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a}\nspec:\n  networking:\n    outbuond: {}\n",
+	assert_findings("apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a}\nspec:\n  networking:\n    "
+			"outbuond: {}\n",
 			"p.yaml:6:5: error: spec.networking.outbuond: unknown field; did you mean \"outbound\"?\n");
 }
 

@@ -12,8 +12,8 @@
 
 static void kinds_that_would_matter_are_refused_until_they_are_read(void **state)
 {
-	static const char *const kinds[] = { "ProxyTemplate",	"MeshProxyPatch",      "MeshPassthrough", "MeshTLS",
-					     "ExternalService", "MeshExternalService", "MeshService" };
+	static const char *const kinds[] = {"ProxyTemplate",   "MeshProxyPatch",      "MeshPassthrough", "MeshTLS",
+					    "ExternalService", "MeshExternalService", "MeshService"};
 	char text[128];
 
 	(void)state;
@@ -26,8 +26,9 @@ static void kinds_that_would_matter_are_refused_until_they_are_read(void **state
 static void kinds_that_never_reach_passthrough_are_skipped_with_a_note(void **state)
 {
 	(void)state;
-	assert_findings("type: MeshTimeout\nname: a\nspec: {anything: 1}\n",
-			"p.yaml:1:7: note: skipped: MeshTimeout never reaches traffic that leaves the mesh, in Kuma neither\n");
+	assert_findings(
+		"type: MeshTimeout\nname: a\nspec: {anything: 1}\n",
+		"p.yaml:1:7: note: skipped: MeshTimeout never reaches traffic that leaves the mesh, in Kuma neither\n");
 }
 
 static void foreign_kinds_are_skipped_with_a_note(void **state)
@@ -35,13 +36,15 @@ static void foreign_kinds_are_skipped_with_a_note(void **state)
 	(void)state;
 	assert_findings("apiVersion: apps/v1\nkind: Deployment\nmetadata: {}\n",
 			"p.yaml:2:7: note: skipped: Deployment is no kind that egressd reads\n");
-	assert_findings("type: MeshTrace\nname: a\n", "p.yaml:1:7: note: skipped: MeshTrace is no kind that egressd reads\n");
+	assert_findings("type: MeshTrace\nname: a\n",
+			"p.yaml:1:7: note: skipped: MeshTrace is no kind that egressd reads\n");
 }
 
 static void a_misspelt_kind_is_refused(void **state)
 {
 	(void)state;
-	assert_refused("type: Mehs\nname: a\n", "p.yaml:1:7: error: type: unknown kind \"Mehs\"; did you mean \"Mesh\"?");
+	assert_refused("type: Mehs\nname: a\n",
+		       "p.yaml:1:7: error: type: unknown kind \"Mehs\"; did you mean \"Mesh\"?");
 	assert_refused("type: workload\nname: a\n", "did you mean \"Workload\"?");
 	assert_refused("kind: Dataplan\napiVersion: kuma.io/v1alpha1\n", "kind: unknown kind");
 }

@@ -117,15 +117,18 @@ static void addresses_of_a_set_have_a_limit(void **state)
 	write_file("p.yaml", text);
 	free(text);
 	assert_loaded("p.yaml", 0,
-		      "p.yaml:3:13: error: meshCIDRs[1000000]: more than 1000000 addresses and ports in one policy; use wider "
+		      "p.yaml:3:13: error: meshCIDRs[1000000]: more than 1000000 addresses and ports in one policy; "
+		      "use wider "
 		      "ranges\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_folder_is_read_in_byte_order_and_no_deeper, enter_folder, leave_folder),
-		cmocka_unit_test_setup_teardown(what_holds_nothing_is_never_taken_for_a_policy, enter_folder, leave_folder),
+		cmocka_unit_test_setup_teardown(a_folder_is_read_in_byte_order_and_no_deeper, enter_folder,
+						leave_folder),
+		cmocka_unit_test_setup_teardown(what_holds_nothing_is_never_taken_for_a_policy, enter_folder,
+						leave_folder),
 		cmocka_unit_test_setup_teardown(empty_documents_are_skipped, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(addresses_of_a_set_have_a_limit, enter_folder, leave_folder),

@@ -57,19 +57,23 @@ static void parts_that_are_not_read_are_accepted(void **state)
 static void mtls_is_checked_and_said_not_to_be_enforced(void **state)
 {
 	(void)state;
-	assert_findings(MESH "mtls:\n  enabledBackend: ca-1\n  backends:\n  - name: ca-1\n    type: builtin\n    mode: PERMISSIVE\n"
-			     "    dpCert: {rotation: {expiration: 1d}}\n    conf: {caCert: {RSAbits: 2048}}\n",
-			"p.yaml:4:3: note: mtls: not enforced yet: egressd does not look at incoming connections\n");
+	assert_findings(
+		MESH
+		"mtls:\n  enabledBackend: ca-1\n  backends:\n  - name: ca-1\n    type: builtin\n    mode: PERMISSIVE\n"
+		"    dpCert: {rotation: {expiration: 1d}}\n    conf: {caCert: {RSAbits: 2048}}\n",
+		"p.yaml:4:3: note: mtls: not enforced yet: egressd does not look at incoming connections\n");
 }
 
 static void mtls_backends_follow_kumas_rules(void **state)
 {
 	(void)state;
-	assert_refused(MESH "mtls: {backends: [{name: a}, {name: b}]}\n", "mtls.backends: cannot have more than 1 backends");
+	assert_refused(MESH "mtls: {backends: [{name: a}, {name: b}]}\n",
+		       "mtls.backends: cannot have more than 1 backends");
 	assert_refused(MESH "mtls: {enabledBackend: b, backends: [{name: a}]}\n",
 		       "mtls.enabledBackend: has to be set to one of the backends in the mesh");
 	assert_refused(MESH "mtls: {backends: [{type: builtin}]}\n", "mtls.backends[0].name: cannot be empty");
-	assert_refused(MESH "mtls: {backends: [{name: a, mode: Strict}]}\n", "mtls.backends[0].mode: unknown value \"Strict\"");
+	assert_refused(MESH "mtls: {backends: [{name: a, mode: Strict}]}\n",
+		       "mtls.backends[0].mode: unknown value \"Strict\"");
 	assert_refused(MESH "mtls: {backends: [{name: a, dpCert: {rotation: {expiration: 1 day}}}]}\n",
 		       "mtls.backends[0].dpCert.rotation.expiration: has to be a valid format");
 	assert_refused(MESH "routing: {zoneEgress: true}\n", "mtls: has to be set when zoneEgress enabled");

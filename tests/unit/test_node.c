@@ -15,7 +15,8 @@
 
 static void what_the_model_holds_is_read(void **state)
 {
-	struct policy *policy = policy_read(NODE "mesh_cidrs: [10.0.0.0/8]\nresolvers: [10.0.0.53, fd00::53]\nblockErrno: 13\n");
+	struct policy *policy =
+		policy_read(NODE "mesh_cidrs: [10.0.0.0/8]\nresolvers: [10.0.0.53, fd00::53]\nblockErrno: 13\n");
 	const struct eg_node *node = policy->model->node;
 
 	(void)state;
@@ -56,8 +57,8 @@ static void a_resolver_is_one_address(void **state)
 
 static void fields_without_a_mechanism_are_refused(void **state)
 {
-	static const char *const fields[] = { "admin: {}", "sweepInterval: 5s", "retryWindow: 5s", "compat: envoy",
-					      "domains: refuse" };
+	static const char *const fields[] = {"admin: {}", "sweepInterval: 5s", "retryWindow: 5s", "compat: envoy",
+					     "domains: refuse"};
 	char text[128];
 
 	(void)state;
@@ -70,9 +71,10 @@ static void fields_without_a_mechanism_are_refused(void **state)
 static void a_second_node_is_refused_and_checked(void **state)
 {
 	(void)state;
-	assert_findings(NODE "---\n" NODE "foo: 1\n",
-			"p.yaml:4:1: error: a second Node: the first is in p.yaml:1:1; put all settings of this node into one\n"
-			"p.yaml:6:1: error: foo: unknown field; remove it\n");
+	assert_findings(
+		NODE "---\n" NODE "foo: 1\n",
+		"p.yaml:4:1: error: a second Node: the first is in p.yaml:1:1; put all settings of this node into one\n"
+		"p.yaml:6:1: error: foo: unknown field; remove it\n");
 }
 
 int main(void)

@@ -12,7 +12,7 @@
 
 static void numbers_are_decimal_digits_without_leading_zeros(void **state)
 {
-	static const char *const refused[] = { "", "-1", "+1", " 1", "1 ", "0x10", "1e3", "1.0", "010", "1_000", "http" };
+	static const char *const refused[] = {"", "-1", "+1", " 1", "1 ", "0x10", "1e3", "1.0", "010", "1_000", "http"};
 	uint16_t port;
 	uint32_t number;
 
@@ -70,7 +70,7 @@ static void durations_are_written_as_in_go(void **state)
 
 static void what_is_no_duration_is_refused(void **state)
 {
-	static const char *const refused[] = { "", "10", "1d", "s", ".s", "1 s", "1s2", "--1s", "1m-1s", "1e3s" };
+	static const char *const refused[] = {"", "10", "1d", "s", ".s", "1 s", "1s2", "--1s", "1m-1s", "1e3s"};
 
 	(void)state;
 	int64_t ns;

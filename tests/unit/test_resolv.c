@@ -36,8 +36,11 @@ static void nameserver_lines_are_read(void **state)
 	char text[EG_ADDR_TEXT_MAX];
 
 	(void)state;
-	assert_int_equal(load("# nameserver 1.1.1.1\nsearch a b\nnameserver 10.0.0.53\n  nameserver\tfe80::1%eth0 # x\r\n"
-			      "nameservers 2.2.2.2\noptions ndots:5", &diag, &resolvers), 2);
+	assert_int_equal(
+		load("# nameserver 1.1.1.1\nsearch a b\nnameserver 10.0.0.53\n  nameserver\tfe80::1%eth0 # x\r\n"
+		     "nameservers 2.2.2.2\noptions ndots:5",
+		     &diag, &resolvers),
+		2);
 	assert_int_equal(diag.findings.len, 0);
 	assert_string_equal(eg_prefix_format(&resolvers[0].prefix, text), "10.0.0.53/32");
 	assert_int_equal(resolvers[0].origin.line, 3);

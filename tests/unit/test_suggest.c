@@ -8,7 +8,7 @@
 
 #include "base/suggest.h"
 
-static const char *const fields[] = { "passthrough", "outbound", "blockErrno", "port" };
+static const char *const fields[] = {"passthrough", "outbound", "blockErrno", "port"};
 
 static const char *suggest(const char *word)
 {

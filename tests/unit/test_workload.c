@@ -15,10 +15,11 @@
 
 static void what_the_model_holds_is_read(void **state)
 {
-	struct policy *policy = policy_read("type: Workload\nname: w\nmesh: m\ncgroup: /system.slice/*.service\n"
-					    "tags: {kuma.io/service: s}\ndataplane: d\nmode: enforce\nblockErrno: ECONNREFUSED\n"
-					    "excludeOutboundPorts: [22, \"23\"]\nexcludeOutboundIPs: [10.0.0.0/8, 'fd00::1']\n"
-					    "allow:\n- {cidr: 192.0.2.1, port: 443, protocol: tcp}\n- cidr: ::/0\n");
+	struct policy *policy =
+		policy_read("type: Workload\nname: w\nmesh: m\ncgroup: /system.slice/*.service\n"
+			    "tags: {kuma.io/service: s}\ndataplane: d\nmode: enforce\nblockErrno: ECONNREFUSED\n"
+			    "excludeOutboundPorts: [22, \"23\"]\nexcludeOutboundIPs: [10.0.0.0/8, 'fd00::1']\n"
+			    "allow:\n- {cidr: 192.0.2.1, port: 443, protocol: tcp}\n- cidr: ::/0\n");
 	const struct eg_workload *workload = policy->model->workloads.items[0];
 
 	(void)state;
@@ -59,9 +60,9 @@ static void ports_may_be_one_text_as_in_kumas_annotation(void **state)
 
 static void fields_without_a_mechanism_are_refused(void **state)
 {
-	static const char *const fields[] = { "excludeCgroups: [/a]", "excludeUIDs: [0]",	"allowProtocols: [sctp]",
-					      "onPolicyChange: keep", "gracePeriod: 5s",	"redirect: {to: 127.0.0.1:1}",
-					      "unenrolled: refuse",   "mode: audit" };
+	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "allowProtocols: [sctp]",
+					     "onPolicyChange: keep", "gracePeriod: 5s",  "redirect: {to: 127.0.0.1:1}",
+					     "unenrolled: refuse",   "mode: audit"};
 	char text[128];
 
 	(void)state;
@@ -94,8 +95,10 @@ static void rules_that_cannot_be_meant_are_refused(void **state)
 	assert_refused(WORKLOAD "allow: [{port: 80}]\n", "allow[0].cidr: must be defined");
 	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/33}]\n", "allow[0].cidr: the prefix length is too great");
 	assert_refused(WORKLOAD "allow: [{cidr: example.com}]\n", "allow[0].cidr: must be an IP address or a range");
-	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, port: 99999}]\n", "allow[0].port: port must be in the range");
-	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, protocol: TCP}]\n", "allow[0].protocol: must be one of tcp");
+	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, port: 99999}]\n",
+		       "allow[0].port: port must be in the range");
+	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, protocol: TCP}]\n",
+		       "allow[0].protocol: must be one of tcp");
 	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, port: 1, protocol: icmp}]\n", "icmp has no ports");
 	assert_refused(WORKLOAD "blockErrno: EFOO\n", "blockErrno: must be one of EPERM");
 	assert_refused(WORKLOAD "mode: observe\n", "mode: must be enforce");

@@ -17,8 +17,9 @@
 
 static void anchors_aliases_and_merge_keys_are_followed(void **state)
 {
-	struct policy *policy = policy_read("x-common: &net {outbound: {passthrough: yes}}\ntype: Mesh\nname: a\n---\n"
-					    "type: Mesh\nname: &n default\nnetworking:\n  <<: [{outbound: &o {passthrough: off}}]\n");
+	struct policy *policy =
+		policy_read("x-common: &net {outbound: {passthrough: yes}}\ntype: Mesh\nname: a\n---\n"
+			    "type: Mesh\nname: &n default\nnetworking:\n  <<: [{outbound: &o {passthrough: off}}]\n");
 
 	(void)state;
 	assert_string_equal(policy->findings, "p.yaml:1:1: error: x-common: unknown field; remove it\n");
@@ -52,7 +53,8 @@ static void yaml_1_1_words_are_booleans_only_without_quotes(void **state)
 	assert_accepted("type: Mesh\nname: a\nnetworking: {outbound: {passthrough: no}}\n");
 	assert_refused("type: Mesh\nname: a\nnetworking: {outbound: {passthrough: 'false'}}\n",
 		       "networking.outbound.passthrough: must be true or false, without quotes");
-	assert_refused("type: Mesh\nname: a\nnetworking: {outbound: {passthrough: !!str false}}\n", "must be true or false");
+	assert_refused("type: Mesh\nname: a\nnetworking: {outbound: {passthrough: !!str false}}\n",
+		       "must be true or false");
 	assert_refused("type: Mesh\nname: a\nnetworking: {outbound: {passthrough: 0}}\n", "must be true or false");
 }
 
@@ -90,7 +92,8 @@ static void documents_before_a_syntax_error_are_checked_too(void **state)
 
 static void json_is_read_with_tabs_and_its_escapes(void **state)
 {
-	struct policy *policy = policy_read("{\"type\":\"Mesh\",\n\t\"name\":\t\"a\\u0062\",\"labels\":{\"a\\/b\":\"c\"}}");
+	struct policy *policy =
+		policy_read("{\"type\":\"Mesh\",\n\t\"name\":\t\"a\\u0062\",\"labels\":{\"a\\/b\":\"c\"}}");
 
 	(void)state;
 	assert_string_equal(policy->findings, "");
@@ -101,7 +104,8 @@ static void json_is_read_with_tabs_and_its_escapes(void **state)
 static void a_surrogate_pair_is_refused_with_the_remedy(void **state)
 {
 	(void)state;
-	assert_refused("{\"type\":\"Mesh\",\"name\":\"a\",\"labels\":{\"a\":\"\\ud83d\\ude00\"}}", "write the character itself");
+	assert_refused("{\"type\":\"Mesh\",\"name\":\"a\",\"labels\":{\"a\":\"\\ud83d\\ude00\"}}",
+		       "write the character itself");
 }
 
 static void assert_bytes_refused(const char *bytes, size_t len, const char *part)
@@ -116,7 +120,8 @@ static void assert_bytes_refused(const char *bytes, size_t len, const char *part
 static void a_byte_order_mark_of_utf8_is_skipped(void **state)
 {
 	(void)state;
-	assert_findings("\xef\xbb\xbftype: Mesh\nname: a\nfoo: 1\n", "p.yaml:3:1: error: foo: unknown field; remove it\n");
+	assert_findings("\xef\xbb\xbftype: Mesh\nname: a\nfoo: 1\n",
+			"p.yaml:3:1: error: foo: unknown field; remove it\n");
 }
 
 static void other_encodings_are_refused(void **state)
@@ -150,7 +155,8 @@ static void tags_without_meaning_are_refused(void **state)
 static void an_alias_inside_what_it_names_is_refused(void **state)
 {
 	(void)state;
-	assert_refused("type: Mesh\nname: a\nlabels: &l {x: *l}\n", "p.yaml:3:16: error: an alias stands inside what it names");
+	assert_refused("type: Mesh\nname: a\nlabels: &l {x: *l}\n",
+		       "p.yaml:3:16: error: an alias stands inside what it names");
 	assert_refused("type: Mesh\nname: *nobody\n", "names no anchor before it");
 }
 
@@ -219,7 +225,8 @@ static void a_mapping_of_many_keys_is_searched_for_repeated_ones_in_time(void **
 		len += (size_t)sprintf(text + len, " k%zu: v\n", i);
 	strcpy(text + len, " k7: v\n");
 	policy = policy_read(text);
-	assert_string_equal(policy->findings, "p.yaml:300004:2: error: \"k7\" is written twice, first in line 11; keep one of them\n");
+	assert_string_equal(policy->findings,
+			    "p.yaml:300004:2: error: \"k7\" is written twice, first in line 11; keep one of them\n");
 	policy_free(policy);
 	free(text);
 }

@@ -71,9 +71,9 @@ static int compare_files(const char *a, const char *b)
 
 static bool is_same_finding(const struct eg_finding *a, const struct eg_finding *b)
 {
-	return a->origin.line == b->origin.line && a->origin.column == b->origin.column &&
-	       a->severity == b->severity && compare_files(a->origin.file, b->origin.file) == 0 &&
-	       strcmp(a->path, b->path) == 0 && strcmp(a->text, b->text) == 0;
+	return a->origin.line == b->origin.line && a->origin.column == b->origin.column && a->severity == b->severity &&
+	       compare_files(a->origin.file, b->origin.file) == 0 && strcmp(a->path, b->path) == 0 &&
+	       strcmp(a->text, b->text) == 0;
 }
 
 static bool was_said(const struct eg_diag *diag, const struct eg_finding *finding)
@@ -86,8 +86,9 @@ static bool was_said(const struct eg_diag *diag, const struct eg_finding *findin
 
 static size_t *counter(struct eg_diag *diag, enum eg_severity severity)
 {
-	return severity == EG_SEVERITY_ERROR ? &diag->errors :
-	       severity == EG_SEVERITY_WARNING ? &diag->warnings : &diag->notes;
+	return severity == EG_SEVERITY_ERROR     ? &diag->errors
+	       : severity == EG_SEVERITY_WARNING ? &diag->warnings
+						 : &diag->notes;
 }
 
 static size_t count(const struct eg_diag *diag, enum eg_severity severity)
@@ -129,7 +130,7 @@ static void add_escaped(struct eg_diag *diag, enum eg_severity severity, struct 
 			const char *text)
 {
 	char file_escaped[ESCAPED_MAX], path_escaped[ESCAPED_MAX], text_escaped[ESCAPED_MAX];
-	struct eg_finding finding = { severity, origin, path_escaped, text_escaped };
+	struct eg_finding finding = {severity, origin, path_escaped, text_escaped};
 
 	if (origin.file) {
 		escape(origin.file, file_escaped);
@@ -200,8 +201,8 @@ static void print_place(const struct eg_origin *origin, FILE *out)
 static void print_finding(const struct eg_finding *finding, FILE *out)
 {
 	print_place(&finding->origin, out);
-	fprintf(out, "%s: %s%s%s\n", eg_severity_name(finding->severity), finding->path,
-		finding->path[0] ? ": " : "", finding->text);
+	fprintf(out, "%s: %s%s%s\n", eg_severity_name(finding->severity), finding->path, finding->path[0] ? ": " : "",
+		finding->text);
 }
 
 static void print_unlisted(const struct eg_diag *diag, enum eg_severity severity, FILE *out)

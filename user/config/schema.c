@@ -47,7 +47,7 @@ void eg_path_leave(struct eg_reader *reader, size_t before)
 
 struct eg_origin eg_reader_origin(const struct eg_reader *reader, const struct eg_yaml_node *node)
 {
-	return (struct eg_origin){ reader->file, node->line, node->column };
+	return (struct eg_origin){reader->file, node->line, node->column};
 }
 
 void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node, const char *format, ...)
@@ -119,7 +119,7 @@ static int read_string(struct eg_reader *reader, const struct eg_field *field, c
 	(void)field;
 	return text ? eg_read_copy(reader, text, target) : 0;
 }
-const struct eg_type eg_type_string = { "text", read_string };
+const struct eg_type eg_type_string = {"text", read_string};
 
 static int read_bool(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
@@ -132,10 +132,10 @@ static int read_bool(struct eg_reader *reader, const struct eg_field *field, con
 				node->kind == EG_YAML_SCALAR ? "the text " : "", written(node));
 		return 0;
 	}
-	*value = (struct eg_optional_bool){ true, eg_yaml_bool(node), eg_reader_origin(reader, node) };
+	*value = (struct eg_optional_bool){true, eg_yaml_bool(node), eg_reader_origin(reader, node)};
 	return 0;
 }
-const struct eg_type eg_type_bool = { "boolean", read_bool };
+const struct eg_type eg_type_bool = {"boolean", read_bool};
 
 /* "65536" and "-1" are out of range, "http" is no number at all. */
 static bool looks_numeric(const struct eg_yaml_node *node)
@@ -171,16 +171,16 @@ static int read_port(struct eg_reader *reader, const struct eg_field *field, con
 	eg_read_u16(reader, node, 1, PORT_REFUSAL, target);
 	return 0;
 }
-const struct eg_type eg_type_port = { "port", read_port };
+const struct eg_type eg_type_port = {"port", read_port};
 
-static int read_optional_port(struct eg_reader *reader, const struct eg_field *field,
-			      const struct eg_yaml_node *node, void *target)
+static int read_optional_port(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			      void *target)
 {
 	(void)field;
 	eg_read_u16(reader, node, 0, PORT_REFUSAL, target);
 	return 0;
 }
-const struct eg_type eg_type_optional_port = { "port", read_optional_port };
+const struct eg_type eg_type_optional_port = {"port", read_optional_port};
 
 static int read_errno(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		      void *target)
@@ -195,14 +195,14 @@ static int read_errno(struct eg_reader *reader, const struct eg_field *field, co
 	value->origin = eg_reader_origin(reader, node);
 	return 0;
 }
-const struct eg_type eg_type_errno = { "errno", read_errno };
+const struct eg_type eg_type_errno = {"errno", read_errno};
 
 static int read_nested(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
 {
 	return eg_read_object(reader, node, field->fields, target);
 }
-const struct eg_type eg_type_object = { "object", read_nested };
+const struct eg_type eg_type_object = {"object", read_nested};
 
 /* --- lists and objects --- */
 
@@ -300,8 +300,9 @@ static bool find_home(const struct eg_schema *schema, const char *key, char *hom
 static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_schema *schema)
 {
 	const size_t before = eg_path_enter(reader, key->text);
-	const char *meant = eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR) ?
-				    NULL : suggest_field(schema, fields_beside(reader, schema), key->text);
+	const char *meant = eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR)
+				    ? NULL
+				    : suggest_field(schema, fields_beside(reader, schema), key->text);
 	char home[EG_PATH_MAX];
 
 	if (meant)

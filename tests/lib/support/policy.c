@@ -19,7 +19,7 @@
 /* p.yaml in a folder of its own, so that messages have a short and fixed name. */
 static void load_text(const char *bytes, size_t len, struct policy *policy)
 {
-	static const char *const paths[] = { "p.yaml" };
+	static const char *const paths[] = {"p.yaml"};
 	char folder[] = "/tmp/egress-test.XXXXXX", before[PATH_MAX];
 
 	assert_non_null(getcwd(before, sizeof(before)));

@@ -12,7 +12,7 @@
 struct policy {
 	struct eg_model *model;
 	struct eg_diag diag;
-	char *findings;	/* as eg_diag_print() writes them; the file is called p.yaml */
+	char *findings; /* as eg_diag_print() writes them; the file is called p.yaml */
 };
 
 /* Reads and, as part of a set, checks a text; the caller has policy_free(). */
