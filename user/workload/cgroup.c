@@ -4,12 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -63,6 +65,14 @@ static const char *below(const char *path, const char *root)
 	return path + len;
 }
 
+/* A mount may be covered by another one, which may have the same folders. */
+static bool is_cgroup2(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 /* Where a cgroup, named as /proc/PID/cgroup does, can be seen. */
 static int find_directory(const char *cgroup, char **ret_path)
 {
@@ -83,8 +93,7 @@ static int find_directory(const char *cgroup, char **ret_path)
 			continue;
 		if (asprintf(&path, "%s%s", point, strcmp(rest, "/") == 0 ? "" : rest) < 0)
 			return -ENOMEM;
-		/* A mount may be covered by another one. */
-		if (access(path, F_OK) != 0)
+		if (!is_cgroup2(path))
 			continue;
 		*ret_path = TAKE_PTR(path);
 		return 0;
