@@ -28,7 +28,8 @@
 /* Everything that a run holds, in the order in which it is made. */
 struct session {
 	const struct eg_run *run;
-	sigset_t caller_mask;	/* the command gets it back */
+	sigset_t caller_mask;	/* the command gets it back, and so with the next one */
+	bool ignores_children;	/* the caller's SIGCHLD is SIG_IGN */
 	int signal_fd;
 	struct eg_cgroup cgroup;
 	struct eg_datapath *datapath;
@@ -47,6 +48,8 @@ static int open_signals(struct session *session)
 {
 	sigset_t all;
 
+	/* Ignored, it would neither come nor leave us a status to wait for. */
+	session->ignores_children = signal(SIGCHLD, SIG_DFL) == SIG_IGN;
 	sigfillset(&all);
 	/* Job control stays the kernel's: we stop and go on together with the command. */
 	sigdelset(&all, SIGTSTP);
@@ -140,6 +143,8 @@ static pid_t fork_into(int cgroup_fd)
 /* In the child: becomes the command, or says why not. */
 static _Noreturn void become_command(const struct session *session, int error_fd)
 {
+	if (session->ignores_children)
+		signal(SIGCHLD, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &session->caller_mask, NULL);
 	execvp(session->run->argv[0], session->run->argv);
 	if (write(error_fd, &errno, sizeof(errno)) < 0)
