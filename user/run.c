@@ -204,11 +204,26 @@ static bool reap_command(const struct session *session, int *ret_status)
 	return true;
 }
 
-/* What the terminal sends, it sends to the command as well; what a process sends to us is meant for the command. */
-static void pass_on(const struct session *session, const struct signalfd_siginfo *signal)
+/* Whoever sends a signal to us means the command, unless it has the signal already or we are the cause. */
+static bool is_for_command(const struct signalfd_siginfo *signal)
 {
-	if (signal->ssi_code != SI_KERNEL && signal->ssi_signo != SIGCHLD && signal->ssi_signo != SIGCONT)
-		kill(session->command, (int)signal->ssi_signo);
+	bool from_kernel = signal->ssi_code == SI_KERNEL;
+
+	switch (signal->ssi_signo) {
+	case SIGCHLD:
+	case SIGCONT:
+		return false;
+	case SIGPIPE: /* our own message, to a standard error that nobody reads */
+		return signal->ssi_pid != (uint32_t)getpid();
+	case SIGINT:
+	case SIGQUIT:
+	case SIGWINCH: /* a terminal sends these to the whole process group */
+		return !from_kernel;
+	case SIGHUP: /* and this one to the leader of the session alone */
+		return !from_kernel || getsid(0) == getpid();
+	default:
+		return true;
+	}
 }
 
 /* Without a guardian the next kill -9 would set the command free: a new one takes its place. */
@@ -236,8 +251,9 @@ static int wait_for_command(struct session *session)
 
 		if (poll(fds, EG_COUNT_OF(fds), -1) < 0)
 			continue;
-		if (fds[0].revents & POLLIN && read(session->signal_fd, &signal, sizeof(signal)) == sizeof(signal))
-			pass_on(session, &signal);
+		if (fds[0].revents & POLLIN && read(session->signal_fd, &signal, sizeof(signal)) == sizeof(signal) &&
+		    is_for_command(&signal))
+			kill(session->command, (int)signal.ssi_signo);
 		if (fds[1].revents & POLLIN)
 			replace_guardian(session);
 	}
