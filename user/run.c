@@ -55,10 +55,13 @@ static int open_signals(struct session *session)
 	sigdelset(&all, SIGTSTP);
 	sigdelset(&all, SIGTTIN);
 	sigdelset(&all, SIGTTOU);
-	if (sigprocmask(SIG_BLOCK, &all, &session->caller_mask) < 0)
+	if (sigprocmask(SIG_BLOCK, &all, &session->caller_mask) == 0)
+		session->signal_fd = signalfd(-1, &all, SFD_CLOEXEC);
+	if (session->signal_fd < 0) {
+		eg_log_error("cannot take over the signals: %s", strerror(errno));
 		return -errno;
-	session->signal_fd = signalfd(-1, &all, SFD_CLOEXEC);
-	return session->signal_fd < 0 ? -errno : 0;
+	}
+	return 0;
 }
 
 /* ---- setting up ---- */
@@ -160,7 +163,7 @@ static _Noreturn void become_command(const struct session *session, int error_fd
 	sigprocmask(SIG_SETMASK, &session->caller_mask, NULL);
 	execvp(session->run->argv[0], session->run->argv);
 	if (write(error_fd, &errno, sizeof(errno)) < 0)
-		_exit(EG_RUN_FAILED);
+		errno = 0; /* the runner then takes our exit status for the command's */
 	_exit(EG_RUN_FAILED);
 }
 
@@ -201,6 +204,8 @@ static int start_command(struct session *session)
 	if (error == 0)
 		return 0;
 	waitpid(session->command, NULL, 0);
+	/* A process that was waited for may be on its way out of its cgroup yet. */
+	eg_cgroup_wait_empty(&session->cgroup, 1000);
 	eg_log_error("cannot run '%s': %s", session->run->argv[0], strerror(error));
 	return error == ENOENT ? EG_RUN_NOT_FOUND : EG_RUN_CANNOT_EXECUTE;
 }
@@ -245,7 +250,8 @@ static void replace_guardian(struct session *session)
 	eg_log_warning("the guardian was killed; starting another one");
 	if (start_guardian(session) < 0) {
 		eg_log_error("ending the command: nothing would end it if egressctl died");
-		eg_cgroup_kill(&session->cgroup);
+		if (eg_cgroup_kill(&session->cgroup) < 0)
+			kill(session->command, SIGKILL); /* the rest of the cgroup follows once it is reaped */
 	}
 }
 
