@@ -95,8 +95,13 @@ static int load_datapath(struct session *session)
 	for (enum eg_table table = 0; table < EG_TABLE_COUNT; table++)
 		options.capacity.max_entries[table] = (*session->run->image)->tables[table].count;
 	r = eg_datapath_load(&options, &session->datapath);
-	if (r < 0)
+	if (r < 0) {
 		eg_log_error("cannot load the BPF programs: %s%s", strerror(-r), load_remedy(-r));
+		return r;
+	}
+	r = eg_datapath_apply(session->datapath, session->run->image);
+	if (r < 0)
+		eg_log_error("cannot put the policy into the kernel: %s", strerror(-r));
 	return r;
 }
 
@@ -119,13 +124,9 @@ static int make_cgroup(struct session *session)
 
 static int enforce(struct session *session)
 {
-	int r = eg_datapath_apply(session->datapath, session->run->image);
+	int r = eg_datapath_enrol(session->datapath, session->cgroup.fd, session->run->subject->slot,
+				  &session->links);
 
-	if (r < 0) {
-		eg_log_error("cannot put the policy into the kernel: %s", strerror(-r));
-		return r;
-	}
-	r = eg_datapath_enrol(session->datapath, session->cgroup.fd, session->run->subject->slot, &session->links);
 	if (r < 0)
 		eg_log_error("cannot attach to %s: %s", session->cgroup.path, strerror(-r));
 	return r;
@@ -336,6 +337,7 @@ static void tear_down(struct session *session)
 
 static int set_up(struct session *session)
 {
+	/* Nobody removes the cgroup if we are killed before the guardian is there: all that takes time comes first. */
 	int r = open_signals(session);
 
 	if (r == 0)
