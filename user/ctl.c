@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* egressctl: one table of commands. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,9 +74,26 @@ static int unsupported_command(const struct command *command, int argc, char **a
 	return EG_EXIT_USAGE;
 }
 
+/*
+ * A caller may have closed them, and what is opened next would become standard
+ * output. A placeholder can be neither read nor written, as if it were not there,
+ * and a command that is run does not get it.
+ */
+static void occupy_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/", O_PATH | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	eg_closep(&fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
+
+	occupy_standard_streams();
 
 	if (getenv("EG_DEBUG"))
 		eg_log_set_level(EG_LOG_DEBUG);

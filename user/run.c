@@ -28,7 +28,8 @@
 /* Everything that a run holds, in the order in which it is made. */
 struct session {
 	const struct eg_run *run;
-	sigset_t caller_mask;	/* the command gets it back */
+	sigset_t caller_mask;	/* the command gets it back, and so with the next one */
+	bool ignores_children;	/* the caller's SIGCHLD is SIG_IGN */
 	int signal_fd;
 	struct eg_cgroup cgroup;
 	struct eg_datapath *datapath;
@@ -47,18 +48,39 @@ static int open_signals(struct session *session)
 {
 	sigset_t all;
 
+	/* Ignored, it would neither come nor leave us a status to wait for. */
+	session->ignores_children = signal(SIGCHLD, SIG_DFL) == SIG_IGN;
 	sigfillset(&all);
 	/* Job control stays the kernel's: we stop and go on together with the command. */
 	sigdelset(&all, SIGTSTP);
 	sigdelset(&all, SIGTTIN);
 	sigdelset(&all, SIGTTOU);
-	if (sigprocmask(SIG_BLOCK, &all, &session->caller_mask) < 0)
+	if (sigprocmask(SIG_BLOCK, &all, &session->caller_mask) == 0)
+		session->signal_fd = signalfd(-1, &all, SFD_CLOEXEC);
+	if (session->signal_fd < 0) {
+		eg_log_error("cannot take over the signals: %s", strerror(errno));
 		return -errno;
-	session->signal_fd = signalfd(-1, &all, SFD_CLOEXEC);
-	return session->signal_fd < 0 ? -errno : 0;
+	}
+	return 0;
 }
 
 /* ---- setting up ---- */
+
+/* What to do about a load that failed. */
+static const char *load_remedy(int error)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+		return "; root, or CAP_BPF and CAP_NET_ADMIN, is needed";
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return "";
+	default:
+		return "; Linux 6.1 or newer with BTF is needed (EG_DEBUG=1 shows what the kernel says)";
+	}
+}
 
 static int load_datapath(struct session *session)
 {
@@ -73,12 +95,13 @@ static int load_datapath(struct session *session)
 	for (enum eg_table table = 0; table < EG_TABLE_COUNT; table++)
 		options.capacity.max_entries[table] = (*session->run->image)->tables[table].count;
 	r = eg_datapath_load(&options, &session->datapath);
-	if (r == -EPERM || r == -EACCES)
-		eg_log_error("cannot load the BPF programs: %s; root, or CAP_BPF and CAP_NET_ADMIN, is needed",
-			     strerror(-r));
-	else if (r < 0)
-		eg_log_error("cannot load the BPF programs: %s; Linux 6.1 or newer with BTF is needed "
-			     "(EG_DEBUG=1 shows what the kernel says)", strerror(-r));
+	if (r < 0) {
+		eg_log_error("cannot load the BPF programs: %s%s", strerror(-r), load_remedy(-r));
+		return r;
+	}
+	r = eg_datapath_apply(session->datapath, session->run->image);
+	if (r < 0)
+		eg_log_error("cannot put the policy into the kernel: %s", strerror(-r));
 	return r;
 }
 
@@ -101,13 +124,9 @@ static int make_cgroup(struct session *session)
 
 static int enforce(struct session *session)
 {
-	int r = eg_datapath_apply(session->datapath, session->run->image);
+	int r = eg_datapath_enrol(session->datapath, session->cgroup.fd, session->run->subject->slot,
+				  &session->links);
 
-	if (r < 0) {
-		eg_log_error("cannot put the policy into the kernel: %s", strerror(-r));
-		return r;
-	}
-	r = eg_datapath_enrol(session->datapath, session->cgroup.fd, session->run->subject->slot, &session->links);
 	if (r < 0)
 		eg_log_error("cannot attach to %s: %s", session->cgroup.path, strerror(-r));
 	return r;
@@ -140,10 +159,12 @@ static pid_t fork_into(int cgroup_fd)
 /* In the child: becomes the command, or says why not. */
 static _Noreturn void become_command(const struct session *session, int error_fd)
 {
+	if (session->ignores_children)
+		signal(SIGCHLD, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &session->caller_mask, NULL);
 	execvp(session->run->argv[0], session->run->argv);
 	if (write(error_fd, &errno, sizeof(errno)) < 0)
-		_exit(EG_RUN_FAILED);
+		errno = 0; /* the runner then takes our exit status for the command's */
 	_exit(EG_RUN_FAILED);
 }
 
@@ -184,6 +205,8 @@ static int start_command(struct session *session)
 	if (error == 0)
 		return 0;
 	waitpid(session->command, NULL, 0);
+	/* A process that was waited for may be on its way out of its cgroup yet. */
+	eg_cgroup_wait_empty(&session->cgroup, 1000);
 	eg_log_error("cannot run '%s': %s", session->run->argv[0], strerror(error));
 	return error == ENOENT ? EG_RUN_NOT_FOUND : EG_RUN_CANNOT_EXECUTE;
 }
@@ -199,11 +222,26 @@ static bool reap_command(const struct session *session, int *ret_status)
 	return true;
 }
 
-/* What the terminal sends, it sends to the command as well; what a process sends to us is meant for the command. */
-static void pass_on(const struct session *session, const struct signalfd_siginfo *signal)
+/* Whoever sends a signal to us means the command, unless it has the signal already or we are the cause. */
+static bool is_for_command(const struct signalfd_siginfo *signal)
 {
-	if (signal->ssi_code != SI_KERNEL && signal->ssi_signo != SIGCHLD && signal->ssi_signo != SIGCONT)
-		kill(session->command, (int)signal->ssi_signo);
+	bool from_kernel = signal->ssi_code == SI_KERNEL;
+
+	switch (signal->ssi_signo) {
+	case SIGCHLD:
+	case SIGCONT:
+		return false;
+	case SIGPIPE: /* our own message, to a standard error that nobody reads */
+		return signal->ssi_pid != (uint32_t)getpid();
+	case SIGINT:
+	case SIGQUIT:
+	case SIGWINCH: /* a terminal sends these to the whole process group */
+		return !from_kernel;
+	case SIGHUP: /* and this one to the leader of the session alone */
+		return !from_kernel || getsid(0) == getpid();
+	default:
+		return true;
+	}
 }
 
 /* Without a guardian the next kill -9 would set the command free: a new one takes its place. */
@@ -213,7 +251,8 @@ static void replace_guardian(struct session *session)
 	eg_log_warning("the guardian was killed; starting another one");
 	if (start_guardian(session) < 0) {
 		eg_log_error("ending the command: nothing would end it if egressctl died");
-		eg_cgroup_kill(&session->cgroup);
+		if (eg_cgroup_kill(&session->cgroup) < 0)
+			kill(session->command, SIGKILL); /* the rest of the cgroup follows once it is reaped */
 	}
 }
 
@@ -231,8 +270,9 @@ static int wait_for_command(struct session *session)
 
 		if (poll(fds, EG_COUNT_OF(fds), -1) < 0)
 			continue;
-		if (fds[0].revents & POLLIN && read(session->signal_fd, &signal, sizeof(signal)) == sizeof(signal))
-			pass_on(session, &signal);
+		if (fds[0].revents & POLLIN && read(session->signal_fd, &signal, sizeof(signal)) == sizeof(signal) &&
+		    is_for_command(&signal))
+			kill(session->command, (int)signal.ssi_signo);
 		if (fds[1].revents & POLLIN)
 			replace_guardian(session);
 	}
@@ -297,6 +337,7 @@ static void tear_down(struct session *session)
 
 static int set_up(struct session *session)
 {
+	/* Nobody removes the cgroup if we are killed before the guardian is there: all that takes time comes first. */
 	int r = open_signals(session);
 
 	if (r == 0)

@@ -4,12 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -63,6 +65,14 @@ static const char *below(const char *path, const char *root)
 	return path + len;
 }
 
+/* A mount may be covered by another one, which may have the same folders. */
+static bool is_cgroup2(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 /* Where a cgroup, named as /proc/PID/cgroup does, can be seen. */
 static int find_directory(const char *cgroup, char **ret_path)
 {
@@ -83,8 +93,7 @@ static int find_directory(const char *cgroup, char **ret_path)
 			continue;
 		if (asprintf(&path, "%s%s", point, strcmp(rest, "/") == 0 ? "" : rest) < 0)
 			return -ENOMEM;
-		/* A mount may be covered by another one. */
-		if (access(path, F_OK) != 0)
+		if (!is_cgroup2(path))
 			continue;
 		*ret_path = TAKE_PTR(path);
 		return 0;
@@ -165,12 +174,18 @@ void eg_cgroup_close(struct eg_cgroup *cgroup)
 
 /* ---- ending ---- */
 
+/* What the kernel says of the files of a cgroup that was removed, which is as good as empty. */
+static bool is_gone(int error)
+{
+	return error == ENOENT || error == ENODEV;
+}
+
 int eg_cgroup_kill(const struct eg_cgroup *cgroup)
 {
 	_cleanup_close_ int fd = openat(cgroup->fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, "1", 1) != 1)
-		return -errno;
+		return is_gone(errno) ? 0 : -errno;
 	return 0;
 }
 
@@ -201,7 +216,7 @@ int eg_cgroup_wait_empty(const struct eg_cgroup *cgroup, int timeout_ms)
 	int r;
 
 	if (fd < 0)
-		return -errno;
+		return is_gone(errno) ? 0 : -errno;
 	/* The file signals POLLPRI when it changed since it was read. */
 	while ((r = is_populated(fd)) > 0) {
 		struct pollfd poller = {.fd = fd, .events = POLLPRI};
@@ -212,46 +227,91 @@ int eg_cgroup_wait_empty(const struct eg_cgroup *cgroup, int timeout_ms)
 		if (poll(&poller, 1, timeout_ms < 0 ? -1 : (int)left) < 0 && errno != EINTR)
 			return -errno;
 	}
-	/* A cgroup that was removed under us is empty. */
-	return r == -ENODEV ? 0 : r;
+	return is_gone(-r) ? 0 : r;
 }
 
-static int remove_tree(int parent_fd, const char *name);
-
-static int remove_children(int fd)
+/* The name of a cgroup right below, or NULL with *ret_error 0 when there is none. */
+static char *find_child(int fd, int *ret_error)
 {
 	/* fdopendir() takes a descriptor of its own. */
 	int dir_fd = openat(fd, ".", OPEN_DIR);
 	DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
 	struct dirent *entry;
-	int r = 0;
+	char *name = NULL;
 
 	if (!dir) {
-		r = -errno;
+		*ret_error = -errno;
 		eg_closep(&dir_fd);
-		return r;
+		return NULL;
 	}
-	while (r == 0 && (entry = readdir(dir)))
-		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			r = remove_tree(fd, entry->d_name);
+	do {
+		entry = readdir(dir);
+	} while (entry && (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+	if (entry)
+		name = strdup(entry->d_name);
+	*ret_error = entry && !name ? -ENOMEM : 0;
 	closedir(dir);
-	return r;
+	return name;
 }
 
-static int remove_tree(int parent_fd, const char *name)
+/* Moves a descriptor of a folder to another one that it can name. */
+static int move_to(int *fd, const char *name)
 {
-	_cleanup_close_ int fd = openat(parent_fd, name, OPEN_DIR);
-	int r;
+	int other = openat(*fd, name, OPEN_DIR);
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	r = remove_children(fd);
-	if (r < 0)
-		return r;
-	return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+	if (other < 0)
+		return -errno;
+	close(*fd);
+	*fd = other;
+	return 0;
+}
+
+/* 0 when it is removed, or was already; -EBUSY when there is something in it. */
+static int remove_one(int parent_fd, const char *name)
+{
+	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || is_gone(errno))
+		return 0;
+	return -errno;
+}
+
+/*
+ * Goes down by name and up by "..": a command may have nested cgroups deeper than
+ * the limit of descriptors.
+ */
+static int remove_children(int *fd)
+{
+	int r = 0;
+
+	while (r == 0) {
+		_cleanup_free_ char *child = find_child(*fd, &r);
+
+		if (!child)
+			return r;
+		r = remove_one(*fd, child);
+		if (r != -EBUSY)
+			continue;
+		r = move_to(fd, child);
+		if (r == 0)
+			r = remove_children(fd);
+		if (r == 0)
+			r = move_to(fd, "..");
+		if (r == 0)
+			r = remove_one(*fd, child);
+	}
+	return r;
 }
 
 int eg_cgroup_remove(const struct eg_cgroup *cgroup)
 {
-	return remove_tree(cgroup->parent_fd, cgroup->name);
+	_cleanup_close_ int fd = -1;
+	/* Without a descriptor to spare it must work too, where nothing was made below. */
+	int r = remove_one(cgroup->parent_fd, cgroup->name);
+
+	if (r != -EBUSY)
+		return r;
+	fd = openat(cgroup->parent_fd, cgroup->name, OPEN_DIR);
+	if (fd < 0)
+		return -errno;
+	r = remove_children(&fd);
+	return r < 0 ? r : remove_one(cgroup->parent_fd, cgroup->name);
 }

@@ -28,7 +28,7 @@ int eg_cgroup_create(const char *parent_path, const char *name, struct eg_cgroup
 /* Closes the descriptors; the cgroup stays. */
 void eg_cgroup_close(struct eg_cgroup *cgroup);
 
-/* Kills every process in it and below. 0, or -errno. */
+/* Kills every process in it and below. 0 (also when it is gone), or -errno. */
 int eg_cgroup_kill(const struct eg_cgroup *cgroup);
 /* Waits until no process is left in it or below. 0, -ETIMEDOUT after timeout_ms (-1: for ever), or -errno. */
 int eg_cgroup_wait_empty(const struct eg_cgroup *cgroup, int timeout_ms);

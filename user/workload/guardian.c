@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+
+#define RETRY_MS 100
 
 struct fd_list {
 	EG_ARRAY(int) fds;
@@ -72,13 +75,14 @@ static bool wait_for_word(int leash_fd)
 	return len == 1;
 }
 
-/* Enforcement ends with our exit: not before the cgroup is empty. */
+/*
+ * Enforcement ends with our exit: not before the cgroup is empty and removed,
+ * whatever fails meanwhile. Nobody is left to hear of it.
+ */
 static void end_cgroup(const struct eg_cgroup *cgroup)
 {
-	do {
-		eg_cgroup_kill(cgroup);
-	} while (eg_cgroup_wait_empty(cgroup, 1000) == -ETIMEDOUT);
-	eg_cgroup_remove(cgroup);
+	while (eg_cgroup_kill(cgroup) < 0 || eg_cgroup_wait_empty(cgroup, 1000) < 0 || eg_cgroup_remove(cgroup) < 0)
+		poll(NULL, 0, RETRY_MS);
 }
 
 static _Noreturn void guard(const struct eg_cgroup *cgroup, struct fd_list *keep, int leash_fd)
