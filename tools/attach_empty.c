@@ -21,7 +21,8 @@ static int attach_all(struct bpf_object *object, int cgroup_fd)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, object) {
+	bpf_object__for_each_program(program, object)
+	{
 		struct bpf_link *link = bpf_program__attach_cgroup(program, cgroup_fd);
 
 		if (!link) {

@@ -177,10 +177,10 @@ dataplane() { # dataplane NAME ADDRESS PORT
 @test "a folder is read for its yaml, yml and json files and no deeper" {
 	mkdir -p folder/sub
 	good_mesh >folder/a.yaml
-	printf 'type: Nonsense\n' >folder/b.yml
-	printf '{"type": "Nonsense"}' >folder/c.json
-	printf 'type: Nonsense\n' >folder/readme.txt
-	printf 'type: Nonsense\n' >folder/sub/d.yaml
+	printf 'type: Msh\n' >folder/b.yml
+	printf '{"type": "Msh"}' >folder/c.json
+	printf 'type: Msh\n' >folder/readme.txt
+	printf 'type: Msh\n' >folder/sub/d.yaml
 	run ctl check folder
 	is "$status" 3
 	has "$output" b.yml
@@ -311,7 +311,7 @@ dataplane() { # dataplane NAME ADDRESS PORT
 
 @test "a path with newlines and escapes in a message cannot forge lines of output" {
 	name=$'x\np.yaml:1:1: error: forged.yaml'
-	printf 'type: Nonsense\n' >"$name"
+	printf 'type: Msh\n' >"$name"
 	run ctl check "$name"
 	is_refusal
 	hasnt "$output" $'\np.yaml:1:1: error: forged'

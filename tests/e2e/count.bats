@@ -141,7 +141,8 @@ $OUT6 $TCP tcp ipv6 blocked blocked-passthrough-off 1"
 	wait_for 10 grep -q started run.out
 	[ ! -s r.json ]
 	echo done >fifo
-	wait $RUNNER
+	finish
+	is "$status" 0
 	is "$(json r.json 'd["workload"]')" sh
 }
 

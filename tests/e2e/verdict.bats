@@ -228,8 +228,9 @@ ok"
 
 @test "a command that made its own sub-cgroup and moved there is held to its policy" {
 	run ctl run --passthrough false -- bash -c "
-		mkdir $EG_CALLER/egressctl-run-*/sub
-		echo \$\$ >\$(echo $EG_CALLER/egressctl-run-*)/sub/cgroup.procs
+		run=\$(echo $EG_CALLER/egressctl-run-*)
+		mkdir \$run/sub
+		echo \$\$ >\$run/sub/cgroup.procs
 		$CLIENT tcp $OUT4 $TCP"
 	is "$output" "errno EPERM"
 }
@@ -239,6 +240,6 @@ ok"
 	wait_for 10 grep -q 'attempts' run.out
 	is "$(outside "$CLIENT" tcp $OUT4 $TCP)" ok
 	kill -TERM $RUNNER
-	run wait $RUNNER
+	finish
 	is "$status" 143
 }

@@ -258,8 +258,8 @@ static const char *name_of(int error)
 struct repeat {
 	const struct way *way;
 	const struct destination *to;
-	unsigned long count;		/* a thread */
-	atomic_ulong answers[ERRNO_MAX];	/* by errno */
+	unsigned long count;             /* a thread */
+	atomic_ulong answers[ERRNO_MAX]; /* by errno */
 };
 
 static void *repeat_thread(void *arg)

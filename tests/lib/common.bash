@@ -18,6 +18,8 @@ export LC_ALL=C
 EG_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 EG_BUILD=${EG_BUILD:-$EG_ROOT/build}
 EGRESSCTL=$EG_BUILD/egressctl
+# Far more than any command of a test takes.
+RUN_LIMIT_S=60
 CLIENT=$EG_BUILD/tests/lib/client
 
 # The client's own addresses, and two hosts: one for the mesh, one that is elsewhere.
@@ -120,6 +122,10 @@ remove_cgroup() { # kills what is in it, then removes the tree
 	find "$1" -depth -type d -exec rmdir {} +
 }
 
+is_gone() { # is_gone PID, be it as a process or as a zombie
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
 # ---- a test's own world
 
 require_root() {
@@ -183,9 +189,10 @@ in_cgroup() {
 	echo "$BASHPID" >"$1/cgroup.procs" && shift && exec "$@"
 }
 
-# ctl ARG...: egressctl in the test's cgroup and the client's namespace.
+# ctl ARG...: egressctl in the test's cgroup and the client's namespace. One that hangs is
+# killed in the end, which its test sees as 124 or 137.
 ctl() {
-	(in_cgroup "$EG_CALLER" nsenter --net="$EG_CLIENT" "$EGRESSCTL" "$@")
+	(in_cgroup "$EG_CALLER" nsenter --net="$EG_CLIENT" timeout --foreground --kill-after=5 $RUN_LIMIT_S "$EGRESSCTL" "$@")
 }
 
 # start_ctl ARG...: the same in the background. $RUNNER is egressctl's process id and
@@ -194,6 +201,13 @@ start_ctl() {
 	(in_cgroup "$EG_CALLER" nsenter --net="$EG_CLIENT" "$EGRESSCTL" "$@") >run.out 2>run.err 3>&- &
 	RUNNER=$!
 	RUN_CGROUP=$EG_CALLER/egressctl-run-$RUNNER
+}
+
+# finish: waits for the run that start_ctl started; its exit status is $status, as after bats' run.
+finish() {
+	status=0
+	wait_for $RUN_LIMIT_S is_gone "$RUNNER" || kill -KILL "$RUNNER"
+	wait "$RUNNER" || status=$?
 }
 
 # outside COMMAND...: in the client's namespace but under no enforcement.

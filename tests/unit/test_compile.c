@@ -18,9 +18,6 @@
 #include "policy/compile.h"
 #include "policy/eval.h"
 
-EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
-EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
-
 static const struct eg_capacity roomy = {.max_entries = {1u << 20, 1u << 20, 1u << 20, 1u << 20}};
 
 /*

@@ -14,10 +14,6 @@
 #include "base/cleanup.h"
 #include "policy/diff.h"
 
-EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
-EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
-EG_DEFINE_CLEANUP(struct eg_diff *, eg_diff_free)
-
 static struct eg_image *compile(const struct eg_ruleset *rules)
 {
 	static const struct eg_capacity roomy = {.max_entries = {1u << 20, 1u << 20, 1u << 20, 1u << 20}};

@@ -14,9 +14,6 @@
 #include "base/cleanup.h"
 #include "policy/rules.h"
 
-EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
-EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
-
 /* Origins carry only a line here: each one of a test is a number of its own. */
 static struct eg_origin line(uint32_t number)
 {

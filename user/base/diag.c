@@ -71,9 +71,9 @@ static int compare_files(const char *a, const char *b)
 
 static bool is_same_finding(const struct eg_finding *a, const struct eg_finding *b)
 {
-	return a->origin.line == b->origin.line && a->origin.column == b->origin.column &&
-	       a->severity == b->severity && compare_files(a->origin.file, b->origin.file) == 0 &&
-	       strcmp(a->path, b->path) == 0 && strcmp(a->text, b->text) == 0;
+	return a->origin.line == b->origin.line && a->origin.column == b->origin.column && a->severity == b->severity &&
+	       compare_files(a->origin.file, b->origin.file) == 0 && strcmp(a->path, b->path) == 0 &&
+	       strcmp(a->text, b->text) == 0;
 }
 
 static bool was_said(const struct eg_diag *diag, const struct eg_finding *finding)
@@ -84,10 +84,21 @@ static bool was_said(const struct eg_diag *diag, const struct eg_finding *findin
 	return false;
 }
 
-static size_t *count_of(struct eg_diag *diag, enum eg_severity severity)
+static size_t *counter(struct eg_diag *diag, enum eg_severity severity)
 {
-	return severity == EG_SEVERITY_ERROR ? &diag->errors :
-	       severity == EG_SEVERITY_WARNING ? &diag->warnings : &diag->notes;
+	return severity == EG_SEVERITY_ERROR     ? &diag->errors
+	       : severity == EG_SEVERITY_WARNING ? &diag->warnings
+						 : &diag->notes;
+}
+
+static size_t count(const struct eg_diag *diag, enum eg_severity severity)
+{
+	return *counter((struct eg_diag *)diag, severity);
+}
+
+bool eg_diag_is_full(const struct eg_diag *diag, enum eg_severity severity)
+{
+	return count(diag, severity) >= FINDINGS_MAX;
 }
 
 /* Findings outlive the model whose files they name; neighbours are mostly of one file. */
@@ -119,7 +130,7 @@ static void add_escaped(struct eg_diag *diag, enum eg_severity severity, struct 
 			const char *text)
 {
 	char file_escaped[ESCAPED_MAX], path_escaped[ESCAPED_MAX], text_escaped[ESCAPED_MAX];
-	struct eg_finding finding = { severity, origin, path_escaped, text_escaped };
+	struct eg_finding finding = {severity, origin, path_escaped, text_escaped};
 
 	if (origin.file) {
 		escape(origin.file, file_escaped);
@@ -129,7 +140,7 @@ static void add_escaped(struct eg_diag *diag, enum eg_severity severity, struct 
 	escape(text, text_escaped);
 	if (was_said(diag, &finding))
 		return;
-	++*count_of(diag, severity);
+	++*counter(diag, severity);
 	if (keep(diag, finding) < 0)
 		diag->out_of_memory = true;
 }
@@ -140,8 +151,8 @@ void eg_diag_add(struct eg_diag *diag, enum eg_severity severity, struct eg_orig
 	char text[TEXT_MAX];
 	va_list args;
 
-	if (*count_of(diag, severity) >= FINDINGS_MAX) {
-		++*count_of(diag, severity);
+	if (eg_diag_is_full(diag, severity)) {
+		++*counter(diag, severity);
 		return;
 	}
 	va_start(args, format);
@@ -190,16 +201,15 @@ static void print_place(const struct eg_origin *origin, FILE *out)
 static void print_finding(const struct eg_finding *finding, FILE *out)
 {
 	print_place(&finding->origin, out);
-	fprintf(out, "%s: %s%s%s\n", eg_severity_name(finding->severity), finding->path,
-		finding->path[0] ? ": " : "", finding->text);
+	fprintf(out, "%s: %s%s%s\n", eg_severity_name(finding->severity), finding->path, finding->path[0] ? ": " : "",
+		finding->text);
 }
 
-static void print_uncounted(struct eg_diag *diag, enum eg_severity severity, FILE *out)
+static void print_unlisted(const struct eg_diag *diag, enum eg_severity severity, FILE *out)
 {
-	size_t count = *count_of(diag, severity);
-
-	if (count > FINDINGS_MAX)
-		fprintf(out, "%s: %zu more are not listed\n", eg_severity_name(severity), count - FINDINGS_MAX);
+	if (count(diag, severity) > FINDINGS_MAX)
+		fprintf(out, "%s: %zu more are not listed\n", eg_severity_name(severity),
+			count(diag, severity) - FINDINGS_MAX);
 }
 
 void eg_diag_print(struct eg_diag *diag, FILE *out)
@@ -208,7 +218,7 @@ void eg_diag_print(struct eg_diag *diag, FILE *out)
 	for (size_t i = 0; i < diag->findings.len; i++)
 		print_finding(&diag->findings.items[i], out);
 	for (int severity = EG_SEVERITY_ERROR; severity >= EG_SEVERITY_NOTE; severity--)
-		print_uncounted(diag, severity, out);
+		print_unlisted(diag, severity, out);
 	if (diag->out_of_memory)
 		fprintf(out, "error: out of memory: findings were lost\n");
 }

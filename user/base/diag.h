@@ -15,9 +15,9 @@
 #include "base/array.h"
 
 enum eg_severity {
-	EG_SEVERITY_NOTE,	/* said once, nothing to mend */
-	EG_SEVERITY_WARNING,	/* accepted, but it may not do what its author meant */
-	EG_SEVERITY_ERROR,	/* the whole set is refused */
+	EG_SEVERITY_NOTE,    /* said once, nothing to mend */
+	EG_SEVERITY_WARNING, /* accepted, but it may not do what its author meant */
+	EG_SEVERITY_ERROR,   /* the whole set is refused */
 };
 
 /*
@@ -34,17 +34,17 @@ struct eg_origin {
 struct eg_finding {
 	enum eg_severity severity;
 	struct eg_origin origin;
-	const char *path;	/* the field, as Kuma writes it: networking.inbound[0].port; "" for none */
+	const char *path; /* the field, as Kuma writes it: networking.inbound[0].port; "" for none */
 	const char *text;
 };
 
 struct eg_diag {
 	EG_ARRAY(struct eg_finding) findings;
-	struct eg_arena arena;	/* owns paths and texts */
+	struct eg_arena arena; /* owns paths and texts */
 	size_t errors;
 	size_t warnings;
 	size_t notes;
-	bool out_of_memory;	/* a finding was lost: counts as an error */
+	bool out_of_memory; /* a finding was lost: counts as an error */
 };
 
 void eg_diag_clear(struct eg_diag *diag);
@@ -55,8 +55,11 @@ void eg_diag_clear(struct eg_diag *diag);
  * that are no UTF-8 become \xNN. Of each severity 5000 are kept, the rest counted.
  */
 __attribute__((format(printf, 5, 6))) void eg_diag_add(struct eg_diag *diag, enum eg_severity severity,
-						       struct eg_origin origin, const char *path,
-						       const char *format, ...);
+						       struct eg_origin origin, const char *path, const char *format,
+						       ...);
+
+/* Further findings of this severity are only counted: no need to word them well. */
+bool eg_diag_is_full(const struct eg_diag *diag, enum eg_severity severity);
 
 /* The set must be refused. */
 bool eg_diag_has_errors(const struct eg_diag *diag);

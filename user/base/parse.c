@@ -49,12 +49,12 @@ int eg_parse_errno(const char *text, uint16_t *ret_errno)
 		const char *name;
 		uint16_t value;
 	} names[] = {
-		{ "EPERM", EPERM },
-		{ "EACCES", EACCES },
-		{ "ECONNREFUSED", ECONNREFUSED },
-		{ "EHOSTUNREACH", EHOSTUNREACH },
-		{ "ENETUNREACH", ENETUNREACH },
-		{ "ETIMEDOUT", ETIMEDOUT },
+		{"EPERM", EPERM},
+		{"EACCES", EACCES},
+		{"ECONNREFUSED", ECONNREFUSED},
+		{"EHOSTUNREACH", EHOSTUNREACH},
+		{"ENETUNREACH", ENETUNREACH},
+		{"ETIMEDOUT", ETIMEDOUT},
 	};
 	uint32_t value;
 	int r;
@@ -83,8 +83,8 @@ static const struct duration_unit *find_unit(const char *text)
 {
 	/* "ms" stands before "m": the longer name is tried first. */
 	static const struct duration_unit units[] = {
-		{ "ns", 1 },  { "us", 1e3 }, { "\xc2\xb5s", 1e3 }, { "\xce\xbcs", 1e3 },
-		{ "ms", 1e6 }, { "s", 1e9 },  { "m", 60e9 },	    { "h", 3600e9 },
+		{"ns", 1},   {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"\xce\xbcs", 1e3},
+		{"ms", 1e6}, {"s", 1e9},  {"m", 60e9},        {"h", 3600e9},
 	};
 
 	for (size_t i = 0; i < EG_COUNT_OF(units); i++)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define WORD_MAX 64
+#define CLOSE_MAX 3
 
 /* Without what people mix up in names: blockErrno, block_errno and block-errno are one word. */
 static bool fold(const char *word, char folded[WORD_MAX + 1], size_t *ret_len)
@@ -53,6 +54,8 @@ size_t eg_suggest_distance(const char *a, const char *b)
 
 	if (!fold(a, x, &x_len) || !fold(b, y, &y_len))
 		return SIZE_MAX;
+	if ((x_len > y_len ? x_len - y_len : y_len - x_len) > CLOSE_MAX)
+		return SIZE_MAX;
 	for (size_t j = 0; j <= y_len; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= x_len; i++)
@@ -62,7 +65,7 @@ size_t eg_suggest_distance(const char *a, const char *b)
 
 bool eg_suggest_is_close(const char *written, size_t distance)
 {
-	return distance <= least(3, (strlen(written) + 1) / 3);
+	return distance <= least(CLOSE_MAX, (strlen(written) + 1) / 3);
 }
 
 const char *eg_suggest(const char *written, const char *const *words, size_t count)

@@ -8,7 +8,8 @@
 
 /*
  * How far two words are apart: letters changed, left out, added or swapped with
- * their neighbour. Case, '_' and '-' do not count. SIZE_MAX for words over 64 bytes.
+ * their neighbour. Case, '_' and '-' do not count. SIZE_MAX for words over 64
+ * bytes and for lengths that differ by more than can be close.
  */
 size_t eg_suggest_distance(const char *a, const char *b);
 

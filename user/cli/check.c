@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#include "cli/cli.h"
-
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,49 +7,30 @@
 
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/options.h"
 #include "config/config.h"
 #include "policy/check.h"
 
-EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
-
-static const char usage[] =
-	"usage: egressctl check [--json] PATH...\n"
-	"\n"
-	"Reads policy files and folders as the daemon would, all together as one policy, and\n"
-	"prints every mistake as file:line:column: error|warning|note: path: what.\n"
-	"\n"
-	"  --json   findings as JSON: {\"errors\": N, \"warnings\": N, \"findings\": [...]}\n"
-	"  --help   this text\n"
-	"\n"
-	"Exit codes: 0 no errors (there may be warnings), 1 failed, 2 usage, 3 errors.\n";
-
-struct options {
-	bool json;
-	bool help;
+static const struct eg_command_help help = {
+	.name = "check",
+	.usage = "[--json] PATH...",
+	.text = "Reads policy files and folders as the daemon would, all together as one policy, and\n"
+		"prints every mistake as file:line:column: error|warning|note: path: what.\n"
+		"Exit status: 0 no errors (there may be warnings), 1 failed, 2 usage, 3 errors.",
 };
 
-static int parse_options(int argc, char **argv, struct options *options)
+static int take_json(const char *value, void *context)
 {
-	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{},
-	};
-	int option;
-
-	optind = 0; /* glibc: start anew, egressctl has parsed its own */
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		if (option == 'j')
-			options->json = true;
-		else if (option == 'h')
-			options->help = true;
-		else
-			return -EINVAL;
-	}
-	if (optind == argc && !options->help)
-		fprintf(stderr, "egressctl check: name at least one file or folder\n");
-	return optind == argc && !options->help ? -EINVAL : 0;
+	(void)value;
+	*(bool *)context = true;
+	return 0;
 }
+
+static const struct eg_option options[] = {
+	{"json", NULL, "findings as JSON: {\"errors\": N, \"warnings\": N, \"findings\": [...]}", take_json},
+};
 
 static json_t *finding_to_json(const struct eg_finding *finding)
 {
@@ -76,7 +54,7 @@ static json_t *findings_to_json(const struct eg_diag *diag)
 
 static int print_json(struct eg_diag *diag)
 {
-	_cleanup_(json_decrefp) json_t *root = NULL;
+	json_auto_t *root = NULL;
 
 	eg_diag_sort(diag);
 	root = json_pack("{s:I, s:I, s:o}", "errors", (json_int_t)diag->errors, "warnings", (json_int_t)diag->warnings,
@@ -102,7 +80,7 @@ static int load(const char *const *paths, size_t count, struct eg_model *model, 
 	return r < 0 ? r : eg_policy_check(model, EG_SET_PART, diag);
 }
 
-static int run_check(const char *const *paths, size_t count, const struct options *options, struct eg_diag *diag)
+static int run_check(const char *const *paths, size_t count, bool json, struct eg_diag *diag)
 {
 	_cleanup_(eg_model_freep) struct eg_model *model = eg_model_new();
 	int r;
@@ -112,7 +90,7 @@ static int run_check(const char *const *paths, size_t count, const struct option
 	r = load(paths, count, model, diag);
 	if (r < 0)
 		return r;
-	if (options->json)
+	if (json)
 		r = print_json(diag);
 	else
 		eg_diag_print(diag, stdout);
@@ -125,20 +103,21 @@ static int run_check(const char *const *paths, size_t count, const struct option
 int eg_cmd_check(int argc, char **argv)
 {
 	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
-	struct options options = {};
-	int r;
+	bool json = false;
+	int operands, r;
 
-	if (parse_options(argc, argv, &options) < 0) {
-		fputs(usage, stderr);
+	r = eg_options_parse(argc, argv, &help, options, EG_COUNT_OF(options), &json, &operands);
+	if (r == EG_OPTIONS_HELP)
+		return EG_EXIT_OK;
+	if (r < 0)
+		return EG_EXIT_USAGE;
+	if (operands == argc) {
+		eg_options_error(help.name, "name at least one file or folder");
 		return EG_EXIT_USAGE;
 	}
-	if (options.help) {
-		fputs(usage, stdout);
-		return EG_EXIT_OK;
-	}
-	r = run_check((const char *const *)argv + optind, (size_t)(argc - optind), &options, &diag);
+	r = run_check((const char *const *)argv + operands, (size_t)(argc - operands), json, &diag);
 	if (r < 0) {
-		fprintf(stderr, "egressctl check: %s\n", strerror(-r));
+		eg_log_error("check: %s", strerror(-r));
 		return EG_EXIT_FAILED;
 	}
 	return eg_diag_has_errors(&diag) ? EG_EXIT_INVALID : EG_EXIT_OK;

@@ -15,8 +15,6 @@
 #include "export/names.h"
 #include "policy/eval.h"
 
-EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
-
 struct explain_words {
 	struct eg_paths policies;
 	bool json;

@@ -13,9 +13,6 @@
 #include "cli/policy.h"
 #include "datapath/datapath.h"
 
-EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
-EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
-
 /* What the command line said. */
 struct run_words {
 	struct eg_paths policies;

@@ -12,13 +12,14 @@ static bool parse(const char *text, bool single, struct eg_prefix *ret_prefix, c
 {
 	int r = eg_prefix_parse(text, ret_prefix);
 
-	*ret_problem = r == -ERANGE ? "the prefix length is too great: 32 at most for IPv4, 128 for IPv6" :
-		       single ? "must be an IP address" :
-				"must be an IP address or a range such as 10.0.0.0/8";
+	*ret_problem = r == -ERANGE ? "the prefix length is too great: 32 at most for IPv4, 128 for IPv6"
+		       : single     ? "must be an IP address"
+				    : "must be an IP address or a range such as 10.0.0.0/8";
 	return r == 0 && !(single && strchr(text, '/'));
 }
 
-bool eg_read_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, bool single, struct eg_prefix *ret_prefix)
+bool eg_read_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, bool single,
+		    struct eg_prefix *ret_prefix)
 {
 	const char *text = eg_read_text(reader, node);
 	const char *problem;

@@ -7,7 +7,8 @@
 #include "config/schema.h"
 
 /* A range, or an address when `single`; false after a finding. */
-bool eg_read_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, bool single, struct eg_prefix *ret_prefix);
+bool eg_read_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, bool single,
+		    struct eg_prefix *ret_prefix);
 
 /* The same, with its place, counted towards the limit on addresses. */
 bool eg_read_located_prefix(struct eg_reader *reader, const struct eg_yaml_node *node, bool single,

@@ -22,10 +22,10 @@ struct inbound_draft {
 
 struct outbound_draft {
 	struct eg_outbound outbound;
-	const char *service;	/* as releases before 1.2 had it instead of tags */
+	const char *service; /* as releases before 1.2 had it instead of tags */
 	const struct eg_yaml_node *tags;
 	const struct eg_yaml_node *backend_ref;
-	bool needs_tags;	/* the Dataplane is of the form that uses them elsewhere */
+	bool needs_tags; /* the Dataplane is of the form that uses them elsewhere */
 };
 
 struct gateway_draft {
@@ -44,7 +44,7 @@ struct dataplane_draft {
 	const struct eg_yaml_node *probes;
 	struct gateway_draft gateway;
 	uint16_t admin_port;
-	bool has_tags;	/* somewhere; read before outbounds, which then must have some */
+	bool has_tags; /* somewhere; read before outbounds, which then must have some */
 };
 
 /* --- values --- */
@@ -58,7 +58,7 @@ static int keep_node(struct eg_reader *reader, const struct eg_field *field, con
 	*(const struct eg_yaml_node **)target = node;
 	return 0;
 }
-static const struct eg_type kept_type = { "any", keep_node };
+static const struct eg_type kept_type = {"any", keep_node};
 
 static bool is_ip(const char *text)
 {
@@ -81,7 +81,7 @@ static int read_ip(struct eg_reader *reader, const struct eg_field *field, const
 	}
 	return eg_read_copy(reader, text, target);
 }
-static const struct eg_type ip_type = { "IP address", read_ip };
+static const struct eg_type ip_type = {"IP address", read_ip};
 
 static int read_host(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
@@ -95,8 +95,8 @@ static int read_host(struct eg_reader *reader, const struct eg_field *field, con
 	} else if (eg_is_unspecified(text)) {
 		eg_reader_error(reader, node, "must not be 0.0.0.0 or ::");
 	} else if (!is_ip(text) && !eg_is_host_name(text)) {
-		eg_reader_error(reader, node, "%s has to be valid IP address or domain name, not \"%.64s\"", field->name,
-				text);
+		eg_reader_error(reader, node, "%s has to be valid IP address or domain name, not \"%.64s\"",
+				field->name, text);
 	} else {
 		return eg_read_copy(reader, text, target);
 	}
@@ -119,7 +119,7 @@ static int read_positive_duration(struct eg_reader *reader, const struct eg_fiel
 		eg_reader_error(reader, node, "must have a positive value");
 	return 0;
 }
-static const struct eg_type positive_duration_type = { "duration", read_positive_duration };
+static const struct eg_type positive_duration_type = {"duration", read_positive_duration};
 
 static int read_positive(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			 void *target)
@@ -134,7 +134,7 @@ static int read_positive(struct eg_reader *reader, const struct eg_field *field,
 		eg_reader_error(reader, node, "must have a positive value");
 	return 0;
 }
-static const struct eg_type positive_type = { "number", read_positive };
+static const struct eg_type positive_type = {"number", read_positive};
 
 static bool has_tag(const struct eg_yaml_node *tags, const char *name)
 {
@@ -143,7 +143,7 @@ static bool has_tag(const struct eg_yaml_node *tags, const char *name)
 
 static bool is_known_protocol(const char *name)
 {
-	static const char *const names[] = { "grpc", "http", "http2", "kafka", "tcp", "tls" };
+	static const char *const names[] = {"grpc", "http", "http2", "kafka", "tcp", "tls"};
 
 	for (size_t i = 0; i < EG_COUNT_OF(names); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -169,7 +169,8 @@ static void check_inbound_protocol(struct eg_reader *reader, const struct eg_yam
 	before = eg_path_enter_key(reader, EG_PROTOCOL_TAG);
 	eg_reader_error(reader, eg_yaml_get(tags, EG_PROTOCOL_TAG),
 			"tag \"" EG_PROTOCOL_TAG "\" has an invalid value \"%.64s\". "
-			"Allowed values: grpc, http, http2, kafka, tcp, tls", protocol);
+			"Allowed values: grpc, http, http2, kafka, tcp, tls",
+			protocol);
 	eg_path_leave(reader, before);
 }
 
@@ -205,15 +206,15 @@ static void check_service_address(struct eg_reader *reader, const struct inbound
 	eg_path_leave(reader, before);
 }
 
-static int read_service_address(struct eg_reader *reader, const struct eg_field *field,
-				const struct eg_yaml_node *node, void *target)
+static int read_service_address(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+				void *target)
 {
 	struct inbound_draft *draft = target;
 
 	draft->service_address_node = node;
 	return read_ip(reader, field, node, &draft->service_address);
 }
-static const struct eg_type service_address_type = { "IP address", read_service_address };
+static const struct eg_type service_address_type = {"IP address", read_service_address};
 
 static int finish_inbound(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -225,36 +226,46 @@ static int finish_inbound(struct eg_reader *reader, const struct eg_yaml_node *n
 }
 
 static const struct eg_field probe_fields[] = {
-	{ .name = "interval", .type = &positive_duration_type, .doc = "Checked; not read." },
-	{ .name = "timeout", .type = &positive_duration_type, .doc = "Checked; not read." },
-	{ .name = "unhealthyThreshold", .type = &positive_type, .doc = "Checked; not read." },
-	{ .name = "healthyThreshold", .type = &positive_type, .doc = "Checked; not read." },
-	{ .name = "tcp", .doc = "Not read." },
+	{.name = "interval", .type = &positive_duration_type, .doc = "Checked; not read."},
+	{.name = "timeout", .type = &positive_duration_type, .doc = "Checked; not read."},
+	{.name = "unhealthyThreshold", .type = &positive_type, .doc = "Checked; not read."},
+	{.name = "healthyThreshold", .type = &positive_type, .doc = "Checked; not read."},
+	{.name = "tcp", .doc = "Not read."},
 };
-static const struct eg_schema probe_schema = { EG_SCHEMA_FIELDS(probe_fields) };
+static const struct eg_schema probe_schema = {EG_SCHEMA_FIELDS(probe_fields)};
 
 static const struct eg_field inbound_fields[] = {
-	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct inbound_draft, inbound.port),
-	  .missing = "port must be in the range [1, 65535]", .doc = "The port that others connect to." },
-	{ .name = "address", .type = &ip_type, .offset = offsetof(struct inbound_draft, inbound.address),
-	  .fallback = "networking.address", .doc = "The address that others connect to." },
-	{ .name = "servicePort", .type = &eg_type_optional_port,
-	  .offset = offsetof(struct inbound_draft, service_port), .doc = "Checked; not read." },
-	{ .name = "serviceAddress", .type = &service_address_type, .doc = "Checked; not read." },
-	{ .name = "tags", .type = &kept_type, .offset = offsetof(struct inbound_draft, tags),
-	  .doc = "Checked; not read." },
-	{ .name = "serviceProbe", .type = &eg_type_object, .fields = &probe_schema, .doc = "Checked; not read." },
-	{ .name = "health", .doc = "Not read." },
-	{ .name = "state", .doc = "Not read." },
-	{ .name = "name", .doc = "Not read." },
-	{ .name = "protocol", .doc = "Not read." },
+	{.name = "port",
+	 .type = &eg_type_port,
+	 .offset = offsetof(struct inbound_draft, inbound.port),
+	 .missing = "port must be in the range [1, 65535]",
+	 .doc = "The port that others connect to."},
+	{.name = "address",
+	 .type = &ip_type,
+	 .offset = offsetof(struct inbound_draft, inbound.address),
+	 .fallback = "networking.address",
+	 .doc = "The address that others connect to."},
+	{.name = "servicePort",
+	 .type = &eg_type_optional_port,
+	 .offset = offsetof(struct inbound_draft, service_port),
+	 .doc = "Checked; not read."},
+	{.name = "serviceAddress", .type = &service_address_type, .doc = "Checked; not read."},
+	{.name = "tags",
+	 .type = &kept_type,
+	 .offset = offsetof(struct inbound_draft, tags),
+	 .doc = "Checked; not read."},
+	{.name = "serviceProbe", .type = &eg_type_object, .fields = &probe_schema, .doc = "Checked; not read."},
+	{.name = "health", .doc = "Not read."},
+	{.name = "state", .doc = "Not read."},
+	{.name = "name", .doc = "Not read."},
+	{.name = "protocol", .doc = "Not read."},
 };
-static const struct eg_schema inbound_schema = { EG_SCHEMA_FIELDS(inbound_fields), .finish = finish_inbound };
+static const struct eg_schema inbound_schema = {EG_SCHEMA_FIELDS(inbound_fields), .finish = finish_inbound};
 
 static int read_inbound_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct dataplane_draft *draft = target;
-	struct inbound_draft item = { .inbound = { .origin = eg_reader_origin(reader, node) } };
+	struct inbound_draft item = {.inbound = {.origin = eg_reader_origin(reader, node)}};
 	int r;
 
 	if (!eg_reader_take_address(reader, node))
@@ -275,7 +286,7 @@ static int read_inbounds(struct eg_reader *reader, const struct eg_field *field,
 	draft->inbound = node->count > 0 ? node : NULL;
 	return eg_read_list(reader, node, read_inbound_item, draft);
 }
-static const struct eg_type inbounds_type = { "list of inbounds", read_inbounds };
+static const struct eg_type inbounds_type = {"list of inbounds", read_inbounds};
 
 /* --- outbound --- */
 
@@ -295,7 +306,7 @@ static int check_backend_kind(struct eg_reader *reader, const struct eg_field *f
 		eg_reader_error(reader, node, "invalid value. Available values are: MeshExternalService,MeshService");
 	return 0;
 }
-static const struct eg_type backend_kind_type = { "kind of a service", check_backend_kind };
+static const struct eg_type backend_kind_type = {"kind of a service", check_backend_kind};
 
 struct backend_ref {
 	const struct eg_yaml_node *kind;
@@ -322,15 +333,21 @@ static int finish_backend_ref(struct eg_reader *reader, const struct eg_yaml_nod
 }
 
 static const struct eg_field backend_ref_fields[] = {
-	{ .name = "kind", .type = &backend_kind_type, .offset = offsetof(struct backend_ref, kind),
-	  .missing = "invalid value. Available values are: MeshExternalService,MeshService", .doc = "Checked; not read." },
-	{ .name = "name", .type = &kept_type, .offset = offsetof(struct backend_ref, name), .doc = "Checked; not read." },
-	{ .name = "labels", .type = &kept_type, .offset = offsetof(struct backend_ref, labels), .doc = "Not read." },
-	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct backend_ref, port), .doc = "Checked; not read." },
-	{ .name = "namespace", .doc = "Not read." },
-	{ .name = "mesh", .doc = "Not read." },
+	{.name = "kind",
+	 .type = &backend_kind_type,
+	 .offset = offsetof(struct backend_ref, kind),
+	 .missing = "invalid value. Available values are: MeshExternalService,MeshService",
+	 .doc = "Checked; not read."},
+	{.name = "name", .type = &kept_type, .offset = offsetof(struct backend_ref, name), .doc = "Checked; not read."},
+	{.name = "labels", .type = &kept_type, .offset = offsetof(struct backend_ref, labels), .doc = "Not read."},
+	{.name = "port",
+	 .type = &eg_type_port,
+	 .offset = offsetof(struct backend_ref, port),
+	 .doc = "Checked; not read."},
+	{.name = "namespace", .doc = "Not read."},
+	{.name = "mesh", .doc = "Not read."},
 };
-static const struct eg_schema backend_ref_schema = { EG_SCHEMA_FIELDS(backend_ref_fields), .finish = finish_backend_ref };
+static const struct eg_schema backend_ref_schema = {EG_SCHEMA_FIELDS(backend_ref_fields), .finish = finish_backend_ref};
 
 static int read_backend_ref(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			    void *target)
@@ -341,7 +358,7 @@ static int read_backend_ref(struct eg_reader *reader, const struct eg_field *fie
 	draft->backend_ref = node;
 	return eg_read_object(reader, node, field->fields, &ref);
 }
-static const struct eg_type backend_ref_type = { "object", read_backend_ref };
+static const struct eg_type backend_ref_type = {"object", read_backend_ref};
 
 static int check_outbound_tags(struct eg_reader *reader, const struct eg_yaml_node *node,
 			       const struct eg_yaml_node *tags)
@@ -378,23 +395,33 @@ static int finish_outbound(struct eg_reader *reader, const struct eg_yaml_node *
 }
 
 static const struct eg_field outbound_fields[] = {
-	{ .name = "address", .type = &ip_type, .offset = offsetof(struct outbound_draft, outbound.address),
-	  .fallback = DEFAULT_OUTBOUND_ADDRESS, .doc = "The address that the workload connects to." },
-	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct outbound_draft, outbound.port),
-	  .missing = "port must be in the range [1, 65535]", .doc = "The port that the workload connects to." },
-	{ .name = "tags", .type = &kept_type, .offset = offsetof(struct outbound_draft, tags),
-	  .doc = "Checked; not read." },
-	{ .name = "service", .type = &eg_type_string, .offset = offsetof(struct outbound_draft, service),
-	  .doc = "Not read: the older form of tags." },
-	{ .name = "backendRef", .type = &backend_ref_type, .fields = &backend_ref_schema, .doc = "Checked; not read." },
+	{.name = "address",
+	 .type = &ip_type,
+	 .offset = offsetof(struct outbound_draft, outbound.address),
+	 .fallback = DEFAULT_OUTBOUND_ADDRESS,
+	 .doc = "The address that the workload connects to."},
+	{.name = "port",
+	 .type = &eg_type_port,
+	 .offset = offsetof(struct outbound_draft, outbound.port),
+	 .missing = "port must be in the range [1, 65535]",
+	 .doc = "The port that the workload connects to."},
+	{.name = "tags",
+	 .type = &kept_type,
+	 .offset = offsetof(struct outbound_draft, tags),
+	 .doc = "Checked; not read."},
+	{.name = "service",
+	 .type = &eg_type_string,
+	 .offset = offsetof(struct outbound_draft, service),
+	 .doc = "Not read: the older form of tags."},
+	{.name = "backendRef", .type = &backend_ref_type, .fields = &backend_ref_schema, .doc = "Checked; not read."},
 };
-static const struct eg_schema outbound_schema = { EG_SCHEMA_FIELDS(outbound_fields), .finish = finish_outbound };
+static const struct eg_schema outbound_schema = {EG_SCHEMA_FIELDS(outbound_fields), .finish = finish_outbound};
 
 static int read_outbound_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct dataplane_draft *draft = target;
-	struct outbound_draft item = { .outbound = { .origin = eg_reader_origin(reader, node) },
-				       .needs_tags = draft->has_tags };
+	struct outbound_draft item = {.outbound = {.origin = eg_reader_origin(reader, node)},
+				      .needs_tags = draft->has_tags};
 	int r;
 
 	if (!eg_reader_take_address(reader, node))
@@ -416,7 +443,7 @@ static int read_outbounds(struct eg_reader *reader, const struct eg_field *field
 	draft->outbound = node->count > 0 ? node : NULL;
 	return eg_read_list(reader, node, read_outbound_item, draft);
 }
-static const struct eg_type outbounds_type = { "list of outbounds", read_outbounds };
+static const struct eg_type outbounds_type = {"list of outbounds", read_outbounds};
 
 /* --- gateway --- */
 
@@ -432,7 +459,7 @@ static int read_gateway_type(struct eg_reader *reader, const struct eg_field *fi
 		eg_reader_error(reader, node, "unknown value; it is DELEGATED or BUILTIN");
 	return 0;
 }
-static const struct eg_type gateway_type_type = { "DELEGATED or BUILTIN", read_gateway_type };
+static const struct eg_type gateway_type_type = {"DELEGATED or BUILTIN", read_gateway_type};
 
 static void check_gateway_protocol(struct eg_reader *reader, const struct eg_yaml_node *tags)
 {
@@ -466,11 +493,17 @@ static int finish_gateway(struct eg_reader *reader, const struct eg_yaml_node *n
 }
 
 static const struct eg_field gateway_fields[] = {
-	{ .name = "type", .type = &gateway_type_type, .offset = offsetof(struct gateway_draft, is_builtin),
-	  .fallback = "DELEGATED", .doc = "Checked; not read." },
-	{ .name = "tags", .type = &kept_type, .offset = offsetof(struct gateway_draft, tags), .doc = "Checked; not read." },
+	{.name = "type",
+	 .type = &gateway_type_type,
+	 .offset = offsetof(struct gateway_draft, is_builtin),
+	 .fallback = "DELEGATED",
+	 .doc = "Checked; not read."},
+	{.name = "tags",
+	 .type = &kept_type,
+	 .offset = offsetof(struct gateway_draft, tags),
+	 .doc = "Checked; not read."},
 };
-static const struct eg_schema gateway_schema = { EG_SCHEMA_FIELDS(gateway_fields), .finish = finish_gateway };
+static const struct eg_schema gateway_schema = {EG_SCHEMA_FIELDS(gateway_fields), .finish = finish_gateway};
 
 static int read_gateway(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			void *target)
@@ -483,39 +516,45 @@ static int read_gateway(struct eg_reader *reader, const struct eg_field *field, 
 	draft->has_tags |= draft->gateway.tags != NULL;
 	return r;
 }
-static const struct eg_type gateway_type = { "object", read_gateway };
+static const struct eg_type gateway_type = {"object", read_gateway};
 
 /* --- networking --- */
 
 static const struct eg_field admin_fields[] = {
-	{ .name = "port", .type = &eg_type_optional_port, .doc = "Checked; not read." },
+	{.name = "port", .type = &eg_type_optional_port, .doc = "Checked; not read."},
 };
-static const struct eg_schema admin_schema = { EG_SCHEMA_FIELDS(admin_fields) };
+static const struct eg_schema admin_schema = {EG_SCHEMA_FIELDS(admin_fields)};
 
 static const struct eg_field transparent_fields[] = {
-	{ .name = "redirectPortInbound", .type = &eg_type_optional_port, .doc = "Checked; not read." },
-	{ .name = "redirectPortOutbound", .type = &eg_type_optional_port, .doc = "Checked; not read." },
-	{ .name = "redirectPortInboundV6", .type = &eg_type_optional_port, .doc = "Checked; not read." },
-	{ .name = "directAccessServices", .doc = "Not read." },
-	{ .name = "reachableServices", .doc = "Not read." },
-	{ .name = "reachableBackends", .doc = "Not read." },
-	{ .name = "ipFamilyMode", .doc = "Not read." },
-	{ .name = "redirectPort", .doc = "Not read: of releases before 0.7." },
+	{.name = "redirectPortInbound", .type = &eg_type_optional_port, .doc = "Checked; not read."},
+	{.name = "redirectPortOutbound", .type = &eg_type_optional_port, .doc = "Checked; not read."},
+	{.name = "redirectPortInboundV6", .type = &eg_type_optional_port, .doc = "Checked; not read."},
+	{.name = "directAccessServices", .doc = "Not read."},
+	{.name = "reachableServices", .doc = "Not read."},
+	{.name = "reachableBackends", .doc = "Not read."},
+	{.name = "ipFamilyMode", .doc = "Not read."},
+	{.name = "redirectPort", .doc = "Not read: of releases before 0.7."},
 };
-static const struct eg_schema transparent_schema = { EG_SCHEMA_FIELDS(transparent_fields) };
+static const struct eg_schema transparent_schema = {EG_SCHEMA_FIELDS(transparent_fields)};
 
 static const struct eg_field listener_fields[] = {
-	{ .name = "type", .doc = "Not read." },
-	{ .name = "address", .type = &ip_type, .offset = offsetof(struct eg_inbound, address),
-	  .missing = "address can't be empty", .doc = "Checked; not read." },
-	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct eg_inbound, port),
-	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
-	{ .name = "name", .doc = "Not read." },
-	{ .name = "state", .doc = "Not read." },
-	{ .name = "tags", .doc = "Not read." },
-	{ .name = "protocol", .doc = "Not read." },
+	{.name = "type", .doc = "Not read."},
+	{.name = "address",
+	 .type = &ip_type,
+	 .offset = offsetof(struct eg_inbound, address),
+	 .missing = "address can't be empty",
+	 .doc = "Checked; not read."},
+	{.name = "port",
+	 .type = &eg_type_port,
+	 .offset = offsetof(struct eg_inbound, port),
+	 .missing = "port must be in the range [1, 65535]",
+	 .doc = "Checked; not read."},
+	{.name = "name", .doc = "Not read."},
+	{.name = "state", .doc = "Not read."},
+	{.name = "tags", .doc = "Not read."},
+	{.name = "protocol", .doc = "Not read."},
 };
-static const struct eg_schema listener_schema = { EG_SCHEMA_FIELDS(listener_fields) };
+static const struct eg_schema listener_schema = {EG_SCHEMA_FIELDS(listener_fields)};
 
 static int check_listener(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -534,7 +573,7 @@ static int read_listeners(struct eg_reader *reader, const struct eg_field *field
 	draft->listeners = node->count > 0 ? node : NULL;
 	return eg_read_list(reader, node, check_listener, NULL);
 }
-static const struct eg_type listeners_type = { "list of listeners", read_listeners };
+static const struct eg_type listeners_type = {"list of listeners", read_listeners};
 
 static void refuse_field(struct eg_reader *reader, const char *field, const struct eg_yaml_node *node, const char *what)
 {
@@ -607,7 +646,7 @@ static int read_address(struct eg_reader *reader, const struct eg_field *field, 
 	draft->address = node;
 	return read_host(reader, field, node, &draft->dataplane->address);
 }
-static const struct eg_type address_type = { "IP address or host name", read_address };
+static const struct eg_type address_type = {"IP address or host name", read_address};
 
 static int read_advertised(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			   void *target)
@@ -616,7 +655,7 @@ static int read_advertised(struct eg_reader *reader, const struct eg_field *fiel
 
 	return read_host(reader, field, node, &draft->dataplane->advertised_address);
 }
-static const struct eg_type advertised_type = { "IP address or host name", read_advertised };
+static const struct eg_type advertised_type = {"IP address or host name", read_advertised};
 
 static int read_admin(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		      void *target)
@@ -625,7 +664,7 @@ static int read_admin(struct eg_reader *reader, const struct eg_field *field, co
 
 	return eg_read_object(reader, node, field->fields, &draft->admin_port);
 }
-static const struct eg_type admin_type = { "object", read_admin };
+static const struct eg_type admin_type = {"object", read_admin};
 
 static int read_transparent(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			    void *target)
@@ -636,23 +675,31 @@ static int read_transparent(struct eg_reader *reader, const struct eg_field *fie
 	draft->transparent_proxying = node;
 	return eg_read_object(reader, node, field->fields, &unread);
 }
-static const struct eg_type transparent_type = { "object", read_transparent };
+static const struct eg_type transparent_type = {"object", read_transparent};
 
 static const struct eg_field networking_fields[] = {
-	{ .name = "address", .type = &address_type, .doc = "Where others reach this proxy: a mesh destination." },
-	{ .name = "advertisedAddress", .type = &advertised_type, .doc = "The same, as others see it: a mesh destination." },
-	{ .name = "inbound", .type = &inbounds_type, .fields = &inbound_schema, .doc = "Its ports." },
-	{ .name = "gateway", .type = &gateway_type, .fields = &gateway_schema, .doc = "Checked; not read." },
-	{ .name = "outbound", .type = &outbounds_type, .fields = &outbound_schema,
-	  .doc = "What the workload itself connects to." },
-	{ .name = "admin", .type = &admin_type, .fields = &admin_schema, .doc = "Checked; not read." },
-	{ .name = "transparentProxying", .type = &transparent_type, .fields = &transparent_schema,
-	  .doc = "Checked; not read." },
-	{ .name = "listeners", .type = &listeners_type, .fields = &listener_schema,
-	  .doc = "Checked; not read: the listeners of zone proxies." },
-	{ .name = "ingress", .doc = "Not read: the zone ingress of releases before 1.2." },
+	{.name = "address", .type = &address_type, .doc = "Where others reach this proxy: a mesh destination."},
+	{.name = "advertisedAddress",
+	 .type = &advertised_type,
+	 .doc = "The same, as others see it: a mesh destination."},
+	{.name = "inbound", .type = &inbounds_type, .fields = &inbound_schema, .doc = "Its ports."},
+	{.name = "gateway", .type = &gateway_type, .fields = &gateway_schema, .doc = "Checked; not read."},
+	{.name = "outbound",
+	 .type = &outbounds_type,
+	 .fields = &outbound_schema,
+	 .doc = "What the workload itself connects to."},
+	{.name = "admin", .type = &admin_type, .fields = &admin_schema, .doc = "Checked; not read."},
+	{.name = "transparentProxying",
+	 .type = &transparent_type,
+	 .fields = &transparent_schema,
+	 .doc = "Checked; not read."},
+	{.name = "listeners",
+	 .type = &listeners_type,
+	 .fields = &listener_schema,
+	 .doc = "Checked; not read: the listeners of zone proxies."},
+	{.name = "ingress", .doc = "Not read: the zone ingress of releases before 1.2."},
 };
-static const struct eg_schema networking_schema = { EG_SCHEMA_FIELDS(networking_fields), .finish = finish_networking };
+static const struct eg_schema networking_schema = {EG_SCHEMA_FIELDS(networking_fields), .finish = finish_networking};
 
 static int read_url_path(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			 void *target)
@@ -665,20 +712,25 @@ static int read_url_path(struct eg_reader *reader, const struct eg_field *field,
 		eg_reader_error(reader, node, "should be a valid URL Path");
 	return 0;
 }
-static const struct eg_type url_path_type = { "URL path", read_url_path };
+static const struct eg_type url_path_type = {"URL path", read_url_path};
 
 struct probe_endpoint {
 	uint16_t inbound_port;
 };
 
 static const struct eg_field endpoint_fields[] = {
-	{ .name = "inboundPort", .type = &eg_type_port, .offset = offsetof(struct probe_endpoint, inbound_port),
-	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
-	{ .name = "inboundPath", .type = &url_path_type, .missing = "should be a valid URL Path",
-	  .doc = "Checked; not read." },
-	{ .name = "path", .type = &url_path_type, .missing = "should be a valid URL Path", .doc = "Checked; not read." },
+	{.name = "inboundPort",
+	 .type = &eg_type_port,
+	 .offset = offsetof(struct probe_endpoint, inbound_port),
+	 .missing = "port must be in the range [1, 65535]",
+	 .doc = "Checked; not read."},
+	{.name = "inboundPath",
+	 .type = &url_path_type,
+	 .missing = "should be a valid URL Path",
+	 .doc = "Checked; not read."},
+	{.name = "path", .type = &url_path_type, .missing = "should be a valid URL Path", .doc = "Checked; not read."},
 };
-static const struct eg_schema endpoint_schema = { EG_SCHEMA_FIELDS(endpoint_fields) };
+static const struct eg_schema endpoint_schema = {EG_SCHEMA_FIELDS(endpoint_fields)};
 
 static int check_endpoint(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -695,18 +747,21 @@ static int read_endpoints(struct eg_reader *reader, const struct eg_field *field
 	(void)target;
 	return eg_read_list(reader, node, check_endpoint, NULL);
 }
-static const struct eg_type endpoints_type = { "list of endpoints", read_endpoints };
+static const struct eg_type endpoints_type = {"list of endpoints", read_endpoints};
 
 struct probes {
 	uint16_t port;
 };
 
 static const struct eg_field probes_fields[] = {
-	{ .name = "port", .type = &eg_type_port, .offset = offsetof(struct probes, port),
-	  .missing = "port must be in the range [1, 65535]", .doc = "Checked; not read." },
-	{ .name = "endpoints", .type = &endpoints_type, .fields = &endpoint_schema, .doc = "Checked; not read." },
+	{.name = "port",
+	 .type = &eg_type_port,
+	 .offset = offsetof(struct probes, port),
+	 .missing = "port must be in the range [1, 65535]",
+	 .doc = "Checked; not read."},
+	{.name = "endpoints", .type = &endpoints_type, .fields = &endpoint_schema, .doc = "Checked; not read."},
 };
-static const struct eg_schema probes_schema = { EG_SCHEMA_FIELDS(probes_fields) };
+static const struct eg_schema probes_schema = {EG_SCHEMA_FIELDS(probes_fields)};
 
 static int read_probes(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
@@ -717,28 +772,31 @@ static int read_probes(struct eg_reader *reader, const struct eg_field *field, c
 	draft->probes = node;
 	return eg_read_object(reader, node, field->fields, &unread);
 }
-static const struct eg_type probes_type = { "object", read_probes };
+static const struct eg_type probes_type = {"object", read_probes};
 
 static const struct eg_field dataplane_fields[] = {
 	/* Before networking, whose checks look at it. */
-	{ .name = "probes", .type = &probes_type, .fields = &probes_schema, .doc = "Checked; not read." },
-	{ .name = "networking", .type = &eg_type_object, .fields = &networking_schema, .missing = "must be defined",
-	  .doc = "See its fields." },
-	{ .name = "metrics", .doc = "Not read." },
+	{.name = "probes", .type = &probes_type, .fields = &probes_schema, .doc = "Checked; not read."},
+	{.name = "networking",
+	 .type = &eg_type_object,
+	 .fields = &networking_schema,
+	 .missing = "must be defined",
+	 .doc = "See its fields."},
+	{.name = "metrics", .doc = "Not read."},
 };
-const struct eg_schema eg_dataplane_schema = { .name = "Dataplane", EG_SCHEMA_FIELDS(dataplane_fields) };
+const struct eg_schema eg_dataplane_schema = {.name = "Dataplane", EG_SCHEMA_FIELDS(dataplane_fields)};
 
 int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {
 	struct eg_dataplane *dataplane = eg_arena_alloc(&reader->model->arena, sizeof(*dataplane));
-	struct dataplane_draft draft = { .dataplane = dataplane };
+	struct dataplane_draft draft = {.dataplane = dataplane};
 	int r;
 
 	if (!dataplane)
 		return -ENOMEM;
 	dataplane->name = envelope->name;
 	dataplane->mesh = envelope->mesh;
-	dataplane->origin = envelope->name_origin;
+	dataplane->origin = envelope->origin;
 	/* From here on the model frees what its lists hold. */
 	r = eg_array_push(&reader->model->dataplanes, dataplane);
 	if (r < 0)

@@ -9,27 +9,27 @@
 #define NAME_MAX_LEN 253 /* of a Kubernetes object */
 
 static const struct eg_field universal_fields[] = {
-	{ .name = "type", .doc = "The kind of the resource." },
-	{ .name = "name", .doc = "Its name." },
-	{ .name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to." },
-	{ .name = "labels", .doc = "Not read." },
-	{ .name = "creationTime", .doc = "Not read." },
-	{ .name = "modificationTime", .doc = "Not read." },
-	{ .name = "kri", .doc = "Not read." },
-	{ .name = "spec", .doc = "Refused: the fields stand beside `type`." },
+	{.name = "type", .doc = "The kind of the resource."},
+	{.name = "name", .doc = "Its name."},
+	{.name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to."},
+	{.name = "labels", .doc = "Not read."},
+	{.name = "creationTime", .doc = "Not read."},
+	{.name = "modificationTime", .doc = "Not read."},
+	{.name = "kri", .doc = "Not read."},
+	{.name = "spec", .doc = "Refused: the fields stand beside `type`."},
 };
-const struct eg_schema eg_universal_envelope = { .name = "Universal", EG_SCHEMA_FIELDS(universal_fields) };
+const struct eg_schema eg_universal_envelope = {.name = "Universal", EG_SCHEMA_FIELDS(universal_fields)};
 
 static const struct eg_field kubernetes_fields[] = {
-	{ .name = "apiVersion", .doc = "kuma.io/v1alpha1 or egressd.io/v1alpha1." },
-	{ .name = "kind", .doc = "The kind of the resource." },
-	{ .name = "metadata", .missing = "must be defined", .doc = "name, namespace; the rest is not read." },
-	{ .name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to." },
-	{ .name = "spec", .doc = "The fields of the resource." },
-	{ .name = "status", .doc = "Not read." },
-	{ .name = "auto", .doc = "Not read." },
+	{.name = "apiVersion", .doc = "kuma.io/v1alpha1 or egressd.io/v1alpha1."},
+	{.name = "kind", .doc = "The kind of the resource."},
+	{.name = "metadata", .missing = "must be defined", .doc = "name, namespace; the rest is not read."},
+	{.name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to."},
+	{.name = "spec", .doc = "The fields of the resource."},
+	{.name = "status", .doc = "Not read."},
+	{.name = "auto", .doc = "Not read."},
 };
-static const struct eg_schema kubernetes_envelope = { .name = "Kubernetes", EG_SCHEMA_FIELDS(kubernetes_fields) };
+static const struct eg_schema kubernetes_envelope = {.name = "Kubernetes", EG_SCHEMA_FIELDS(kubernetes_fields)};
 
 /* The text of root.key, or NULL; a finding when it is something else. */
 static const char *read_word(struct eg_reader *reader, const struct eg_yaml_node *mapping, const char *key,
@@ -73,16 +73,17 @@ void eg_envelope_read_kind(struct eg_reader *reader, const struct eg_yaml_node *
 				eg_yaml_describe(root));
 		return;
 	}
-	envelope->is_kubernetes = !eg_yaml_get(root, "type") &&
-				  (eg_yaml_get(root, "apiVersion") || eg_yaml_get(root, "kind"));
+	envelope->is_kubernetes =
+		!eg_yaml_get(root, "type") && (eg_yaml_get(root, "apiVersion") || eg_yaml_get(root, "kind"));
 	if (eg_yaml_get(root, "type") && eg_yaml_get(root, "kind"))
 		eg_reader_error(reader, root, "has `type` (the Universal form) and `kind` (Kubernetes); remove one");
 	envelope->api_version = read_word(reader, root, "apiVersion", &envelope->api_version_node);
 	envelope->kind = read_word(reader, root, envelope->is_kubernetes ? "kind" : "type", &type);
 	envelope->kind_node = type;
 	if (!type || eg_yaml_is_null(type))
-		eg_reader_error(reader, root, "has neither `type` (the Universal form) nor `kind` (Kubernetes): "
-			       "nobody knows what this is");
+		eg_reader_error(reader, root,
+				"has neither `type` (the Universal form) nor `kind` (Kubernetes): "
+				"nobody knows what this is");
 }
 
 static bool is_name(const char *name)
@@ -101,9 +102,10 @@ static void check_name(struct eg_reader *reader, const struct eg_yaml_node *plac
 	if (!name)
 		eg_reader_error(reader, place, "cannot be empty");
 	else
-		eg_reader_error(reader, place,
-				"invalid characters. Valid characters are numbers, latin letters and '-', '_', '.', %u at most",
-				NAME_MAX_LEN);
+		eg_reader_error(
+			reader, place,
+			"invalid characters. Valid characters are numbers, latin letters and '-', '_', '.', %u at most",
+			NAME_MAX_LEN);
 	eg_path_leave(reader, before);
 }
 
@@ -119,12 +121,10 @@ static int keep_mesh(struct eg_reader *reader, const struct eg_yaml_node *root, 
 	return eg_read_copy(reader, mesh, &envelope->mesh);
 }
 
-static int keep_name(struct eg_reader *reader, const struct eg_yaml_node *place, const char *name,
-		     const char *namespace, struct eg_envelope *envelope)
+static int keep_name(struct eg_reader *reader, const char *name, const char *namespace, struct eg_envelope *envelope)
 {
 	char full[2 * NAME_MAX_LEN + 2];
 
-	envelope->name_origin = eg_reader_origin(reader, place);
 	if (!name)
 		name = "";
 	if (!namespace)
@@ -141,9 +141,10 @@ static void refuse_spec(struct eg_reader *reader, const struct eg_yaml_node *roo
 	if (!spec)
 		return;
 	before = eg_path_enter(reader, "spec");
-	eg_reader_error(reader, spec,
-			"a %s with `type` has its fields beside `type`; what stands in a `spec` would be ignored, as Kuma does",
-			kind);
+	eg_reader_error(
+		reader, spec,
+		"a %s with `type` has its fields beside `type`; what stands in a `spec` would be ignored, as Kuma does",
+		kind);
 	eg_path_leave(reader, before);
 }
 
@@ -157,7 +158,7 @@ static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *r
 	/* A name of the wrong type has its finding. */
 	if (name || !name_node || eg_yaml_is_null(name_node))
 		check_name(reader, name_node ? name_node : root, "name", name);
-	r = keep_name(reader, name_node ? name_node : root, name, NULL, envelope);
+	r = keep_name(reader, name, NULL, envelope);
 	if (r < 0)
 		return r;
 	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
@@ -199,7 +200,7 @@ static int find_spec(struct eg_reader *reader, const struct eg_yaml_node *root, 
 	nothing = eg_arena_alloc(&reader->model->arena, sizeof(*nothing));
 	if (!nothing)
 		return -ENOMEM;
-	*nothing = (struct eg_yaml_node){ .kind = EG_YAML_MAPPING, .line = root->line, .column = root->column };
+	*nothing = (struct eg_yaml_node){.kind = EG_YAML_MAPPING, .line = root->line, .column = root->column};
 	envelope->spec = nothing;
 	return 0;
 }
@@ -221,7 +222,7 @@ static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *
 		mesh = label_mesh(reader, metadata, &mesh_node);
 	if (metadata)
 		enter_metadata(reader, name_node ? name_node : metadata, name);
-	r = keep_name(reader, name_node ? name_node : root, name, namespace, envelope);
+	r = keep_name(reader, name, namespace, envelope);
 	if (r < 0)
 		return r;
 	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
@@ -233,6 +234,7 @@ static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *
 
 int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
 {
-	return envelope->is_kubernetes ? read_kubernetes(reader, root, envelope) :
-					 read_universal(reader, root, envelope);
+	envelope->origin = eg_reader_origin(reader, root);
+	return envelope->is_kubernetes ? read_kubernetes(reader, root, envelope)
+				       : read_universal(reader, root, envelope);
 }

@@ -6,16 +6,16 @@
 #include "config/schema.h"
 
 struct eg_envelope {
-	const char *kind;		/* NULL: the document says none; with a finding */
+	const char *kind; /* NULL: the document says none; with a finding */
 	const struct eg_yaml_node *kind_node;
-	const char *api_version;	/* NULL in the Universal form */
+	const char *api_version; /* NULL in the Universal form */
 	const struct eg_yaml_node *api_version_node;
 	bool is_kubernetes;
-	const char *name;		/* of a namespaced Kubernetes resource name.namespace, as Kuma has it */
-	const char *mesh;		/* never NULL */
-	struct eg_origin name_origin;
-	struct eg_origin mesh_origin;	/* of the document when the mesh is left out */
-	const struct eg_yaml_node *spec;	/* what holds the fields */
+	const char *name;                /* of a namespaced Kubernetes resource name.namespace, as Kuma has it */
+	const char *mesh;                /* never NULL */
+	struct eg_origin origin;         /* of the document */
+	struct eg_origin mesh_origin;    /* of the document when the mesh is left out */
+	const struct eg_yaml_node *spec; /* what holds the fields */
 };
 
 /* The fields of the Universal form, which share a mapping with the resource's own. */

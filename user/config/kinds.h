@@ -7,16 +7,16 @@
 #include "config/schema.h"
 
 enum eg_kind_group {
-	EG_KIND_READ,	/* into the model */
-	EG_KIND_LATER,	/* an error: without it traffic could get out, or be cut */
-	EG_KIND_IGNORED,	/* never reaches passthrough traffic: a note */
+	EG_KIND_READ,    /* into the model */
+	EG_KIND_LATER,   /* an error: without it traffic could get out, or be cut */
+	EG_KIND_IGNORED, /* never reaches passthrough traffic: a note */
 };
 
 struct eg_kind {
 	const char *name;
 	enum eg_kind_group group;
 	const char *api_version;
-	const struct eg_schema *schema;	/* of a kind that is read */
+	const struct eg_schema *schema; /* of a kind that is read */
 	int (*read)(struct eg_reader *reader, const struct eg_envelope *envelope);
 };
 

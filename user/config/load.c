@@ -22,7 +22,7 @@ struct load {
 
 static void add_finding(struct load *load, enum eg_severity severity, const char *file, const char *what)
 {
-	eg_diag_add(load->diag, severity, (struct eg_origin){ .file = file }, NULL, "%s", what);
+	eg_diag_add(load->diag, severity, (struct eg_origin){.file = file}, NULL, "%s", what);
 }
 
 /* --- one document --- */
@@ -77,8 +77,7 @@ static int read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, 
 static int read_document(struct load *load, const char *file, const struct eg_yaml_node *root)
 {
 	struct eg_reader reader = {
-		.model = load->model, .diag = load->diag, .file = file, .addresses = &load->addresses
-	};
+		.model = load->model, .diag = load->diag, .file = file, .addresses = &load->addresses};
 	struct eg_envelope envelope;
 	const struct eg_kind *kind;
 
@@ -211,7 +210,7 @@ static bool is_folder(const char *path)
 
 int eg_config_load(const char *const *paths, size_t path_count, struct eg_model *model, struct eg_diag *diag)
 {
-	struct load load = { .model = model, .diag = diag };
+	struct load load = {.model = model, .diag = diag};
 
 	for (size_t i = 0; i < path_count; i++) {
 		int r = is_folder(paths[i]) ? load_folder(&load, paths[i]) : load_file(&load, paths[i]);

@@ -22,7 +22,7 @@ struct mesh_document {
 	struct eg_optional_bool passthrough;
 	struct eg_optional_bool zone_egress;
 	struct mtls mtls;
-	const struct eg_yaml_node *mtls_node;	/* NULL: no mtls */
+	const struct eg_yaml_node *mtls_node; /* NULL: no mtls */
 };
 
 static void mesh_document_clear(struct mesh_document *document)
@@ -53,12 +53,12 @@ static int read_mode(struct eg_reader *reader, const struct eg_field *field, con
 	}
 	return eg_read_copy(reader, text, target);
 }
-static const struct eg_type mode_type = { "STRICT or PERMISSIVE", read_mode };
+static const struct eg_type mode_type = {"STRICT or PERMISSIVE", read_mode};
 
 /* Kuma has a grammar of its own for it: one whole number and one unit. */
 static bool is_expiration(const char *text)
 {
-	static const char *const units[] = { "y", "w", "d", "h", "m", "s", "ms" };
+	static const char *const units[] = {"y", "w", "d", "h", "m", "s", "ms"};
 	const char *unit = text + strspn(text, "0123456789");
 
 	for (size_t i = 0; unit > text && i < EG_COUNT_OF(units); i++)
@@ -75,34 +75,41 @@ static int read_expiration(struct eg_reader *reader, const struct eg_field *fiel
 	(void)field;
 	(void)target;
 	if (text && !is_expiration(text))
-		eg_reader_error(reader, node, "has to be a valid format: a whole number and one of y, w, d, h, m, s, ms");
+		eg_reader_error(reader, node,
+				"has to be a valid format: a whole number and one of y, w, d, h, m, s, ms");
 	return 0;
 }
-static const struct eg_type expiration_type = { "duration", read_expiration };
+static const struct eg_type expiration_type = {"duration", read_expiration};
 
 static const struct eg_field rotation_fields[] = {
-	{ .name = "expiration", .type = &expiration_type, .doc = "Checked for its form." },
+	{.name = "expiration", .type = &expiration_type, .doc = "Checked for its form."},
 };
-static const struct eg_schema rotation_schema = { EG_SCHEMA_FIELDS(rotation_fields) };
+static const struct eg_schema rotation_schema = {EG_SCHEMA_FIELDS(rotation_fields)};
 
 static const struct eg_field dp_cert_fields[] = {
-	{ .name = "rotation", .type = &eg_type_object, .fields = &rotation_schema, .doc = "Checked for its form." },
-	{ .name = "requestTimeout", .doc = "Not read." },
+	{.name = "rotation", .type = &eg_type_object, .fields = &rotation_schema, .doc = "Checked for its form."},
+	{.name = "requestTimeout", .doc = "Not read."},
 };
-static const struct eg_schema dp_cert_schema = { EG_SCHEMA_FIELDS(dp_cert_fields) };
+static const struct eg_schema dp_cert_schema = {EG_SCHEMA_FIELDS(dp_cert_fields)};
 
 static const struct eg_field backend_fields[] = {
-	{ .name = "name", .type = &eg_type_string, .offset = offsetof(struct backend, name),
-	  .missing = "cannot be empty", .doc = "What enabledBackend names." },
-	{ .name = "type", .doc = "Not read." },
-	{ .name = "mode", .type = &mode_type, .offset = offsetof(struct backend, mode), .fallback = "STRICT",
-	  .doc = "Whether plain traffic is accepted too." },
-	{ .name = "conf", .doc = "Not read." },
-	{ .name = "config", .doc = "Not read: what older pages call conf." },
-	{ .name = "dpCert", .type = &eg_type_object, .fields = &dp_cert_schema, .doc = "Checked for its form." },
-	{ .name = "rootChain", .doc = "Not read." },
+	{.name = "name",
+	 .type = &eg_type_string,
+	 .offset = offsetof(struct backend, name),
+	 .missing = "cannot be empty",
+	 .doc = "What enabledBackend names."},
+	{.name = "type", .doc = "Not read."},
+	{.name = "mode",
+	 .type = &mode_type,
+	 .offset = offsetof(struct backend, mode),
+	 .fallback = "STRICT",
+	 .doc = "Whether plain traffic is accepted too."},
+	{.name = "conf", .doc = "Not read."},
+	{.name = "config", .doc = "Not read: what older pages call conf."},
+	{.name = "dpCert", .type = &eg_type_object, .fields = &dp_cert_schema, .doc = "Checked for its form."},
+	{.name = "rootChain", .doc = "Not read."},
 };
-static const struct eg_schema backend_schema = { EG_SCHEMA_FIELDS(backend_fields) };
+static const struct eg_schema backend_schema = {EG_SCHEMA_FIELDS(backend_fields)};
 
 static int read_backend(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -129,7 +136,7 @@ static int read_backends(struct eg_reader *reader, const struct eg_field *field,
 		eg_reader_error(reader, node, "cannot have more than 1 backends");
 	return 0;
 }
-static const struct eg_type backends_type = { "list of backends", read_backends };
+static const struct eg_type backends_type = {"list of backends", read_backends};
 
 static bool has_backend(const struct mtls *mtls, const char *name)
 {
@@ -154,15 +161,17 @@ static int check_mtls(struct eg_reader *reader, const struct eg_yaml_node *node,
 }
 
 static const struct eg_field mtls_fields[] = {
-	{ .name = "enabledBackend", .type = &eg_type_string, .offset = offsetof(struct mtls, enabled_backend),
-	  .doc = "The backend in use; without it there is no mTLS." },
-	{ .name = "backends", .type = &backends_type, .fields = &backend_schema, .doc = "One at most." },
-	{ .name = "skipValidation", .doc = "Not read." },
-	{ .name = "enabled", .doc = "Not read: of releases before 0.4." },
-	{ .name = "ca", .doc = "Not read: of releases before 0.4." },
-	{ .name = "defaultBackend", .doc = "Not read: of releases before 0.6." },
+	{.name = "enabledBackend",
+	 .type = &eg_type_string,
+	 .offset = offsetof(struct mtls, enabled_backend),
+	 .doc = "The backend in use; without it there is no mTLS."},
+	{.name = "backends", .type = &backends_type, .fields = &backend_schema, .doc = "One at most."},
+	{.name = "skipValidation", .doc = "Not read."},
+	{.name = "enabled", .doc = "Not read: of releases before 0.4."},
+	{.name = "ca", .doc = "Not read: of releases before 0.4."},
+	{.name = "defaultBackend", .doc = "Not read: of releases before 0.6."},
 };
-static const struct eg_schema mtls_schema = { EG_SCHEMA_FIELDS(mtls_fields), .finish = check_mtls };
+static const struct eg_schema mtls_schema = {EG_SCHEMA_FIELDS(mtls_fields), .finish = check_mtls};
 
 static int read_mtls(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
@@ -172,26 +181,31 @@ static int read_mtls(struct eg_reader *reader, const struct eg_field *field, con
 	document->mtls_node = node;
 	return eg_read_object(reader, node, field->fields, &document->mtls);
 }
-static const struct eg_type mtls_type = { "object", read_mtls };
+static const struct eg_type mtls_type = {"object", read_mtls};
 
 static const struct eg_field outbound_fields[] = {
-	{ .name = "passthrough", .type = &eg_type_bool, .offset = offsetof(struct mesh_document, passthrough),
-	  .fallback = "true", .doc = "Whether traffic to destinations outside the mesh may leave." },
+	{.name = "passthrough",
+	 .type = &eg_type_bool,
+	 .offset = offsetof(struct mesh_document, passthrough),
+	 .fallback = "true",
+	 .doc = "Whether traffic to destinations outside the mesh may leave."},
 };
-static const struct eg_schema outbound_schema = { EG_SCHEMA_FIELDS(outbound_fields) };
+static const struct eg_schema outbound_schema = {EG_SCHEMA_FIELDS(outbound_fields)};
 
 static const struct eg_field networking_fields[] = {
-	{ .name = "outbound", .type = &eg_type_object, .fields = &outbound_schema, .doc = "What leaves workloads." },
+	{.name = "outbound", .type = &eg_type_object, .fields = &outbound_schema, .doc = "What leaves workloads."},
 };
-static const struct eg_schema networking_schema = { EG_SCHEMA_FIELDS(networking_fields) };
+static const struct eg_schema networking_schema = {EG_SCHEMA_FIELDS(networking_fields)};
 
 static const struct eg_field routing_fields[] = {
-	{ .name = "localityAwareLoadBalancing", .doc = "Not read." },
-	{ .name = "zoneEgress", .type = &eg_type_bool, .offset = offsetof(struct mesh_document, zone_egress),
-	  .doc = "Needs mtls; not read else." },
-	{ .name = "defaultForbidMeshExternalServiceAccess", .doc = "Not read." },
+	{.name = "localityAwareLoadBalancing", .doc = "Not read."},
+	{.name = "zoneEgress",
+	 .type = &eg_type_bool,
+	 .offset = offsetof(struct mesh_document, zone_egress),
+	 .doc = "Needs mtls; not read else."},
+	{.name = "defaultForbidMeshExternalServiceAccess", .doc = "Not read."},
 };
-static const struct eg_schema routing_schema = { EG_SCHEMA_FIELDS(routing_fields) };
+static const struct eg_schema routing_schema = {EG_SCHEMA_FIELDS(routing_fields)};
 
 static bool has_mtls(const struct mesh_document *document)
 {
@@ -214,17 +228,17 @@ static int check_mesh(struct eg_reader *reader, const struct eg_yaml_node *node,
 }
 
 static const struct eg_field mesh_fields[] = {
-	{ .name = "networking", .type = &eg_type_object, .fields = &networking_schema, .doc = "See its fields." },
-	{ .name = "mtls", .type = &mtls_type, .fields = &mtls_schema, .doc = "Checked; not enforced yet." },
-	{ .name = "routing", .type = &eg_type_object, .fields = &routing_schema, .doc = "Not read." },
-	{ .name = "metrics", .doc = "Not read." },
-	{ .name = "tracing", .doc = "Not read." },
-	{ .name = "logging", .doc = "Not read." },
-	{ .name = "constraints", .doc = "Not read." },
-	{ .name = "meshServices", .doc = "Not read." },
-	{ .name = "skipCreatingInitialPolicies", .doc = "Not read." },
+	{.name = "networking", .type = &eg_type_object, .fields = &networking_schema, .doc = "See its fields."},
+	{.name = "mtls", .type = &mtls_type, .fields = &mtls_schema, .doc = "Checked; not enforced yet."},
+	{.name = "routing", .type = &eg_type_object, .fields = &routing_schema, .doc = "Not read."},
+	{.name = "metrics", .doc = "Not read."},
+	{.name = "tracing", .doc = "Not read."},
+	{.name = "logging", .doc = "Not read."},
+	{.name = "constraints", .doc = "Not read."},
+	{.name = "meshServices", .doc = "Not read."},
+	{.name = "skipCreatingInitialPolicies", .doc = "Not read."},
 };
-const struct eg_schema eg_mesh_schema = { .name = "Mesh", EG_SCHEMA_FIELDS(mesh_fields), .finish = check_mesh };
+const struct eg_schema eg_mesh_schema = {.name = "Mesh", EG_SCHEMA_FIELDS(mesh_fields), .finish = check_mesh};
 
 int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {
@@ -238,6 +252,6 @@ int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 	mesh = eg_arena_alloc(&reader->model->arena, sizeof(*mesh));
 	if (!mesh)
 		return -ENOMEM;
-	*mesh = (struct eg_mesh){ envelope->name, envelope->name_origin, document.passthrough };
+	*mesh = (struct eg_mesh){envelope->name, envelope->origin, document.passthrough};
 	return eg_array_push(&reader->model->meshes, mesh);
 }

@@ -21,7 +21,7 @@ static int read_mesh_cidrs(struct eg_reader *reader, const struct eg_field *fiel
 	(void)field;
 	return eg_read_list(reader, node, read_mesh_cidr, target);
 }
-static const struct eg_type mesh_cidrs_type = { "list of addresses and ranges", read_mesh_cidrs };
+static const struct eg_type mesh_cidrs_type = {"list of addresses and ranges", read_mesh_cidrs};
 
 static int read_resolver(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -46,22 +46,32 @@ static int read_resolvers(struct eg_reader *reader, const struct eg_field *field
 	self->resolvers_listed = true;
 	return eg_read_list(reader, node, read_resolver, self);
 }
-static const struct eg_type resolvers_type = { "auto, or list of addresses", read_resolvers };
+static const struct eg_type resolvers_type = {"auto, or list of addresses", read_resolvers};
 
 static const struct eg_field node_fields[] = {
-	{ .name = "meshCIDRs", .type = &mesh_cidrs_type,
-	  .doc = "Ranges that belong to every mesh, any protocol and port." },
-	{ .name = "resolvers", .type = &resolvers_type, .fallback = "auto",
-	  .doc = "DNS servers, reached on port 53 whatever the mesh says. auto: those of the node's resolv.conf." },
-	{ .name = "blockErrno", .type = &eg_type_errno, .offset = offsetof(struct eg_node, block_errno),
-	  .fallback = "EPERM", .doc = "What a blocked program sees where its Workload does not say." },
-	{ .name = "admin", .later = "there is no admin endpoint", .doc = "The admin endpoint." },
-	{ .name = "sweepInterval", .later = "nothing sweeps", .doc = "How often held connections are counted again." },
-	{ .name = "retryWindow", .later = "retries are not counted", .doc = "How long a failed destination is remembered." },
-	{ .name = "compat", .later = "there are no limits that it could change", .doc = "envoy: limits as in its TCP proxy." },
-	{ .name = "domains", .later = "domain names are not matched", .doc = "What to do with Domain entries." },
+	{.name = "meshCIDRs",
+	 .type = &mesh_cidrs_type,
+	 .doc = "Ranges that belong to every mesh, any protocol and port."},
+	{.name = "resolvers",
+	 .type = &resolvers_type,
+	 .fallback = "auto",
+	 .doc = "DNS servers, reached on port 53 whatever the mesh says. auto: those of the node's resolv.conf."},
+	{.name = "blockErrno",
+	 .type = &eg_type_errno,
+	 .offset = offsetof(struct eg_node, block_errno),
+	 .fallback = "EPERM",
+	 .doc = "What a blocked program sees where its Workload does not say."},
+	{.name = "admin", .later = "there is no admin endpoint", .doc = "The admin endpoint."},
+	{.name = "sweepInterval", .later = "nothing sweeps", .doc = "How often held connections are counted again."},
+	{.name = "retryWindow",
+	 .later = "retries are not counted",
+	 .doc = "How long a failed destination is remembered."},
+	{.name = "compat",
+	 .later = "there are no limits that it could change",
+	 .doc = "envoy: limits as in its TCP proxy."},
+	{.name = "domains", .later = "domain names are not matched", .doc = "What to do with Domain entries."},
 };
-const struct eg_schema eg_node_schema = { .name = "Node", EG_SCHEMA_FIELDS(node_fields) };
+const struct eg_schema eg_node_schema = {.name = "Node", EG_SCHEMA_FIELDS(node_fields)};
 
 static void node_clear(struct eg_node *node)
 {
@@ -75,7 +85,7 @@ static int read_second(struct eg_reader *reader, const struct eg_envelope *envel
 	const struct eg_origin *first = &reader->model->node->origin;
 	_cleanup_(node_clear) struct eg_node node = {};
 
-	eg_diag_add(reader->diag, EG_SEVERITY_ERROR, envelope->name_origin, NULL,
+	eg_diag_add(reader->diag, EG_SEVERITY_ERROR, envelope->origin, NULL,
 		    "a second Node: the first is in %s:%u:%u; put all settings of this node into one", first->file,
 		    first->line, first->column);
 	return eg_read_object(reader, envelope->spec, &eg_node_schema, &node);
@@ -91,7 +101,7 @@ int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 	if (!node)
 		return -ENOMEM;
 	node->name = envelope->name;
-	node->origin = envelope->name_origin;
+	node->origin = envelope->origin;
 	reader->model->node = node;
 	return eg_read_object(reader, envelope->spec, &eg_node_schema, node);
 }

@@ -48,7 +48,7 @@ static int add_nameserver(struct resolvers *resolvers, char *word, struct eg_ori
 			    "nameserver \"%.64s\" is no address: DNS to it is not exempt", word);
 		return 0;
 	}
-	return eg_array_push(&resolvers->list, (struct eg_located_prefix){ eg_prefix_of_addr(family, &addr), origin });
+	return eg_array_push(&resolvers->list, (struct eg_located_prefix){eg_prefix_of_addr(family, &addr), origin});
 }
 
 static int read_lines(char *text, const char *path, struct eg_diag *diag, struct resolvers *resolvers)
@@ -57,7 +57,7 @@ static int read_lines(char *text, const char *path, struct eg_diag *diag, struct
 	char *line;
 
 	while ((line = strsep(&text, "\n"))) {
-		struct eg_origin origin = { path, ++line_number, 1 };
+		struct eg_origin origin = {path, ++line_number, 1};
 		char *word = nameserver_word(line);
 		int r = word ? add_nameserver(resolvers, word, origin, diag) : 0;
 
@@ -81,7 +81,7 @@ int eg_config_load_resolvers(const char *path, struct eg_diag *diag, struct eg_l
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		eg_diag_add(diag, EG_SEVERITY_WARNING, (struct eg_origin){ .file = path }, NULL,
+		eg_diag_add(diag, EG_SEVERITY_WARNING, (struct eg_origin){.file = path}, NULL,
 			    "%s: no DNS server is exempt", eg_file_explain(r));
 		return 0;
 	}

@@ -47,7 +47,7 @@ void eg_path_leave(struct eg_reader *reader, size_t before)
 
 struct eg_origin eg_reader_origin(const struct eg_reader *reader, const struct eg_yaml_node *node)
 {
-	return (struct eg_origin){ reader->file, node->line, node->column };
+	return (struct eg_origin){reader->file, node->line, node->column};
 }
 
 void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node, const char *format, ...)
@@ -77,13 +77,19 @@ bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node 
 
 /* --- values --- */
 
+/* YAML 1.1 has y and n for booleans. Where a text is wanted they can only be a text. */
+static bool is_letter(const struct eg_yaml_node *node)
+{
+	return node->meaning == EG_YAML_BOOL && node->text[1] == '\0';
+}
+
 const char *eg_read_text(struct eg_reader *reader, const struct eg_yaml_node *node)
 {
 	if (node->kind != EG_YAML_SCALAR) {
 		eg_reader_error(reader, node, "must be a text, not %s", eg_yaml_describe(node));
 		return NULL;
 	}
-	if (node->meaning == EG_YAML_TEXT)
+	if (node->meaning == EG_YAML_TEXT || is_letter(node))
 		return node->text;
 	if (node->meaning == EG_YAML_NULL)
 		eg_reader_error(reader, node, "must be a text; nothing is written here");
@@ -113,7 +119,7 @@ static int read_string(struct eg_reader *reader, const struct eg_field *field, c
 	(void)field;
 	return text ? eg_read_copy(reader, text, target) : 0;
 }
-const struct eg_type eg_type_string = { "text", read_string };
+const struct eg_type eg_type_string = {"text", read_string};
 
 static int read_bool(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
@@ -126,10 +132,10 @@ static int read_bool(struct eg_reader *reader, const struct eg_field *field, con
 				node->kind == EG_YAML_SCALAR ? "the text " : "", written(node));
 		return 0;
 	}
-	*value = (struct eg_optional_bool){ true, eg_yaml_bool(node), eg_reader_origin(reader, node) };
+	*value = (struct eg_optional_bool){true, eg_yaml_bool(node), eg_reader_origin(reader, node)};
 	return 0;
 }
-const struct eg_type eg_type_bool = { "boolean", read_bool };
+const struct eg_type eg_type_bool = {"boolean", read_bool};
 
 /* "65536" and "-1" are out of range, "http" is no number at all. */
 static bool looks_numeric(const struct eg_yaml_node *node)
@@ -165,16 +171,16 @@ static int read_port(struct eg_reader *reader, const struct eg_field *field, con
 	eg_read_u16(reader, node, 1, PORT_REFUSAL, target);
 	return 0;
 }
-const struct eg_type eg_type_port = { "port", read_port };
+const struct eg_type eg_type_port = {"port", read_port};
 
-static int read_optional_port(struct eg_reader *reader, const struct eg_field *field,
-			      const struct eg_yaml_node *node, void *target)
+static int read_optional_port(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			      void *target)
 {
 	(void)field;
 	eg_read_u16(reader, node, 0, PORT_REFUSAL, target);
 	return 0;
 }
-const struct eg_type eg_type_optional_port = { "port", read_optional_port };
+const struct eg_type eg_type_optional_port = {"port", read_optional_port};
 
 static int read_errno(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		      void *target)
@@ -189,14 +195,14 @@ static int read_errno(struct eg_reader *reader, const struct eg_field *field, co
 	value->origin = eg_reader_origin(reader, node);
 	return 0;
 }
-const struct eg_type eg_type_errno = { "errno", read_errno };
+const struct eg_type eg_type_errno = {"errno", read_errno};
 
 static int read_nested(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
 {
 	return eg_read_object(reader, node, field->fields, target);
 }
-const struct eg_type eg_type_object = { "object", read_nested };
+const struct eg_type eg_type_object = {"object", read_nested};
 
 /* --- lists and objects --- */
 
@@ -294,12 +300,15 @@ static bool find_home(const struct eg_schema *schema, const char *key, char *hom
 static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_schema *schema)
 {
 	const size_t before = eg_path_enter(reader, key->text);
-	const char *meant = suggest_field(schema, fields_beside(reader, schema), key->text);
+	const char *meant = eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR)
+				    ? NULL
+				    : suggest_field(schema, fields_beside(reader, schema), key->text);
 	char home[EG_PATH_MAX];
 
 	if (meant)
 		eg_reader_error(reader, key, "unknown field; did you mean \"%s\"?", meant);
-	else if (find_home(reader->kind, key->text, home, sizeof(home)))
+	else if (!eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR) &&
+		 find_home(reader->kind, key->text, home, sizeof(home)))
 		eg_reader_error(reader, key, "unknown field here; did you mean \"%s\"?", home);
 	else
 		eg_reader_error(reader, key, "unknown field; remove it");

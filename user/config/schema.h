@@ -27,33 +27,33 @@ struct eg_reader {
 	struct eg_model *model;
 	struct eg_diag *diag;
 	const char *file;
-	size_t *addresses;		/* taken so far, of EG_ADDRESSES_MAX */
-	const struct eg_schema *kind;	/* of the document, to tell where a misplaced field belongs */
-	const struct eg_schema *envelope;	/* fields beside those of `kind`, read elsewhere; NULL: none */
+	size_t *addresses;                /* taken so far, of EG_ADDRESSES_MAX */
+	const struct eg_schema *kind;     /* of the document, to tell where a misplaced field belongs */
+	const struct eg_schema *envelope; /* fields beside those of `kind`, read elsewhere; NULL: none */
 	char path[EG_PATH_MAX];
 	size_t path_len;
 };
 
 /* How a value is written and where it goes: `target` is the member at field->offset. */
 struct eg_type {
-	const char *name;	/* for people: "port" */
+	const char *name; /* for people: "port" */
 	int (*read)(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		    void *target);
 };
 
 struct eg_field {
-	const char *name;	/* camelCase; its snake_case form is accepted too */
-	const struct eg_type *type;	/* NULL: known, and not read */
+	const char *name;           /* camelCase; its snake_case form is accepted too */
+	const struct eg_type *type; /* NULL: known, and not read */
 	size_t offset;
-	const struct eg_schema *fields;	/* of an object, or of each item of a list of objects */
-	const char *missing;	/* what to say when it is left out; NULL: it may be */
-	const char *later;	/* NULL, or why it cannot be used yet */
-	const char *fallback;	/* the default, for people */
+	const struct eg_schema *fields; /* of an object, or of each item of a list of objects */
+	const char *missing;            /* what to say when it is left out; NULL: it may be */
+	const char *later;              /* NULL, or why it cannot be used yet */
+	const char *fallback;           /* the default, for people */
 	const char *doc;
 };
 
 struct eg_schema {
-	const char *name;	/* the kind's, of the top level */
+	const char *name; /* the kind's, of the top level */
 	const struct eg_field *fields;
 	size_t count;
 	/* What the fields mean together; may be NULL. */
@@ -62,7 +62,7 @@ struct eg_schema {
 
 #define EG_SCHEMA_FIELDS(table) .fields = (table), .count = EG_COUNT_OF(table)
 
-/* Text. A number or boolean is a mistake: it must be quoted, as it must for Kuma. const char *, in the model's arena. */
+/* const char *, in the model's arena. A number or boolean is a mistake: it must be quoted, as for Kuma. */
 extern const struct eg_type eg_type_string;
 /* struct eg_optional_bool */
 extern const struct eg_type eg_type_bool;
@@ -91,13 +91,13 @@ int eg_read_copy(struct eg_reader *reader, const char *text, const char **ret_co
 
 /* Appends to the path and returns what eg_path_leave() takes. */
 size_t eg_path_enter(struct eg_reader *reader, const char *field);
-size_t eg_path_enter_key(struct eg_reader *reader, const char *key);	/* ["key"] */
+size_t eg_path_enter_key(struct eg_reader *reader, const char *key); /* ["key"] */
 size_t eg_path_enter_index(struct eg_reader *reader, size_t index);
 void eg_path_leave(struct eg_reader *reader, size_t before);
 
 struct eg_origin eg_reader_origin(const struct eg_reader *reader, const struct eg_yaml_node *node);
 __attribute__((format(printf, 3, 4))) void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node,
-							     const char *format, ...);
+							   const char *format, ...);
 /* Counts one address towards EG_ADDRESSES_MAX; false, with a finding, when there are too many. */
 bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node *node);
 

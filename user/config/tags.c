@@ -15,8 +15,9 @@ static bool check_tag(struct eg_reader *reader, const struct eg_yaml_node *key, 
 	const char *text;
 
 	if (!consists_of(key->text, ALPHANUMERIC ".-/_:")) {
-		eg_reader_error(reader, key,
-				"tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores");
+		eg_reader_error(
+			reader, key,
+			"tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores");
 		return false;
 	}
 	if (eg_yaml_is_null(value) || (value->kind == EG_YAML_SCALAR && value->text[0] == '\0')) {

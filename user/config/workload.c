@@ -43,7 +43,7 @@ static int read_cgroup(struct eg_reader *reader, const struct eg_field *field, c
 		eg_reader_error(reader, node, "%s", problem);
 	return text && !problem ? eg_read_copy(reader, text, target) : 0;
 }
-static const struct eg_type cgroup_type = { "cgroup path or pattern", read_cgroup };
+static const struct eg_type cgroup_type = {"cgroup path or pattern", read_cgroup};
 
 static int add_tag(struct eg_reader *reader, const char *name, const char *value, void *target)
 {
@@ -66,7 +66,7 @@ static int read_tags(struct eg_reader *reader, const struct eg_field *field, con
 	(void)field;
 	return eg_read_tags(reader, node, add_tag, target);
 }
-static const struct eg_type tags_type = { "mapping of tags", read_tags };
+static const struct eg_type tags_type = {"mapping of tags", read_tags};
 
 static int read_dataplane(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			  void *target)
@@ -80,7 +80,7 @@ static int read_dataplane(struct eg_reader *reader, const struct eg_field *field
 	workload->dataplane_origin = eg_reader_origin(reader, node);
 	return eg_read_copy(reader, text, &workload->dataplane);
 }
-static const struct eg_type dataplane_type = { "name of a Dataplane", read_dataplane };
+static const struct eg_type dataplane_type = {"name of a Dataplane", read_dataplane};
 
 static int read_mode(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
@@ -97,12 +97,12 @@ static int read_mode(struct eg_reader *reader, const struct eg_field *field, con
 		eg_reader_error(reader, node, "must be enforce, not \"%.64s\"", text);
 	return 0;
 }
-static const struct eg_type mode_type = { "enforce", read_mode };
+static const struct eg_type mode_type = {"enforce", read_mode};
 
 static int add_port(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_workload *workload,
 		    uint16_t port)
 {
-	struct eg_located_port item = { port, eg_reader_origin(reader, node) };
+	struct eg_located_port item = {port, eg_reader_origin(reader, node)};
 
 	return eg_reader_take_address(reader, node) ? eg_array_push(&workload->exclude_outbound_ports, item) : 0;
 }
@@ -156,7 +156,7 @@ static int read_ports(struct eg_reader *reader, const struct eg_field *field, co
 		return read_port_text(reader, node, target);
 	return eg_read_list(reader, node, read_port_item, target);
 }
-static const struct eg_type ports_type = { "list of ports", read_ports };
+static const struct eg_type ports_type = {"list of ports", read_ports};
 
 static int read_excluded_ip(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -174,7 +174,7 @@ static int read_excluded_ips(struct eg_reader *reader, const struct eg_field *fi
 	(void)field;
 	return eg_read_list(reader, node, read_excluded_ip, target);
 }
-static const struct eg_type excluded_ips_type = { "list of addresses and ranges", read_excluded_ips };
+static const struct eg_type excluded_ips_type = {"list of addresses and ranges", read_excluded_ips};
 
 static int read_protocol(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			 void *target)
@@ -183,8 +183,8 @@ static int read_protocol(struct eg_reader *reader, const struct eg_field *field,
 		const char *name;
 		uint32_t bit;
 	} protocols[] = {
-		{ "tcp", EG_PROTO_TCP },   { "udp", EG_PROTO_UDP },   { "udplite", EG_PROTO_UDPLITE },
-		{ "icmp", EG_PROTO_ICMP }, { "sctp", EG_PROTO_SCTP }, { "dccp", EG_PROTO_DCCP },
+		{"tcp", EG_PROTO_TCP},   {"udp", EG_PROTO_UDP},   {"udplite", EG_PROTO_UDPLITE},
+		{"icmp", EG_PROTO_ICMP}, {"sctp", EG_PROTO_SCTP}, {"dccp", EG_PROTO_DCCP},
 	};
 	const char *text = eg_read_text(reader, node);
 
@@ -196,10 +196,11 @@ static int read_protocol(struct eg_reader *reader, const struct eg_field *field,
 		}
 	}
 	if (text)
-		eg_reader_error(reader, node, "must be one of tcp, udp, udplite, icmp, sctp, dccp, not \"%.64s\"", text);
+		eg_reader_error(reader, node, "must be one of tcp, udp, udplite, icmp, sctp, dccp, not \"%.64s\"",
+				text);
 	return 0;
 }
-static const struct eg_type protocol_type = { "protocol", read_protocol };
+static const struct eg_type protocol_type = {"protocol", read_protocol};
 
 /* An entry of allow, and whether its range was read. */
 struct allow_draft {
@@ -216,7 +217,7 @@ static int read_cidr(struct eg_reader *reader, const struct eg_field *field, con
 	draft->has_prefix = eg_read_prefix(reader, node, false, &draft->allow.prefix);
 	return 0;
 }
-static const struct eg_type cidr_type = { "address or range", read_cidr };
+static const struct eg_type cidr_type = {"address or range", read_cidr};
 
 /* ICMP has no ports: a rule with one could never match, and its author believes that it does. */
 static int check_allow(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
@@ -233,19 +234,24 @@ static int check_allow(struct eg_reader *reader, const struct eg_yaml_node *node
 }
 
 static const struct eg_field allow_fields[] = {
-	{ .name = "cidr", .type = &cidr_type, .missing = "must be defined", .doc = "An address or a range." },
-	{ .name = "port", .type = &eg_type_optional_port, .offset = offsetof(struct allow_draft, allow.port),
-	  .fallback = "every port", .doc = "The destination's port." },
-	{ .name = "protocol", .type = &protocol_type, .offset = offsetof(struct allow_draft, allow.protocols),
-	  .fallback = "every protocol", .doc = "tcp, udp, udplite, icmp, sctp or dccp." },
+	{.name = "cidr", .type = &cidr_type, .missing = "must be defined", .doc = "An address or a range."},
+	{.name = "port",
+	 .type = &eg_type_optional_port,
+	 .offset = offsetof(struct allow_draft, allow.port),
+	 .fallback = "every port",
+	 .doc = "The destination's port."},
+	{.name = "protocol",
+	 .type = &protocol_type,
+	 .offset = offsetof(struct allow_draft, allow.protocols),
+	 .fallback = "every protocol",
+	 .doc = "tcp, udp, udplite, icmp, sctp or dccp."},
 };
-static const struct eg_schema allow_schema = { EG_SCHEMA_FIELDS(allow_fields), .finish = check_allow };
+static const struct eg_schema allow_schema = {EG_SCHEMA_FIELDS(allow_fields), .finish = check_allow};
 
 static int read_allow_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct eg_workload *workload = target;
-	struct allow_draft draft = { .allow = { .protocols = EG_PROTO_ANY,
-						.origin = eg_reader_origin(reader, node) } };
+	struct allow_draft draft = {.allow = {.protocols = EG_PROTO_ANY, .origin = eg_reader_origin(reader, node)}};
 	int r;
 
 	if (!eg_reader_take_address(reader, node))
@@ -262,29 +268,39 @@ static int read_allow(struct eg_reader *reader, const struct eg_field *field, co
 	(void)field;
 	return eg_read_list(reader, node, read_allow_item, target);
 }
-static const struct eg_type allow_type = { "list of rules", read_allow };
+static const struct eg_type allow_type = {"list of rules", read_allow};
 
 static const struct eg_field workload_fields[] = {
-	{ .name = "cgroup", .type = &cgroup_type, .offset = offsetof(struct eg_workload, cgroup),
-	  .doc = "Path or pattern below the cgroup v2 mount, with its leading slash." },
-	{ .name = "tags", .type = &tags_type, .doc = "What the workload is, for policies that select by tags." },
-	{ .name = "dataplane", .type = &dataplane_type, .doc = "The Dataplane of the same mesh that this workload is." },
-	{ .name = "mode", .type = &mode_type, .fallback = "enforce", .doc = "enforce." },
-	{ .name = "blockErrno", .type = &eg_type_errno, .offset = offsetof(struct eg_workload, block_errno),
-	  .fallback = "the Node's", .doc = "What a blocked program sees: EPERM and the like, or a number." },
-	{ .name = "excludeOutboundPorts", .type = &ports_type, .doc = "Destination ports that are always allowed." },
-	{ .name = "excludeOutboundIPs", .type = &excluded_ips_type,
-	  .doc = "Addresses and ranges that are always allowed." },
-	{ .name = "allow", .type = &allow_type, .fields = &allow_schema, .doc = "Destinations that are always allowed." },
-	{ .name = "excludeCgroups", .later = "cgroups below a workload are not told apart", .doc = "Cgroups left alone." },
-	{ .name = "excludeUIDs", .later = "users are not told apart", .doc = "Users left alone." },
-	{ .name = "allowProtocols", .later = "protocols are not judged by themselves", .doc = "Protocols that may be used." },
-	{ .name = "onPolicyChange", .later = "open connections are not ended", .doc = "terminate or keep." },
-	{ .name = "gracePeriod", .later = "open connections are not ended", .doc = "Time before connections are ended." },
-	{ .name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic." },
-	{ .name = "unenrolled", .later = "new cgroups are not held back", .doc = "allow or refuse." },
+	{.name = "cgroup",
+	 .type = &cgroup_type,
+	 .offset = offsetof(struct eg_workload, cgroup),
+	 .doc = "Path or pattern below the cgroup v2 mount, with its leading slash."},
+	{.name = "tags", .type = &tags_type, .doc = "What the workload is, for policies that select by tags."},
+	{.name = "dataplane", .type = &dataplane_type, .doc = "The Dataplane of the same mesh that this workload is."},
+	{.name = "mode", .type = &mode_type, .fallback = "enforce", .doc = "enforce."},
+	{.name = "blockErrno",
+	 .type = &eg_type_errno,
+	 .offset = offsetof(struct eg_workload, block_errno),
+	 .fallback = "the Node's",
+	 .doc = "What a blocked program sees: EPERM and the like, or a number."},
+	{.name = "excludeOutboundPorts", .type = &ports_type, .doc = "Destination ports that are always allowed."},
+	{.name = "excludeOutboundIPs",
+	 .type = &excluded_ips_type,
+	 .doc = "Addresses and ranges that are always allowed."},
+	{.name = "allow", .type = &allow_type, .fields = &allow_schema, .doc = "Destinations that are always allowed."},
+	{.name = "excludeCgroups",
+	 .later = "cgroups below a workload are not told apart",
+	 .doc = "Cgroups left alone."},
+	{.name = "excludeUIDs", .later = "users are not told apart", .doc = "Users left alone."},
+	{.name = "allowProtocols",
+	 .later = "protocols are not judged by themselves",
+	 .doc = "Protocols that may be used."},
+	{.name = "onPolicyChange", .later = "open connections are not ended", .doc = "terminate or keep."},
+	{.name = "gracePeriod", .later = "open connections are not ended", .doc = "Time before connections are ended."},
+	{.name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic."},
+	{.name = "unenrolled", .later = "new cgroups are not held back", .doc = "allow or refuse."},
 };
-const struct eg_schema eg_workload_schema = { .name = "Workload", EG_SCHEMA_FIELDS(workload_fields) };
+const struct eg_schema eg_workload_schema = {.name = "Workload", EG_SCHEMA_FIELDS(workload_fields)};
 
 int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {
@@ -295,7 +311,7 @@ int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelop
 		return -ENOMEM;
 	workload->name = envelope->name;
 	workload->mesh = envelope->mesh;
-	workload->origin = envelope->name_origin;
+	workload->origin = envelope->origin;
 	workload->mesh_origin = envelope->mesh_origin;
 	/* From here on the model frees what its lists hold. */
 	r = eg_array_push(&reader->model->workloads, workload);

@@ -26,8 +26,8 @@ struct anchor {
 /* A list or mapping whose end has not come. */
 struct frame {
 	struct eg_yaml_node *node;
-	struct anchor *anchor;	/* its own, or NULL */
-	size_t first_item;	/* in stream->items */
+	struct anchor *anchor; /* its own, or NULL */
+	size_t first_item;     /* in stream->items */
 	size_t expanded_before;
 };
 
@@ -38,20 +38,20 @@ struct eg_yaml_stream {
 	size_t len;
 	struct eg_diag *diag;
 	struct eg_arena arena;
-	size_t nodes;		/* in the arena */
-	size_t expanded;	/* nodes of this document, repeated ones each time */
-	void *anchors;		/* a tsearch() tree of struct anchor */
+	size_t nodes;    /* in the arena */
+	size_t expanded; /* nodes of this document, repeated ones each time */
+	void *anchors;   /* a tsearch() tree of struct anchor */
 	struct frame frames[EG_YAML_DEPTH_MAX];
 	size_t depth;
-	EG_ARRAY(const struct eg_yaml_node *) items;	/* of all open frames, innermost last */
+	EG_ARRAY(const struct eg_yaml_node *) items; /* of all open frames, innermost last */
 	const struct eg_yaml_node *root;
 	bool is_broken;
 };
 
 __attribute__((format(printf, 4, 5))) static int refuse(struct eg_yaml_stream *stream, uint32_t line, uint32_t column,
-							  const char *format, ...)
+							const char *format, ...)
 {
-	struct eg_origin origin = { stream->file, line, column };
+	struct eg_origin origin = {stream->file, line, column};
 	char text[512];
 	va_list args;
 
@@ -101,8 +101,8 @@ static const char *syntax_remedy(const char *problem)
 		const char *problem;
 		const char *remedy;
 	} remedies[] = {
-		{ "cannot start any token", " (indent with spaces, and quote values that start with %, @ or `)" },
-		{ "invalid Unicode character escape code", " (write the character itself instead of a surrogate pair)" },
+		{"cannot start any token", " (indent with spaces, and quote values that start with %, @ or `)"},
+		{"invalid Unicode character escape code", " (write the character itself instead of a surrogate pair)"},
 	};
 
 	for (size_t i = 0; i < EG_COUNT_OF(remedies); i++)
@@ -130,14 +130,15 @@ static bool starts_with(const struct eg_yaml_stream *stream, const char *mark, s
 	return stream->len >= len && memcmp(stream->bytes, mark, len) == 0;
 }
 
+/* Wherever they stand: a line may begin after any of YAML's five line breaks. */
 static size_t count_tag_directives(const struct eg_yaml_stream *stream)
 {
 	const char *at = stream->bytes, *end = stream->bytes + stream->len;
-	size_t count = starts_with(stream, "%TAG", 4);
+	size_t count = 0;
 
-	while ((at = memmem(at, (size_t)(end - at), "\n%TAG", 5))) {
+	while ((at = memmem(at, (size_t)(end - at), "%TAG", 4))) {
 		count++;
-		at++;
+		at += 4;
 	}
 	return count;
 }
@@ -244,7 +245,7 @@ static int compare_anchors(const void *a, const void *b)
 /* The anchor of this name, made when there is none: YAML lets a later one replace an earlier one. */
 static int define_anchor(struct eg_yaml_stream *stream, const unsigned char *name, struct anchor **ret_anchor)
 {
-	struct anchor wanted = { .name = (char *)(uintptr_t)name };
+	struct anchor wanted = {.name = (char *)(uintptr_t)name};
 	struct anchor **found = tfind(&wanted, &stream->anchors, compare_anchors);
 	struct anchor *anchor;
 
@@ -282,23 +283,21 @@ static bool is_one_of(const char *text, const char *const *words, size_t count)
 
 static bool is_true_word(const char *text)
 {
-	static const char *const words[] = { "y",    "Y",    "yes", "Yes", "YES", "true",
-					     "True", "TRUE", "on",  "On",  "ON" };
+	static const char *const words[] = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
 
 	return is_one_of(text, words, EG_COUNT_OF(words));
 }
 
 static bool is_false_word(const char *text)
 {
-	static const char *const words[] = { "n",     "N",     "no",  "No",  "NO", "false",
-					     "False", "FALSE", "off", "Off", "OFF" };
+	static const char *const words[] = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"};
 
 	return is_one_of(text, words, EG_COUNT_OF(words));
 }
 
 static bool is_null_word(const char *text)
 {
-	static const char *const words[] = { "", "~", "null", "Null", "NULL" };
+	static const char *const words[] = {"", "~", "null", "Null", "NULL"};
 
 	return is_one_of(text, words, EG_COUNT_OF(words));
 }
@@ -335,8 +334,8 @@ static enum eg_yaml_meaning plain_meaning(const char *text)
 /* !!str is the only tag with a use here; the others say what the value says by itself. */
 static int check_tag(struct eg_yaml_stream *stream, const yaml_event_t *event, const unsigned char *tag)
 {
-	static const char *const known[] = { "!",	  YAML_STR_TAG,	  YAML_BOOL_TAG, YAML_INT_TAG,
-					     YAML_FLOAT_TAG, YAML_NULL_TAG, YAML_MAP_TAG,  YAML_SEQ_TAG };
+	static const char *const known[] = {"!",           YAML_STR_TAG, YAML_BOOL_TAG, YAML_INT_TAG, YAML_FLOAT_TAG,
+					    YAML_NULL_TAG, YAML_MAP_TAG, YAML_SEQ_TAG};
 	uint32_t line = (uint32_t)event->start_mark.line + 1, column = (uint32_t)event->start_mark.column + 1;
 
 	if (!tag || is_one_of((const char *)tag, known, EG_COUNT_OF(known)))
@@ -391,7 +390,7 @@ static int read_scalar(struct eg_yaml_stream *stream, const yaml_event_t *event)
 
 static int read_alias(struct eg_yaml_stream *stream, const yaml_event_t *event)
 {
-	struct anchor wanted = { .name = (char *)event->data.alias.anchor };
+	struct anchor wanted = {.name = (char *)event->data.alias.anchor};
 	struct anchor **found = tfind(&wanted, &stream->anchors, compare_anchors);
 	int r;
 
@@ -417,7 +416,7 @@ static int open_frame(struct eg_yaml_stream *stream, const yaml_event_t *event, 
 	r = check_tag(stream, event, tag);
 	if (r < 0)
 		return r;
-	*frame = (struct frame){ .first_item = stream->items.len, .expanded_before = stream->expanded };
+	*frame = (struct frame){.first_item = stream->items.len, .expanded_before = stream->expanded};
 	if (anchor) {
 		r = define_anchor(stream, anchor, &frame->anchor);
 		if (r < 0)
@@ -466,7 +465,7 @@ static int compare_positions(const void *a, const void *b)
 
 static int add_pair(struct pairs *pairs, const struct eg_yaml_node *key, const struct eg_yaml_node *value, size_t rank)
 {
-	return eg_array_push(&pairs->list, (struct pair){ key, value, rank, pairs->list.len });
+	return eg_array_push(&pairs->list, (struct pair){key, value, rank, pairs->list.len});
 }
 
 static int merge_mapping(struct pairs *pairs, const struct eg_yaml_node *from, size_t rank)

@@ -28,20 +28,20 @@ enum eg_yaml_kind {
 enum eg_yaml_meaning {
 	EG_YAML_TEXT,
 	EG_YAML_NULL,
-	EG_YAML_BOOL,	/* yes, no, on, off, true, false */
+	EG_YAML_BOOL, /* yes, no, on, off, true, false */
 	EG_YAML_NUMBER,
 };
 
 struct eg_yaml_node {
 	union {
-		const char *text;			/* SCALAR: without NUL bytes inside */
-		const struct eg_yaml_node **items;	/* SEQUENCE; MAPPING: key, value, key, value, keys are scalars */
+		const char *text;                  /* SCALAR: without NUL bytes inside */
+		const struct eg_yaml_node **items; /* SEQUENCE; MAPPING: key, value, key, value, keys are scalars */
 	};
-	uint32_t count;		/* of items: twice the pairs of a MAPPING */
-	uint32_t line;		/* from 1 */
-	uint32_t column;	/* from 1 */
-	uint8_t kind;		/* enum eg_yaml_kind */
-	uint8_t meaning;	/* enum eg_yaml_meaning of a SCALAR */
+	uint32_t count;  /* of items: twice the pairs of a MAPPING */
+	uint32_t line;   /* from 1 */
+	uint32_t column; /* from 1 */
+	uint8_t kind;    /* enum eg_yaml_kind */
+	uint8_t meaning; /* enum eg_yaml_meaning of a SCALAR */
 };
 
 /*

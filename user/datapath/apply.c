@@ -7,9 +7,6 @@
 #include "datapath/object.h"
 #include "policy/diff.h"
 
-EG_DEFINE_CLEANUP(struct eg_diff *, eg_diff_free)
-EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
-
 /* Entries a call: the kernel works through a batch in one go. */
 #define BATCH_ENTRIES 4096u
 

@@ -15,8 +15,6 @@ struct eg_links {
 	int fds[PROGRAM_COUNT];
 };
 
-EG_DEFINE_CLEANUP(struct eg_links *, eg_links_free)
-
 struct eg_links *eg_links_free(struct eg_links *links)
 {
 	if (!links)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "egress/maps.h"
 #include "policy/compile.h"
 
@@ -35,6 +36,7 @@ struct eg_capacity eg_datapath_max_capacity(void);
  */
 int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath);
 struct eg_datapath *eg_datapath_free(struct eg_datapath *datapath);
+EG_DEFINE_CLEANUP(struct eg_datapath *, eg_datapath_free)
 
 /*
  * Puts a policy in force, whole: writes what differs to the idle bank, flips the
@@ -54,6 +56,7 @@ uint64_t eg_datapath_generation(const struct eg_datapath *datapath);
 int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, struct eg_links **ret_links);
 /* Ends enforcement, if no other process holds the links. */
 struct eg_links *eg_links_free(struct eg_links *links);
+EG_DEFINE_CLEANUP(struct eg_links *, eg_links_free)
 /* The links' descriptors, for a process that must hold them as well. */
 size_t eg_links_fds(const struct eg_links *links, const int **ret_fds);
 

@@ -12,8 +12,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-EG_DEFINE_CLEANUP(struct eg_datapath *, eg_datapath_free)
-
 struct bpf_map *eg_object_table(const struct eg_datapath *datapath, unsigned int bank, enum eg_table table)
 {
 	struct bpf_map *const tables[EG_BANKS][EG_TABLE_COUNT] = {

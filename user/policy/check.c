@@ -7,9 +7,12 @@
 #include "base/cleanup.h"
 #include "base/suggest.h"
 
+/* In larger sets nobody looks for the closest name: each would be compared with each. */
+#define SUGGEST_AMONG_MAX 1000
+
 /* A resource by what must be unique, or by what others look it up with. */
 struct key {
-	const char *mesh;	/* "" where names are unique whatever the mesh */
+	const char *mesh; /* "" where names are unique whatever the mesh */
 	const char *name;
 	const struct eg_origin *origin;
 };
@@ -66,7 +69,7 @@ static void sort_keys(struct keys *keys)
 
 static bool has_key(const struct keys *keys, const char *mesh, const char *name)
 {
-	const struct key wanted = { mesh, name, NULL };
+	const struct key wanted = {mesh, name, NULL};
 
 	return keys->list.len > 0 && bsearch(&wanted, keys->list.items, keys->list.len, sizeof(wanted), compare_names);
 }
@@ -99,7 +102,7 @@ static int collect_meshes(struct check *check)
 {
 	for (size_t i = 0; i < check->model->meshes.len; i++) {
 		const struct eg_mesh *mesh = check->model->meshes.items[i];
-		int r = eg_array_push(&check->meshes.list, (struct key){ "", mesh->name, &mesh->origin });
+		int r = eg_array_push(&check->meshes.list, (struct key){"", mesh->name, &mesh->origin});
 
 		if (r < 0)
 			return r;
@@ -114,7 +117,7 @@ static int collect_dataplanes(struct check *check)
 	for (size_t i = 0; i < check->model->dataplanes.len; i++) {
 		const struct eg_dataplane *dataplane = check->model->dataplanes.items[i];
 		int r = eg_array_push(&check->dataplanes.list,
-				      (struct key){ dataplane->mesh, dataplane->name, &dataplane->origin });
+				      (struct key){dataplane->mesh, dataplane->name, &dataplane->origin});
 
 		if (r < 0)
 			return r;
@@ -131,7 +134,7 @@ static int check_workload_names(struct check *check)
 
 	for (size_t i = 0; i < check->model->workloads.len; i++) {
 		const struct eg_workload *workload = check->model->workloads.items[i];
-		int r = eg_array_push(&keys.list, (struct key){ "", workload->name, &workload->origin });
+		int r = eg_array_push(&keys.list, (struct key){"", workload->name, &workload->origin});
 
 		if (r < 0)
 			return r;
@@ -148,8 +151,9 @@ static int check_workload_cgroups(struct check *check)
 
 	for (size_t i = 0; i < check->model->workloads.len; i++) {
 		const struct eg_workload *workload = check->model->workloads.items[i];
-		int r = workload->cgroup ?
-				eg_array_push(&keys.list, (struct key){ "", workload->cgroup, &workload->origin }) : 0;
+		int r = workload->cgroup
+				? eg_array_push(&keys.list, (struct key){"", workload->cgroup, &workload->origin})
+				: 0;
 
 		if (r < 0)
 			return r;
@@ -181,7 +185,7 @@ static const char *suggest_key(const struct keys *keys, const char *mesh, const 
 	size_t closest = SIZE_MAX;
 	const char *best = NULL;
 
-	for (size_t i = 0; i < keys->list.len; i++) {
+	for (size_t i = 0; i < keys->list.len && keys->list.len <= SUGGEST_AMONG_MAX; i++) {
 		const struct key *key = &keys->list.items[i];
 		size_t distance;
 
@@ -200,8 +204,8 @@ static void refuse_undefined(struct check *check, struct eg_origin origin, const
 			     const char *name, const char *meant)
 {
 	if (meant)
-		eg_diag_add(check->diag, EG_SEVERITY_ERROR, origin, path, "%s \"%s\" is not defined; did you mean \"%s\"?",
-			    what, name, meant);
+		eg_diag_add(check->diag, EG_SEVERITY_ERROR, origin, path,
+			    "%s \"%s\" is not defined; did you mean \"%s\"?", what, name, meant);
 	else
 		eg_diag_add(check->diag, EG_SEVERITY_ERROR, origin, path,
 			    "%s \"%s\" is not defined; add it, or name one that is", what, name);
@@ -236,9 +240,10 @@ static void warn_host_name(struct check *check, const struct eg_dataplane *datap
 
 	if (!address || eg_addr_parse(address, &family, &addr) == 0)
 		return;
-	eg_diag_add(check->diag, EG_SEVERITY_WARNING, dataplane->origin, field,
-		    "\"%s\" is a host name, which egressd does not resolve: traffic to it is non-mesh; write its address",
-		    address);
+	eg_diag_add(
+		check->diag, EG_SEVERITY_WARNING, dataplane->origin, field,
+		"\"%s\" is a host name, which egressd does not resolve: traffic to it is non-mesh; write its address",
+		address);
 }
 
 static void check_dataplane(struct check *check, const struct eg_dataplane *dataplane)
@@ -259,7 +264,7 @@ static void check_whole(struct check *check)
 
 int eg_policy_check(const struct eg_model *model, enum eg_completeness completeness, struct eg_diag *diag)
 {
-	_cleanup_(check_clear) struct check check = { model, completeness, diag, {}, {} };
+	_cleanup_(check_clear) struct check check = {model, completeness, diag, {}, {}};
 	int r;
 
 	r = collect_meshes(&check);

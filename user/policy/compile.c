@@ -8,8 +8,6 @@
 
 #include "base/cleanup.h"
 
-EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
-
 static const struct {
 	const char *what;
 	size_t key_size;

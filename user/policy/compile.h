@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/diag.h"
 #include "egress/maps.h"
 #include "policy/rules.h"
@@ -47,5 +48,6 @@ int eg_image_compile(const struct eg_ruleset *rules, const struct eg_capacity *c
 /* The image of an empty bank. NULL without memory. */
 struct eg_image *eg_image_new(void);
 struct eg_image *eg_image_free(struct eg_image *image);
+EG_DEFINE_CLEANUP(struct eg_image *, eg_image_free)
 
 #endif

@@ -7,8 +7,6 @@
 
 #include "base/cleanup.h"
 
-EG_DEFINE_CLEANUP(struct eg_diff *, eg_diff_free)
-
 static char *key_at(const struct eg_table_image *table, size_t i)
 {
 	return (char *)table->keys + i * table->key_size;

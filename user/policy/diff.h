@@ -5,6 +5,7 @@
 /* What turns one image of a bank into another. */
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "policy/compile.h"
 
 /* Entries of one table, in the form of the kernel's batch calls. Values are unused in removals. */
@@ -20,5 +21,6 @@ struct eg_diff {
 /* 0 with *ret_diff owned by the caller, or -ENOMEM. */
 int eg_image_diff(const struct eg_image *from, const struct eg_image *to, struct eg_diff **ret_diff);
 struct eg_diff *eg_diff_free(struct eg_diff *diff);
+EG_DEFINE_CLEANUP(struct eg_diff *, eg_diff_free)
 
 #endif

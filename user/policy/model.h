@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/diag.h"
 
 /* The mesh of a resource that names none, as in Kuma. */
@@ -118,6 +119,7 @@ struct eg_model {
 /* An empty model, or NULL without memory. */
 struct eg_model *eg_model_new(void);
 struct eg_model *eg_model_free(struct eg_model *model);
+EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
 
 /* NULL when there is none of this name. */
 const struct eg_mesh *eg_model_find_mesh(const struct eg_model *model, const char *name);

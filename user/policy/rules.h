@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/diag.h"
 #include "egress/maps.h"
 #include "policy/model.h"
@@ -75,6 +76,7 @@ int eg_rules_resolve_run(const struct eg_model *model, const struct eg_run_subje
 			 const struct eg_located_prefix *resolvers, size_t resolver_count,
 			 struct eg_ruleset **ret_rules);
 struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules);
+EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
 
 /* NULL when there is none of this name. */
 const struct eg_subject *eg_ruleset_find(const struct eg_ruleset *rules, const char *name);

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Runs a command on a terminal of its own and types once it has printed something.
 
-usage: pty.py WAIT-FOR TYPE COMMAND...     (TYPE may hold \\x03 and the like)
+usage: on_terminal.py WAIT-FOR TYPE COMMAND...     (TYPE may hold \\x03 and the like)
 
-Prints what the command printed, then "status N" (128+signal for a signal).
+Prints what the command printed, the terminal's echo included, then "status N" (128+signal for a signal).
 """
 import os
 import pty

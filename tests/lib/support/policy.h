@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_TESTS_POLICY_H
+#define EG_TESTS_POLICY_H
+
+/* Policy texts read as files of a folder of the test's own. */
+#include <stddef.h>
+
+#include "base/diag.h"
+#include "policy/check.h"
+#include "policy/model.h"
+
+struct policy {
+	struct eg_model *model;
+	struct eg_diag diag;
+	char *findings; /* as eg_diag_print() writes them; the file is called p.yaml */
+};
+
+/* Reads and, as part of a set, checks a text; the caller has policy_free(). */
+struct policy *policy_read(const char *text);
+struct policy *policy_read_bytes(const char *bytes, size_t len);
+/* The same, as a set of the given completeness. */
+struct policy *policy_read_as(const char *text, enum eg_completeness completeness);
+void policy_free(struct policy *policy);
+
+/* All findings of a text, word for word. */
+void assert_findings(const char *text, const char *expected);
+/* One of the findings contains `part`, and there is an error. */
+void assert_refused(const char *text, const char *part);
+void assert_accepted(const char *text);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "../lib/support/policy.h"
+
+static void both_envelopes_say_the_same(void **state)
+{
+	static const char universal[] = "type: Mesh\nname: a\nnetworking: {outbound: {passthrough: false}}\n";
+	static const char kubernetes[] =
+		"apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a, annotations: {x: y}}\n"
+		"spec: {networking: {outbound: {passthrough: false}}}\n";
+	static const char *const texts[] = {universal, kubernetes};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct policy *policy = policy_read(texts[i]);
+
+		assert_string_equal(policy->findings, "");
+		assert_string_equal(policy->model->meshes.items[0]->name, "a");
+		assert_true(policy->model->meshes.items[0]->passthrough.is_set);
+		assert_false(policy->model->meshes.items[0]->passthrough.value);
+		policy_free(policy);
+	}
+}
+
+static void paths_in_the_kubernetes_form_begin_with_spec(void **state)
+{
+	(void)state;
+	assert_findings("apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a}\nspec:\n  networking:\n    "
+			"outbuond: {}\n",
+			"p.yaml:6:5: error: spec.networking.outbuond: unknown field; did you mean \"outbound\"?\n");
+}
+
+static void spec_in_a_universal_document_is_refused_and_not_ignored(void **state)
+{
+	(void)state;
+	assert_refused("type: Mesh\nname: a\nspec: {networking: {outbound: {passthrough: false}}}\n",
+		       "p.yaml:3:7: error: spec: a Mesh with `type` has its fields beside `type`");
+}
+
+static void a_document_without_a_kind_is_refused(void **state)
+{
+	(void)state;
+	assert_refused("name: a\n", "p.yaml:1:1: error: has neither `type`");
+	assert_refused("- a\n", "must be a mapping");
+	assert_refused("text\n", "must be a mapping");
+	assert_refused("type: Mesh\nkind: Mesh\nname: a\n", "remove one");
+}
+
+static void the_mesh_is_default_when_it_is_left_out(void **state)
+{
+	struct policy *policy = policy_read("type: Workload\nname: w\ncgroup: /w\n");
+
+	(void)state;
+	assert_string_equal(policy->findings, "");
+	assert_string_equal(policy->model->workloads.items[0]->mesh, "default");
+	policy_free(policy);
+}
+
+static void a_namespaced_name_is_name_dot_namespace(void **state)
+{
+	struct policy *policy = policy_read("apiVersion: kuma.io/v1alpha1\nkind: Dataplane\nmesh: m\n"
+					    "metadata: {name: a, namespace: shop}\n"
+					    "spec: {networking: {address: 10.0.0.1, inbound: [{port: 80}]}}\n");
+
+	(void)state;
+	assert_string_equal(policy->findings, "");
+	assert_non_null(eg_model_find_dataplane(policy->model, "m", "a.shop"));
+	policy_free(policy);
+}
+
+static void the_label_names_the_mesh_where_the_field_is_missing(void **state)
+{
+	struct policy *policy = policy_read("apiVersion: kuma.io/v1alpha1\nkind: Dataplane\n"
+					    "metadata: {name: a, labels: {kuma.io/mesh: m}}\n"
+					    "spec: {networking: {address: 10.0.0.1, inbound: [{port: 80}]}}\n");
+
+	(void)state;
+	assert_string_equal(policy->findings, "");
+	assert_string_equal(policy->model->dataplanes.items[0]->mesh, "m");
+	policy_free(policy);
+}
+
+static void a_kind_of_ours_needs_our_api_version(void **state)
+{
+	(void)state;
+	assert_accepted("apiVersion: egressd.io/v1alpha1\nkind: Workload\nmetadata: {name: w}\nspec: {cgroup: /w}\n");
+	assert_refused("apiVersion: kuma.io/v1alpha1\nkind: Workload\nmetadata: {name: w}\nspec: {cgroup: /w}\n",
+		       "p.yaml:1:13: error: apiVersion: the apiVersion of a Workload must be egressd.io/v1alpha1");
+	assert_refused("kind: Mesh\nmetadata: {name: w}\n", "the apiVersion of a Mesh must be kuma.io/v1alpha1");
+}
+
+static void names_have_a_form(void **state)
+{
+	(void)state;
+	assert_refused("type: Mesh\n", "p.yaml:1:1: error: name: cannot be empty");
+	assert_refused("type: Mesh\nname: a/b\n", "p.yaml:2:7: error: name: invalid characters");
+	assert_refused("apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {}\n", "metadata.name: cannot be empty");
+	assert_refused("apiVersion: kuma.io/v1alpha1\nkind: Mesh\n", "metadata: must be defined");
+}
+
+static void unknown_fields_beside_the_spec_are_refused(void **state)
+{
+	(void)state;
+	assert_refused("apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a}\nspce: {}\n",
+		       "p.yaml:4:1: error: spce: unknown field; did you mean \"spec\"?");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_envelopes_say_the_same),
+		cmocka_unit_test(paths_in_the_kubernetes_form_begin_with_spec),
+		cmocka_unit_test(spec_in_a_universal_document_is_refused_and_not_ignored),
+		cmocka_unit_test(a_document_without_a_kind_is_refused),
+		cmocka_unit_test(the_mesh_is_default_when_it_is_left_out),
+		cmocka_unit_test(a_namespaced_name_is_name_dot_namespace),
+		cmocka_unit_test(the_label_names_the_mesh_where_the_field_is_missing),
+		cmocka_unit_test(a_kind_of_ours_needs_our_api_version),
+		cmocka_unit_test(names_have_a_form),
+		cmocka_unit_test(unknown_fields_beside_the_spec_are_refused),
+	};
+
+	return cmocka_run_group_tests_name("envelope", tests, NULL, NULL);
+}

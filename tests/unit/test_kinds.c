@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "../lib/support/policy.h"
+
+static void kinds_that_would_matter_are_refused_until_they_are_read(void **state)
+{
+	static const char *const kinds[] = {"ProxyTemplate",   "MeshProxyPatch",      "MeshPassthrough", "MeshTLS",
+					    "ExternalService", "MeshExternalService", "MeshService"};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		snprintf(text, sizeof(text), "type: %s\nname: a\nmesh: default\nspec: {}\n", kinds[i]);
+		assert_refused(text, "is not supported yet");
+	}
+}
+
+static void kinds_that_never_reach_passthrough_are_skipped_with_a_note(void **state)
+{
+	(void)state;
+	assert_findings(
+		"type: MeshTimeout\nname: a\nspec: {anything: 1}\n",
+		"p.yaml:1:7: note: skipped: MeshTimeout never reaches traffic that leaves the mesh, in Kuma neither\n");
+}
+
+static void foreign_kinds_are_skipped_with_a_note(void **state)
+{
+	(void)state;
+	assert_findings("apiVersion: apps/v1\nkind: Deployment\nmetadata: {}\n",
+			"p.yaml:2:7: note: skipped: Deployment is no kind that egressd reads\n");
+	assert_findings("type: MeshTrace\nname: a\n",
+			"p.yaml:1:7: note: skipped: MeshTrace is no kind that egressd reads\n");
+}
+
+static void a_misspelt_kind_is_refused(void **state)
+{
+	(void)state;
+	assert_refused("type: Mehs\nname: a\n",
+		       "p.yaml:1:7: error: type: unknown kind \"Mehs\"; did you mean \"Mesh\"?");
+	assert_refused("type: workload\nname: a\n", "did you mean \"Workload\"?");
+	assert_refused("kind: Dataplan\napiVersion: kuma.io/v1alpha1\n", "kind: unknown kind");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kinds_that_would_matter_are_refused_until_they_are_read),
+		cmocka_unit_test(kinds_that_never_reach_passthrough_are_skipped_with_a_note),
+		cmocka_unit_test(foreign_kinds_are_skipped_with_a_note),
+		cmocka_unit_test(a_misspelt_kind_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("kinds", tests, NULL, NULL);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "../lib/support/policy.h"
+
+#define NODE "type: Node\nname: n\n"
+
+static void what_the_model_holds_is_read(void **state)
+{
+	struct policy *policy =
+		policy_read(NODE "mesh_cidrs: [10.0.0.0/8]\nresolvers: [10.0.0.53, fd00::53]\nblockErrno: 13\n");
+	const struct eg_node *node = policy->model->node;
+
+	(void)state;
+	assert_string_equal(policy->findings, "");
+	assert_int_equal(node->mesh_cidrs.items[0].prefix.len, 8);
+	assert_true(node->resolvers_listed);
+	assert_int_equal(node->resolvers.items[0].prefix.len, 32);
+	assert_int_equal(node->resolvers.items[1].prefix.len, 128);
+	assert_int_equal(node->block_errno.value, EACCES);
+	policy_free(policy);
+}
+
+static void auto_resolvers_are_not_listed(void **state)
+{
+	struct policy *policy = policy_read(NODE "resolvers: auto\n");
+
+	(void)state;
+	assert_false(policy->model->node->resolvers_listed);
+	policy_free(policy);
+}
+
+static void an_empty_list_of_resolvers_is_a_list(void **state)
+{
+	struct policy *policy = policy_read(NODE "resolvers: []\n");
+
+	(void)state;
+	assert_true(policy->model->node->resolvers_listed);
+	policy_free(policy);
+}
+
+static void a_resolver_is_one_address(void **state)
+{
+	(void)state;
+	assert_refused(NODE "resolvers: [10.0.0.0/8]\n", "resolvers[0]: must be an IP address");
+	assert_refused(NODE "resolvers: [dns.example.com]\n", "resolvers[0]: must be an IP address");
+	assert_refused(NODE "resolvers: 10.0.0.1\n", "resolvers: must be auto or a list");
+}
+
+static void fields_without_a_mechanism_are_refused(void **state)
+{
+	static const char *const fields[] = {"admin: {}", "sweepInterval: 5s", "retryWindow: 5s", "compat: envoy",
+					     "domains: refuse"};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		snprintf(text, sizeof(text), NODE "%s\n", fields[i]);
+		assert_refused(text, "not supported yet");
+	}
+}
+
+static void a_second_node_is_refused_and_checked(void **state)
+{
+	(void)state;
+	assert_findings(
+		NODE "---\n" NODE "foo: 1\n",
+		"p.yaml:4:1: error: a second Node: the first is in p.yaml:1:1; put all settings of this node into one\n"
+		"p.yaml:6:1: error: foo: unknown field; remove it\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_model_holds_is_read),
+		cmocka_unit_test(auto_resolvers_are_not_listed),
+		cmocka_unit_test(an_empty_list_of_resolvers_is_a_list),
+		cmocka_unit_test(a_resolver_is_one_address),
+		cmocka_unit_test(fields_without_a_mechanism_are_refused),
+		cmocka_unit_test(a_second_node_is_refused_and_checked),
+	};
+
+	return cmocka_run_group_tests_name("node", tests, NULL, NULL);
+}

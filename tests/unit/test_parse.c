@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "base/parse.h"
+
+static void numbers_are_decimal_digits_without_leading_zeros(void **state)
+{
+	static const char *const refused[] = {"", "-1", "+1", " 1", "1 ", "0x10", "1e3", "1.0", "010", "1_000", "http"};
+	uint16_t port;
+	uint32_t number;
+
+	(void)state;
+	assert_int_equal(eg_parse_u16("0", &port), 0);
+	assert_int_equal(port, 0);
+	assert_int_equal(eg_parse_u16("65535", &port), 0);
+	assert_int_equal(port, 65535);
+	assert_int_equal(eg_parse_u16("65536", &port), -ERANGE);
+	assert_int_equal(eg_parse_u32("4294967295", &number), 0);
+	assert_int_equal(number, UINT32_MAX);
+	assert_int_equal(eg_parse_u32("4294967296", &number), -ERANGE);
+	assert_int_equal(eg_parse_u32("99999999999999999999999999", &number), -ERANGE);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(eg_parse_u32(refused[i], &number), -EINVAL);
+}
+
+static void an_errno_is_a_name_or_a_number(void **state)
+{
+	uint16_t value;
+
+	(void)state;
+	assert_int_equal(eg_parse_errno("EPERM", &value), 0);
+	assert_int_equal(value, EPERM);
+	assert_int_equal(eg_parse_errno("ENETUNREACH", &value), 0);
+	assert_int_equal(value, ENETUNREACH);
+	assert_int_equal(eg_parse_errno("4095", &value), 0);
+	assert_int_equal(value, 4095);
+	assert_int_equal(eg_parse_errno("4096", &value), -ERANGE);
+	assert_int_equal(eg_parse_errno("0", &value), -ERANGE);
+	assert_int_equal(eg_parse_errno("eperm", &value), -EINVAL);
+	assert_int_equal(eg_parse_errno("ENOSUCH", &value), -EINVAL);
+}
+
+static void assert_duration(const char *text, int64_t expected_ns)
+{
+	int64_t ns;
+
+	assert_int_equal(eg_parse_duration(text, &ns), 0);
+	assert_int_equal(ns, expected_ns);
+}
+
+static void durations_are_written_as_in_go(void **state)
+{
+	(void)state;
+	assert_duration("0", 0);
+	assert_duration("99s", 99000000000);
+	assert_duration("1h30m", 5400000000000);
+	assert_duration("1.5h", 5400000000000);
+	assert_duration("500ms", 500000000);
+	assert_duration("100us", 100000);
+	assert_duration("-1s", -1000000000);
+	assert_duration(".5s", 500000000);
+}
+
+static void what_is_no_duration_is_refused(void **state)
+{
+	static const char *const refused[] = {"", "10", "1d", "s", ".s", "1 s", "1s2", "--1s", "1m-1s", "1e3s"};
+
+	(void)state;
+	int64_t ns;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(eg_parse_duration(refused[i], &ns), -EINVAL);
+	assert_int_equal(eg_parse_duration("9999999h", &ns), -ERANGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_are_decimal_digits_without_leading_zeros),
+		cmocka_unit_test(an_errno_is_a_name_or_a_number),
+		cmocka_unit_test(durations_are_written_as_in_go),
+		cmocka_unit_test(what_is_no_duration_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "../lib/support/policy.h"
+
+#define WORKLOAD "type: Workload\nname: w\ncgroup: /w\n"
+
+static void what_the_model_holds_is_read(void **state)
+{
+	struct policy *policy =
+		policy_read("type: Workload\nname: w\nmesh: m\ncgroup: /system.slice/*.service\n"
+			    "tags: {kuma.io/service: s}\ndataplane: d\nmode: enforce\nblockErrno: ECONNREFUSED\n"
+			    "excludeOutboundPorts: [22, \"23\"]\nexcludeOutboundIPs: [10.0.0.0/8, 'fd00::1']\n"
+			    "allow:\n- {cidr: 192.0.2.1, port: 443, protocol: tcp}\n- cidr: ::/0\n");
+	const struct eg_workload *workload = policy->model->workloads.items[0];
+
+	(void)state;
+	assert_string_equal(policy->findings, "");
+	assert_string_equal(workload->name, "w");
+	assert_string_equal(workload->mesh, "m");
+	assert_int_equal(workload->mesh_origin.line, 3);
+	assert_string_equal(workload->cgroup, "/system.slice/*.service");
+	assert_string_equal(workload->tags.items[0].name, "kuma.io/service");
+	assert_string_equal(workload->tags.items[0].value, "s");
+	assert_string_equal(workload->dataplane, "d");
+	assert_int_equal(workload->block_errno.value, ECONNREFUSED);
+	assert_int_equal(workload->exclude_outbound_ports.items[1].port, 23);
+	assert_int_equal(workload->exclude_outbound_ips.items[0].prefix.len, 8);
+	assert_int_equal(workload->exclude_outbound_ips.items[1].prefix.len, 128);
+	assert_int_equal(workload->allow.len, 2);
+	assert_int_equal(workload->allow.items[0].port, 443);
+	assert_int_equal(workload->allow.items[0].protocols, EG_PROTO_TCP);
+	assert_int_equal(workload->allow.items[0].prefix.len, 32);
+	assert_int_equal(workload->allow.items[0].origin.line, 12);
+	assert_int_equal(workload->allow.items[1].port, 0);
+	assert_int_equal(workload->allow.items[1].protocols, EG_PROTO_ANY);
+	assert_int_equal(workload->allow.items[1].prefix.family, EG_FAMILY_IPV6);
+	policy_free(policy);
+}
+
+static void ports_may_be_one_text_as_in_kumas_annotation(void **state)
+{
+	struct policy *policy = policy_read(WORKLOAD "excludeOutboundPorts: 22, 8080\n");
+
+	(void)state;
+	assert_string_equal(policy->findings, "");
+	assert_int_equal(policy->model->workloads.items[0]->exclude_outbound_ports.items[1].port, 8080);
+	policy_free(policy);
+	assert_refused(WORKLOAD "excludeOutboundPorts: '22,,80'\n", "port must be in the range [1, 65535]");
+	assert_refused(WORKLOAD "excludeOutboundPorts: [0]\n", "excludeOutboundPorts[0]: port must be in the range");
+}
+
+static void fields_without_a_mechanism_are_refused(void **state)
+{
+	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "allowProtocols: [sctp]",
+					     "onPolicyChange: keep", "gracePeriod: 5s",  "redirect: {to: 127.0.0.1:1}",
+					     "unenrolled: refuse",   "mode: audit"};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		snprintf(text, sizeof(text), WORKLOAD "%s\n", fields[i]);
+		assert_refused(text, "not supported yet");
+	}
+}
+
+static void a_cgroup_is_a_path_below_the_mount(void **state)
+{
+	(void)state;
+	assert_refused("type: Workload\nname: w\ncgroup: w\n", "p.yaml:3:9: error: cgroup: must start with a slash");
+	assert_refused("type: Workload\nname: w\ncgroup: /a/../b\n", "must not have a .. component");
+	assert_refused("type: Workload\nname: w\ncgroup: /a/..\n", "must not have a .. component");
+	assert_accepted("type: Workload\nname: w\ncgroup: /a..b/..c\n");
+	assert_refused("type: Workload\nname: w\ncgroup: /sys/fs/cgroup/w\n", "without the mount point");
+}
+
+static void a_workload_without_a_cgroup_is_warned_about(void **state)
+{
+	(void)state;
+	assert_findings("type: Workload\nname: w\n",
+			"p.yaml:1:1: warning: cgroup: is not set: only `egressctl run` can use this Workload\n");
+}
+
+static void rules_that_cannot_be_meant_are_refused(void **state)
+{
+	(void)state;
+	assert_refused(WORKLOAD "allow: [{port: 80}]\n", "allow[0].cidr: must be defined");
+	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/33}]\n", "allow[0].cidr: the prefix length is too great");
+	assert_refused(WORKLOAD "allow: [{cidr: example.com}]\n", "allow[0].cidr: must be an IP address or a range");
+	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, port: 99999}]\n",
+		       "allow[0].port: port must be in the range");
+	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, protocol: TCP}]\n",
+		       "allow[0].protocol: must be one of tcp");
+	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, port: 1, protocol: icmp}]\n", "icmp has no ports");
+	assert_refused(WORKLOAD "blockErrno: EFOO\n", "blockErrno: must be one of EPERM");
+	assert_refused(WORKLOAD "mode: observe\n", "mode: must be enforce");
+}
+
+static void a_rule_that_is_refused_is_not_in_the_model(void **state)
+{
+	struct policy *policy = policy_read(WORKLOAD "allow: [{cidr: nonsense, port: 80}]\n");
+
+	(void)state;
+	assert_int_equal(policy->model->workloads.items[0]->allow.len, 0);
+	policy_free(policy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_model_holds_is_read),
+		cmocka_unit_test(ports_may_be_one_text_as_in_kumas_annotation),
+		cmocka_unit_test(fields_without_a_mechanism_are_refused),
+		cmocka_unit_test(a_cgroup_is_a_path_below_the_mount),
+		cmocka_unit_test(a_workload_without_a_cgroup_is_warned_about),
+		cmocka_unit_test(rules_that_cannot_be_meant_are_refused),
+		cmocka_unit_test(a_rule_that_is_refused_is_not_in_the_model),
+	};
+
+	return cmocka_run_group_tests_name("workload", tests, NULL, NULL);
+}
