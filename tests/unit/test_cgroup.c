@@ -170,7 +170,10 @@ static void many_beside_and_below_each_other_are_removed(void **state)
 
 static void ones_nested_deeper_than_descriptors_go_are_removed(void **state)
 {
-	enum { DEPTH = 100, DESCRIPTORS = 40 };
+	enum {
+		DEPTH = 100,
+		DESCRIPTORS = 40
+	};
 	struct eg_cgroup cgroup = make("deep");
 	struct rlimit old, low;
 	int fd = dup(cgroup.fd);

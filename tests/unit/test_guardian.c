@@ -24,8 +24,8 @@
 struct scene {
 	struct eg_cgroup cgroup;
 	pid_t command;
-	int link;		/* readable once nobody holds the link any more */
-	int held_link;		/* what a runner hands to its guardian */
+	int link;      /* readable once nobody holds the link any more */
+	int held_link; /* what a runner hands to its guardian */
 };
 
 static void set_up(struct scene *scene)

@@ -57,8 +57,8 @@ struct capture {
 
 static struct capture capture_start(FILE *stream)
 {
-	struct capture capture = {.stream = stream, .saved_fd = dup(fileno(stream)),
-				  .file_fd = memfd_create("capture", MFD_CLOEXEC)};
+	struct capture capture = {
+		.stream = stream, .saved_fd = dup(fileno(stream)), .file_fd = memfd_create("capture", MFD_CLOEXEC)};
 
 	fflush(stream);
 	assert_true(dup2(capture.file_fd, fileno(stream)) >= 0);
@@ -94,8 +94,8 @@ static struct result parse(char **words)
 
 	while (words[count])
 		count++;
-	result.r = eg_options_parse(count, words, &help, options, EG_COUNT_OF(options), &result.taken,
-				    &result.operands);
+	result.r =
+		eg_options_parse(count, words, &help, options, EG_COUNT_OF(options), &result.taken, &result.operands);
 	capture_end(&err, result.err, sizeof(result.err));
 	capture_end(&out, result.out, sizeof(result.out));
 	return result;

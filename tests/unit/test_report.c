@@ -50,8 +50,8 @@ static json_int_t integer_at(const json_t *object, const char *key)
 
 static void a_run_that_did_nothing_has_every_number_and_all_are_zero(void **state)
 {
-	static const char *const keys[] = {"workload", "mesh", "passthrough", "stats", "verdicts", "destinations",
-					   "destinations_missed", "refused_before"};
+	static const char *const keys[] = {"workload", "mesh",         "passthrough",         "stats",
+					   "verdicts", "destinations", "destinations_missed", "refused_before"};
 	struct eg_slot_counts counts = {};
 	struct eg_destinations none = {};
 	json_auto_t *report = format("curl", &counts, &none);
@@ -173,8 +173,9 @@ static void counts_come_under_their_names(void **state)
 
 	(void)state;
 	assert_int_equal(integer_at(json_object_get(report, "verdicts"), "passthrough"), 7);
-	assert_int_equal(integer_at(json_object_get(report, "stats"),
-				    "cluster.outbound_passthrough_ipv6.upstream_cx_total"), 1ll << 53);
+	assert_int_equal(
+		integer_at(json_object_get(report, "stats"), "cluster.outbound_passthrough_ipv6.upstream_cx_total"),
+		1ll << 53);
 	assert_int_equal(integer_at(report, "refused_before"), 11);
 	assert_int_equal(integer_at(report, "destinations_missed"), 13);
 }
