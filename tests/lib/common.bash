@@ -219,12 +219,18 @@ outside() {
 
 # start_server NAMESPACE PROTOCOL:ADDRESS:PORT...: NAMESPACE as a path; server.log lists what reaches it.
 start_server() {
-	local namespace=$1
+	local namespace=$1 before
 	shift
+	touch server.log
+	before=$(grep -c '^ready' server.log) || true
 	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$namespace" python3 -IS "$EG_ROOT/tests/lib/server.py" \
 		"$BATS_TEST_TMPDIR/server.log" "$@") >server.err 2>&1 3>&- &
 	disown
-	wait_for 30 grep -qs '^ready' server.log || { cat server.err >&2; return 1; }
+	wait_for 30 more_are_ready_than "$before" || { cat server.err >&2; return 1; }
+}
+
+more_are_ready_than() {
+	[ "$(grep -c '^ready' server.log)" -gt "$1" ]
 }
 
 # Every server of both hosts.
