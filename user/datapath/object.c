@@ -78,6 +78,8 @@ static int set_capacities(struct eg_datapath *datapath, const struct eg_datapath
 		}
 	}
 	r = set_capacity(datapath->skeleton->maps.eg_slots, options->slots);
+	if (r == 0)
+		r = set_capacity(datapath->skeleton->maps.eg_infos, options->slots);
 	if (r < 0)
 		return r;
 	return set_capacity(datapath->skeleton->maps.eg_dests, options->destinations);
@@ -140,4 +142,19 @@ int eg_datapath_map_fd(const struct eg_datapath *datapath, const char *name)
 	struct bpf_map *map = bpf_object__find_map_by_name(datapath->skeleton->obj, name);
 
 	return map ? bpf_map__fd(map) : -ENOENT;
+}
+
+struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath)
+{
+	const struct egress_bpf *skeleton = datapath->skeleton;
+
+	return (struct eg_maps){
+		.control = bpf_map__fd(skeleton->maps.eg_control),
+		.slots = bpf_map__fd(skeleton->maps.eg_slots),
+		.infos = bpf_map__fd(skeleton->maps.eg_infos),
+		.agent = bpf_map__fd(skeleton->maps.eg_agent),
+		.retired = bpf_map__fd(skeleton->maps.eg_retired),
+		.dests = bpf_map__fd(skeleton->maps.eg_dests),
+		.events = bpf_map__fd(skeleton->maps.eg_events),
+	};
 }
