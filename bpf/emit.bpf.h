@@ -63,7 +63,9 @@ static __always_inline bool touch_destination(const struct eg_dest_key *key, __u
 	if (!dest)
 		return false;
 	count(&dest->count);
-	dest->last_seen_ns = time_ns;
+	/* A program that was preempted is late with its time. */
+	if (dest->last_seen_ns < time_ns)
+		dest->last_seen_ns = time_ns;
 	return true;
 }
 
@@ -101,13 +103,16 @@ static __always_inline void record_destination(struct eg_slot *slot, const struc
 		count(&slot->counts.destinations_missed);
 }
 
-/* At most eg_event_rate a second; whoever turns the second over starts the count again. */
+/*
+ * At most eg_event_rate a second; whoever turns the second over starts the count
+ * again. A program that was preempted before must not turn it back.
+ */
 static __always_inline bool is_event_due(struct eg_slot_state *state, __u64 time_ns)
 {
 	__u64 window = time_ns / NSEC_PER_SEC;
 	__u64 counted = *(volatile __u64 *)&state->event_window;
 
-	if (counted != window && __sync_val_compare_and_swap(&state->event_window, counted, window) == counted)
+	if (counted < window && __sync_val_compare_and_swap(&state->event_window, counted, window) == counted)
 		__sync_lock_test_and_set(&state->event_count, 0);
 	return __sync_fetch_and_add(&state->event_count, 1) < eg_event_rate;
 }

@@ -247,7 +247,7 @@ static bool is_for_command(const struct signalfd_siginfo *signal)
 /* Without a guardian the next kill -9 would set the command free: a new one takes its place. */
 static void replace_guardian(struct session *session)
 {
-	eg_guardian_reap(&session->guardian);
+	eg_guardian_release(&session->guardian, true);
 	eg_log_warning("the guardian was killed; starting another one");
 	if (start_guardian(session) < 0) {
 		eg_log_error("ending the command: nothing would end it if egressctl died");
@@ -329,7 +329,7 @@ static void tear_down(struct session *session)
 	if (r < 0)
 		eg_log_error("cannot remove %s: %s; the guardian stays until it is empty", session->cgroup.path,
 			     strerror(-r));
-	eg_guardian_end(&session->guardian, r == 0);
+	eg_guardian_release(&session->guardian, r == 0);
 	eg_links_free(session->links);
 	eg_datapath_free(session->datapath);
 	eg_cgroup_close(&session->cgroup);

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "datapath/datapath.h"
@@ -407,6 +409,32 @@ static void events_over_the_rate_are_suppressed_and_counted(void **state)
 	end_world(&world);
 }
 
+/* As a program finds it that was preempted for a while: the others are in a later second. */
+static void a_program_that_is_late_does_not_start_the_count_of_events_again(void **state)
+{
+	enum { TIMES = 20, RATE = 10, LATER_S = 3600 };
+	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 80, false, TIMES, 1};
+	__u32 slot_id = SLOT;
+	struct world world;
+	struct eg_slot slot;
+	struct timespec now;
+	int fd;
+
+	(void)state;
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = RATE, .subject = &closed});
+	fd = eg_datapath_map_fd(world.datapath, "eg_slots");
+	assert_int_equal(bpf_map_lookup_elem(fd, &slot_id, &slot), 0);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	slot.state.event_window = (__u64)now.tv_sec + LATER_S;
+	slot.state.event_count = RATE;
+	assert_int_equal(bpf_map_update_elem(fd, &slot_id, &slot, BPF_ANY), 0);
+	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(read_events(&world).count, 0);
+	assert_int_equal(read_counts(&world, SLOT).events_suppressed, TIMES);
+	end_world(&world);
+}
+
 static void events_that_the_ring_buffer_cannot_take_are_counted_as_lost(void **state)
 {
 	enum { TIMES = EG_EVENTS_BYTES / sizeof(struct eg_event) + 1000 };
@@ -502,6 +530,7 @@ int main(void)
 		cmocka_unit_test(concurrent_processes_lose_no_count),
 		cmocka_unit_test(a_blocked_attempt_is_an_event_that_says_who_and_what),
 		cmocka_unit_test(events_over_the_rate_are_suppressed_and_counted),
+		cmocka_unit_test(a_program_that_is_late_does_not_start_the_count_of_events_again),
 		cmocka_unit_test(events_that_the_ring_buffer_cannot_take_are_counted_as_lost),
 		cmocka_unit_test(no_run_sees_a_mix_of_two_policies),
 	};

@@ -128,6 +128,7 @@ static int write_full(int fd, const char *bytes, size_t len)
 /* What a path stands for once links are followed, so that a link stays a link. */
 struct place {
 	char *path;
+	int stream;    /* our standard output or error, when that is the file; else -1 */
 	bool in_place; /* exists and is no regular file: a FIFO, a terminal, /dev/null */
 	mode_t mode;   /* of the file that is replaced, or what umask leaves of 0666 */
 };
@@ -145,22 +146,50 @@ static mode_t default_mode(void)
 	return 0666 & ~mask;
 }
 
+/*
+ * Which of our output streams goes to this file, or -1. Replacing the file would
+ * take away what has been written to the stream, and all that will be.
+ */
+static int find_stream(const struct stat *file)
+{
+	struct stat st;
+
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fstat(fd, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino)
+			return fd;
+	return -1;
+}
+
+/* A link must lead somewhere: what it leads to is replaced, and a rename would replace the link. */
+static bool is_link(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 static int find_place(const char *path, struct place *ret_place)
 {
 	struct stat st;
 
-	if (stat(path, &st) == 0) {
-		ret_place->in_place = !S_ISREG(st.st_mode);
-		/* /dev/stdout may lead to a pipe, which has no path to resolve to. */
-		ret_place->path = ret_place->in_place ? strdup(path) : realpath(path, NULL);
-		ret_place->mode = st.st_mode & 07777;
-		if (S_ISDIR(st.st_mode))
-			return -EISDIR;
-	} else if (errno == ENOENT) {
+	ret_place->stream = -1;
+	if (stat(path, &st) < 0) {
+		if (errno != ENOENT)
+			return -errno;
+		if (is_link(path))
+			return -ENOENT;
 		ret_place->path = strdup(path);
 		ret_place->mode = default_mode();
+	} else if (S_ISDIR(st.st_mode)) {
+		return -EISDIR;
+	} else if (S_ISREG(st.st_mode)) {
+		ret_place->stream = find_stream(&st);
+		ret_place->path = ret_place->stream < 0 ? realpath(path, NULL) : strdup(path);
+		ret_place->mode = st.st_mode & 07777;
 	} else {
-		return -errno;
+		/* /dev/stdout may lead to a pipe, which has no path to resolve to. */
+		ret_place->path = strdup(path);
+		ret_place->in_place = true;
 	}
 	return ret_place->path ? 0 : -errno;
 }
@@ -190,6 +219,8 @@ int eg_file_can_replace(const char *path)
 
 	if (r < 0)
 		return r;
+	if (place.stream >= 0)
+		return 0;
 	if (place.in_place)
 		return access(place.path, W_OK) < 0 ? -errno : 0;
 	r = open_beside(place.path, &name, &fd);
@@ -225,6 +256,8 @@ int eg_file_replace(const char *path, const void *bytes, size_t len)
 
 	if (r < 0)
 		return r;
+	if (place.stream >= 0)
+		return write_full(place.stream, bytes, len);
 	if (place.in_place)
 		return write_in_place(place.path, bytes, len);
 	r = open_beside(place.path, &name, &fd);

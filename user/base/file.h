@@ -15,8 +15,10 @@ int eg_file_read(const char *path, size_t max, char **ret_bytes, size_t *ret_len
 /*
  * Writes a new file and puts it in the place of `path`: readers see the old bytes
  * or the new ones, never a part. Links are followed; the mode stays, or is what
- * umask leaves. What exists and is no regular file (a FIFO, a terminal) is written
- * in place. 0, or -errno with `path` as it was.
+ * umask leaves. What exists and is no regular file (a FIFO, a terminal), or is our
+ * own standard output or error, is written in place; what a FIFO's reader does not
+ * take is waited for. 0, or -errno with `path` as it was: -ENOENT for a link that
+ * leads nowhere.
  */
 int eg_file_replace(const char *path, const void *bytes, size_t len);
 /* Whether eg_file_replace() could do it now: 0, or the -errno that it would fail with. Leaves nothing behind. */

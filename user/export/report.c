@@ -19,24 +19,30 @@ static int add_number(const char *name, uint64_t value, void *context)
 	return json_object_set_new(context, name, json_integer((json_int_t)value)) < 0 ? -ENOMEM : 0;
 }
 
+/* A report that lacks something must not look complete: NULL, unless all went well. */
+static json_t *whole(json_t *json, int r)
+{
+	if (r == 0)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
 static json_t *format_stats(const struct eg_slot_counts *counts)
 {
 	json_t *stats = json_object();
 
-	if (stats && eg_envoy_visit(counts, add_number, stats) < 0) {
-		json_decref(stats);
-		return NULL;
-	}
-	return stats;
+	return whole(stats, stats ? eg_envoy_visit(counts, add_number, stats) : -ENOMEM);
 }
 
 static json_t *format_verdicts(const struct eg_slot_counts *counts)
 {
 	json_t *verdicts = json_object();
+	int r = verdicts ? 0 : -ENOMEM;
 
-	for (enum eg_reason reason = 0; verdicts && reason < EG_REASON_COUNT; reason++)
-		add_number(eg_reason_name(reason), eg_reason_count(counts, reason), verdicts);
-	return verdicts;
+	for (enum eg_reason reason = 0; reason < EG_REASON_COUNT && r == 0; reason++)
+		r = add_number(eg_reason_name(reason), eg_reason_count(counts, reason), verdicts);
+	return whole(verdicts, r);
 }
 
 /* The programs stamp with CLOCK_MONOTONIC; people read wall-clock time, by the difference of the clocks now. */
@@ -85,10 +91,11 @@ static json_t *format_destination(const struct eg_destination *destination)
 static json_t *format_destinations(const struct eg_destinations *destinations)
 {
 	json_t *list = json_array();
+	int r = list ? 0 : -ENOMEM;
 
-	for (size_t i = 0; list && i < destinations->list.len; i++)
-		json_array_append_new(list, format_destination(&destinations->list.items[i]));
-	return list;
+	for (size_t i = 0; i < destinations->list.len && r == 0; i++)
+		r = json_array_append_new(list, format_destination(&destinations->list.items[i]));
+	return whole(list, r);
 }
 
 int eg_report_format(const struct eg_subject *subject, const struct eg_slot_counts *counts,

@@ -63,21 +63,19 @@ static void avoid_oom_killer(void)
 	eg_closep(&fd);
 }
 
-/* True when the runner said that it is done; false when its end of the leash closed without a word. */
-static bool wait_for_word(int leash_fd)
+/* Nothing is ever written to the leash: reading ends when the runner's end of it closes. */
+static void wait_for_runner(int leash_fd)
 {
-	char word;
-	ssize_t len;
+	char nothing;
 
-	do {
-		len = read(leash_fd, &word, 1);
-	} while (len < 0 && errno == EINTR);
-	return len == 1;
+	while (read(leash_fd, &nothing, 1) < 0 && errno == EINTR)
+		;
 }
 
 /*
  * Enforcement ends with our exit: not before the cgroup is empty and removed,
- * whatever fails meanwhile. Nobody is left to hear of it.
+ * whatever fails meanwhile. Nobody is left to hear of it. A runner that has done
+ * it all leaves nothing to do.
  */
 static void end_cgroup(const struct eg_cgroup *cgroup)
 {
@@ -96,8 +94,8 @@ static _Noreturn void guard(const struct eg_cgroup *cgroup, struct fd_list *keep
 	mute_stdio();
 	close_all_but(keep);
 	avoid_oom_killer();
-	if (!wait_for_word(leash_fd))
-		end_cgroup(cgroup);
+	wait_for_runner(leash_fd);
+	end_cgroup(cgroup);
 	_exit(0);
 }
 
@@ -151,28 +149,11 @@ int eg_guardian_start(const struct eg_cgroup *cgroup, const int *link_fds, size_
 	return 0;
 }
 
-static void forget(struct eg_guardian *guardian)
+void eg_guardian_release(struct eg_guardian *guardian, bool wait)
 {
-	eg_closep(&guardian->pid_fd);
 	eg_closep(&guardian->leash_fd);
-	*guardian = EG_GUARDIAN_NONE;
-}
-
-void eg_guardian_reap(struct eg_guardian *guardian)
-{
-	if (guardian->pid > 0)
+	if (wait && guardian->pid > 0)
 		waitpid(guardian->pid, NULL, 0);
-	forget(guardian);
-}
-
-void eg_guardian_end(struct eg_guardian *guardian, bool all_is_done)
-{
-	if (!all_is_done) {
-		forget(guardian);
-		return;
-	}
-	/* One that was killed cannot be told, which is as good. SIGPIPE is blocked by the runner. */
-	if (guardian->leash_fd >= 0 && write(guardian->leash_fd, "d", 1) < 0)
-		errno = 0;
-	eg_guardian_reap(guardian);
+	eg_closep(&guardian->pid_fd);
+	*guardian = EG_GUARDIAN_NONE;
 }

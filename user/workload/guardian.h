@@ -17,7 +17,7 @@
 struct eg_guardian {
 	pid_t pid;	/* a child of the runner */
 	int pid_fd;	/* readable once it has ended */
-	int leash_fd;	/* whoever holds this end is the runner; closing it without a word means death */
+	int leash_fd;	/* whoever holds this end is the runner; closing it is all it can say */
 };
 
 #define EG_GUARDIAN_NONE ((struct eg_guardian){.pid = -1, .pid_fd = -1, .leash_fd = -1})
@@ -26,11 +26,9 @@ struct eg_guardian {
 int eg_guardian_start(const struct eg_cgroup *cgroup, const int *link_fds, size_t link_count,
 		      struct eg_guardian *ret_guardian);
 /*
- * Lets it go. When all is done it is told so, and ends at once, touching nothing;
- * otherwise it does as if the runner had died, and is not waited for.
+ * Lets it go: it does what is left to do, as if the runner had died, and ends.
+ * Waiting for that is for when nothing is left, or it has ended.
  */
-void eg_guardian_end(struct eg_guardian *guardian, bool all_is_done);
-/* After its end: forgets it. */
-void eg_guardian_reap(struct eg_guardian *guardian);
+void eg_guardian_release(struct eg_guardian *guardian, bool wait);
 
 #endif

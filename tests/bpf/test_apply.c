@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Policies that do not fit: whatever fails on the way, the old policy stays in
+ * force, and the next one that fits is applied whole. Both banks are read back.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "datapath/datapath.h"
+#include "workload/cgroup.h"
+
+#define SLOT 1u
+#define SCOPE 1u
+#define CAPACITY 8u
+
+EG_DEFINE_CLEANUP(struct eg_datapath *, eg_datapath_free)
+
+/* A mesh of the addresses from 10.0.0.1 on, each with the same ports. */
+struct policy {
+	uint32_t addresses;
+	uint16_t first_port;
+	uint16_t ports;
+	bool passthrough;
+};
+
+static struct eg_datapath *load(size_t capacity)
+{
+	struct eg_datapath_options options = {
+		.slots = SLOT + 1,
+		.capacity = {.max_entries = {0, capacity, capacity, capacity}},
+		.destinations = 16,
+		.destination_quota = 16,
+	};
+	struct eg_datapath *datapath = NULL;
+
+	skip_unless_root();
+	assert_int_equal(eg_datapath_load(&options, &datapath), 0);
+	return datapath;
+}
+
+static void add_rules(struct eg_scope *scope, const struct policy *policy)
+{
+	for (uint32_t i = 0; i < policy->addresses * policy->ports; i++) {
+		struct eg_rule rule = {
+			.class = EG_CLASS_MESH,
+			.prefix = {EG_FAMILY_IPV4, 32, {{htonl(0x0a000001 + i / policy->ports)}}},
+			.port = (uint16_t)(policy->first_port + i % policy->ports),
+			.protocols = EG_PROTO_UDP,
+		};
+
+		assert_int_equal(eg_array_push(&scope->rules, rule), 0);
+	}
+}
+
+static struct eg_image *compile(const struct policy *policy)
+{
+	struct eg_capacity capacity = eg_datapath_max_capacity();
+	struct eg_scope scope = {.id = SCOPE, .name = "default"};
+	struct eg_subject subject = {
+		.name = "subject",
+		.mesh = "default",
+		.slot = SLOT,
+		.block_errno = EPERM,
+		.passthrough = policy->passthrough,
+		.mesh_scope = &scope,
+	};
+	struct eg_subject *subjects[] = {&subject};
+	struct eg_scope *scopes[] = {&scope};
+	struct eg_ruleset rules = {
+		.scopes = {.items = scopes, .len = 1, .capacity = 1},
+		.subjects = {.items = subjects, .len = 1, .capacity = 1},
+	};
+	struct eg_image *image = NULL;
+	struct eg_diag diag = {};
+
+	add_rules(&scope, policy);
+	assert_int_equal(eg_image_compile(&rules, &capacity, &diag, &image), 0);
+	eg_array_clear(&scope.rules);
+	eg_diag_clear(&diag);
+	return image;
+}
+
+static int apply(struct eg_datapath *datapath, const struct policy *policy)
+{
+	struct eg_image *image = compile(policy);
+	int r = eg_datapath_apply(datapath, &image);
+
+	/* Taken over when it is in force, and only then. */
+	assert_int_equal(image == NULL, r == 0);
+	eg_image_free(image);
+	return r;
+}
+
+/* ---- what the maps hold ---- */
+
+static int bank_map(const struct eg_datapath *datapath, const char *table, unsigned int bank)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "eg_%s_%u", table, bank);
+	fd = eg_datapath_map_fd(datapath, name);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static size_t count_entries(int fd)
+{
+	struct eg_prefix_key key; /* the longest of all */
+	void *previous = NULL;
+	size_t count = 0;
+
+	while (bpf_map_get_next_key(fd, previous, &key) == 0) {
+		previous = &key;
+		count++;
+	}
+	return count;
+}
+
+static struct eg_control read_control(const struct eg_datapath *datapath)
+{
+	struct eg_control control;
+	__u32 zero = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(eg_datapath_map_fd(datapath, "eg_control"), &zero, &control), 0);
+	return control;
+}
+
+static bool has_address(const struct eg_datapath *datapath, unsigned int bank, uint32_t i)
+{
+	struct eg_addr_key key = {SCOPE, EG_FAMILY_IPV4, {{htonl(0x0a000001 + i)}}};
+	struct eg_rules rules;
+
+	return bpf_map_lookup_elem(bank_map(datapath, "exact", bank), &key, &rules) == 0;
+}
+
+static void assert_bank_holds(const struct eg_datapath *datapath, unsigned int bank, const struct policy *policy)
+{
+	_cleanup_free_ struct eg_workload_policy *workload = calloc(1, sizeof(*workload));
+	__u32 slot = SLOT;
+
+	assert_int_equal(bpf_map_lookup_elem(bank_map(datapath, "workloads", bank), &slot, workload), 0);
+	assert_int_equal(workload->flags,
+			 EG_WORKLOAD_PRESENT | (policy->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0));
+	assert_int_equal(count_entries(bank_map(datapath, "exact", bank)), policy->addresses);
+	assert_int_equal(count_entries(bank_map(datapath, "prefixes", bank)), 0);
+	assert_int_equal(count_entries(bank_map(datapath, "ports", bank)), policy->ports);
+	for (uint32_t i = 0; i < policy->addresses; i++)
+		assert_true(has_address(datapath, bank, i));
+}
+
+static void assert_both_banks_hold(const struct eg_datapath *datapath, const struct policy *policy)
+{
+	for (unsigned int bank = 0; bank < EG_BANKS; bank++)
+		assert_bank_holds(datapath, bank, policy);
+}
+
+/* ---- tests ---- */
+
+static const struct policy small = {.addresses = 3, .first_port = 100, .ports = 1};
+static const struct policy fitting = {.addresses = CAPACITY, .first_port = 200, .ports = 2, .passthrough = true};
+static const struct policy too_many = {.addresses = CAPACITY + 1, .first_port = 300, .ports = 1, .passthrough = true};
+/* Fails once workloads and addresses are written. */
+static const struct policy too_many_ports = {.addresses = 2, .first_port = 400, .ports = CAPACITY + 1};
+
+static void both_banks_hold_what_was_applied(void **state)
+{
+	static const struct policy *const policies[] = {&small, &fitting, &small, &fitting};
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+
+	(void)state;
+	assert_int_equal(eg_datapath_generation(datapath), 0);
+	for (size_t i = 0; i < EG_COUNT_OF(policies); i++) {
+		assert_int_equal(apply(datapath, policies[i]), 0);
+		assert_both_banks_hold(datapath, policies[i]);
+		assert_int_equal(read_control(datapath).generation, i + 1);
+	}
+	assert_int_equal(eg_datapath_generation(datapath), EG_COUNT_OF(policies));
+}
+
+static void a_policy_that_does_not_fit_leaves_the_old_one_in_force_and_the_next_is_applied_whole(void **state)
+{
+	static const struct policy *const failures[] = {&too_many, &too_many_ports, &too_many};
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	struct eg_control before, after;
+
+	(void)state;
+	assert_int_equal(apply(datapath, &small), 0);
+	before = read_control(datapath);
+	for (size_t i = 0; i < EG_COUNT_OF(failures); i++) {
+		assert_int_equal(apply(datapath, failures[i]), -E2BIG);
+		after = read_control(datapath);
+		assert_memory_equal(&before, &after, sizeof(before));
+		assert_bank_holds(datapath, after.active, &small);
+		assert_int_equal(eg_datapath_generation(datapath), 1);
+	}
+	assert_int_equal(apply(datapath, &fitting), 0);
+	assert_both_banks_hold(datapath, &fitting);
+	assert_int_equal(eg_datapath_generation(datapath), 2);
+}
+
+static void the_policy_in_force_can_be_applied_again_after_a_failure(void **state)
+{
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+
+	(void)state;
+	assert_int_equal(apply(datapath, &small), 0);
+	assert_int_equal(apply(datapath, &too_many_ports), -E2BIG);
+	assert_int_equal(apply(datapath, &small), 0);
+	assert_both_banks_hold(datapath, &small);
+}
+
+static void a_first_policy_that_does_not_fit_leaves_none(void **state)
+{
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	struct eg_control control;
+
+	(void)state;
+	assert_int_equal(apply(datapath, &too_many), -E2BIG);
+	control = read_control(datapath);
+	assert_int_equal(control.generation, 0);
+	assert_int_equal(count_entries(bank_map(datapath, "exact", control.active)), 0);
+	assert_int_equal(apply(datapath, &fitting), 0);
+	assert_both_banks_hold(datapath, &fitting);
+}
+
+static void a_failure_in_a_later_batch_is_mended_too(void **state)
+{
+	static const struct policy fits = {.addresses = 5000, .first_port = 1, .ports = 1};
+	static const struct policy does_not = {.addresses = 9000, .first_port = 1, .ports = 1};
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(5000);
+
+	(void)state;
+	assert_int_equal(apply(datapath, &small), 0);
+	assert_int_equal(apply(datapath, &does_not), -E2BIG);
+	assert_bank_holds(datapath, read_control(datapath).active, &small);
+	assert_int_equal(apply(datapath, &fits), 0);
+	assert_both_banks_hold(datapath, &fits);
+}
+
+/* Something in the old bank makes the replay fail, when the new policy is in force already. */
+static void a_replay_that_fails_is_mended_by_the_next_policy(void **state)
+{
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	struct eg_rules rules = {};
+	unsigned int old;
+
+	(void)state;
+	assert_int_equal(apply(datapath, &small), 0);
+	old = read_control(datapath).active;
+	for (uint32_t i = small.addresses; i < CAPACITY; i++) {
+		struct eg_addr_key key = {SCOPE + 1, EG_FAMILY_IPV4, {{htonl(0x0b000001 + i)}}};
+
+		assert_int_equal(bpf_map_update_elem(bank_map(datapath, "exact", old), &key, &rules, BPF_ANY), 0);
+	}
+	assert_int_equal(apply(datapath, &fitting), 0);
+	assert_int_equal(read_control(datapath).active, !old);
+	assert_bank_holds(datapath, !old, &fitting);
+	assert_int_equal(apply(datapath, &small), 0);
+	assert_both_banks_hold(datapath, &small);
+}
+
+/* ---- what sockets see ---- */
+
+/* The errno of a UDP connect, which sends nothing, from within the cgroup. */
+static int connect_inside(const struct eg_cgroup *cgroup, uint32_t address, uint16_t port)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(address),
+	};
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char path[4096];
+		FILE *procs;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup->path);
+		procs = fopen(path, "we");
+		if (!procs || fputs("0", procs) < 0 || fclose(procs) != 0)
+			_exit(255);
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		_exit(connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_not_equal(WEXITSTATUS(status), 255);
+	return WEXITSTATUS(status);
+}
+
+static void sockets_are_judged_by_the_old_policy_after_a_failure_and_by_the_next_one_then(void **state)
+{
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	_cleanup_free_ char *own = NULL;
+	struct eg_cgroup cgroup;
+	struct eg_links *links;
+	char name[64];
+
+	(void)state;
+	assert_int_equal(eg_cgroup_own_path(&own), 0);
+	snprintf(name, sizeof(name), "egress-test-apply-%d", getpid());
+	assert_int_equal(eg_cgroup_create(own, name, &cgroup), 0);
+	assert_int_equal(eg_datapath_enrol(datapath, cgroup.fd, SLOT, &links), 0);
+
+	assert_int_equal(apply(datapath, &too_many), -E2BIG);
+	assert_int_equal(connect_inside(&cgroup, 0x0a000001, too_many.first_port), EPERM);
+	assert_int_equal(apply(datapath, &small), 0);
+	assert_int_not_equal(connect_inside(&cgroup, 0x0a000001, small.first_port), EPERM);
+	assert_int_equal(apply(datapath, &too_many), -E2BIG);
+	/* it would have passthrough, and another port */
+	assert_int_equal(connect_inside(&cgroup, 0xc0000201, 80), EPERM);
+	assert_int_equal(connect_inside(&cgroup, 0x0a000001, too_many.first_port), EPERM);
+	assert_int_not_equal(connect_inside(&cgroup, 0x0a000001, small.first_port), EPERM);
+	assert_int_equal(apply(datapath, &fitting), 0);
+	assert_int_not_equal(connect_inside(&cgroup, 0xc0000201, 80), EPERM);
+
+	eg_links_free(links);
+	assert_int_equal(eg_cgroup_remove(&cgroup), 0);
+	eg_cgroup_close(&cgroup);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_banks_hold_what_was_applied),
+		cmocka_unit_test(a_policy_that_does_not_fit_leaves_the_old_one_in_force_and_the_next_is_applied_whole),
+		cmocka_unit_test(the_policy_in_force_can_be_applied_again_after_a_failure),
+		cmocka_unit_test(a_first_policy_that_does_not_fit_leaves_none),
+		cmocka_unit_test(a_failure_in_a_later_batch_is_mended_too),
+		cmocka_unit_test(a_replay_that_fails_is_mended_by_the_next_policy),
+		cmocka_unit_test(sockets_are_judged_by_the_old_policy_after_a_failure_and_by_the_next_one_then),
+	};
+
+	return cmocka_run_group_tests_name("apply", tests, NULL, NULL);
+}
