@@ -21,8 +21,6 @@
 #define SCOPE 1u
 #define CAPACITY 8u
 
-EG_DEFINE_CLEANUP(struct eg_datapath *, eg_datapath_free)
-
 /* A mesh of the addresses from 10.0.0.1 on, each with the same ports. */
 struct policy {
 	uint32_t addresses;
