@@ -86,3 +86,15 @@ int eg_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	return judge(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
 }
+
+/*
+ * Does nothing but use the storage map, which a cgroup's storage comes into being
+ * with: attached alone for the moment in which a cgroup gets its slot, so that no
+ * program that decides ever sees a cgroup without one.
+ */
+SEC("cgroup/sock_release")
+int eg_anchor(struct bpf_sock *sk)
+{
+	(void)sk;
+	return bpf_get_local_storage(&eg_cgroups, 0) ? ANSWER_PROCEED : ANSWER_REFUSE;
+}

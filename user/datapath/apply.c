@@ -113,18 +113,13 @@ static int refill_idle_bank(struct eg_datapath *datapath, unsigned int idle)
 
 static int flip(struct eg_datapath *datapath)
 {
-	struct eg_control control = {
+	const struct eg_control control = {
 		.abi = EG_ABI_VERSION,
 		.active = !datapath->control.active,
 		.generation = datapath->control.generation + 1,
 	};
-	__u32 zero = 0;
-	int r = bpf_map__update_elem(datapath->skeleton->maps.eg_control, &zero, sizeof(zero), &control,
-				     sizeof(control), BPF_ANY);
 
-	if (r == 0)
-		datapath->control = control;
-	return r;
+	return eg_object_write_control(datapath, &control);
 }
 
 /*
@@ -132,7 +127,7 @@ static int flip(struct eg_datapath *datapath)
  * The kernel promises this for an update of a map of maps: it waits for an RCU
  * grace period before it returns. membarrier() would do no such thing on one CPU.
  */
-static int wait_for_programs(struct eg_datapath *datapath)
+int eg_object_wait_for_programs(struct eg_datapath *datapath)
 {
 	int inner = bpf_map__fd(datapath->skeleton->maps.eg_control);
 	__u32 zero = 0;
@@ -156,7 +151,7 @@ int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)
 
 	/* A program may be in a bank that went idle with a failure. */
 	if (datapath->idle_is_unknown) {
-		r = wait_for_programs(datapath);
+		r = eg_object_wait_for_programs(datapath);
 		if (r == 0)
 			r = refill_idle_bank(datapath, idle);
 		if (r < 0)
@@ -176,7 +171,7 @@ int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)
 	datapath->image = TAKE_PTR(*image);
 
 	/* The policy is in force. What fails now is mended by the next apply. */
-	if (wait_for_programs(datapath) == 0 && write_bank(datapath, old, diff) == 0)
+	if (eg_object_wait_for_programs(datapath) == 0 && write_bank(datapath, old, diff) == 0)
 		datapath->idle_is_unknown = false;
 	return 0;
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "datapath/object.h"
+#include "datapath/pinning.h"
+#include "datapath/pins.h"
 
 #define PROGRAM_COUNT (sizeof(((struct egress_bpf *)0)->progs) / sizeof(struct bpf_program *))
 
@@ -31,22 +36,12 @@ size_t eg_links_fds(const struct eg_links *links, const int **ret_fds)
 	return links->count;
 }
 
-static int attach_programs(struct eg_datapath *datapath, int cgroup_fd, struct eg_links *links)
+bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
 {
-	struct bpf_program *program;
-
-	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		struct bpf_link *link = bpf_program__attach_cgroup(program, cgroup_fd);
-
-		if (!link)
-			return -errno;
-		links->fds[links->count] = bpf_link__fd(link);
-		links->links[links->count++] = link;
-	}
-	return 0;
+	return program != datapath->skeleton->progs.eg_anchor;
 }
 
-/* The storage of a cgroup exists from the first attachment on, and its key is the cgroup's id: its inode number. */
+/* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
 static int set_slot(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 {
 	struct eg_enrolment enrolment = {.slot = slot};
@@ -60,19 +55,99 @@ static int set_slot(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 				    sizeof(enrolment), BPF_ANY);
 }
 
+static int attach_programs(struct eg_datapath *datapath, int cgroup_fd, struct eg_links *links)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj) {
+		struct bpf_link *link;
+
+		if (!eg_object_decides(datapath, program))
+			continue;
+		link = bpf_program__attach_cgroup(program, cgroup_fd);
+		if (!link)
+			return -errno;
+		links->fds[links->count] = bpf_link__fd(link);
+		links->links[links->count++] = link;
+	}
+	return 0;
+}
+
+static void link_freep(struct bpf_link **link)
+{
+	bpf_link__destroy(*link);
+}
+
 int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, struct eg_links **ret_links)
 {
 	_cleanup_(eg_links_freep) struct eg_links *links = calloc(1, sizeof(*links));
+	_cleanup_(link_freep) struct bpf_link *anchor = NULL;
 	int r;
 
 	if (!links)
 		return -ENOMEM;
-	r = attach_programs(datapath, cgroup_fd, links);
+	anchor = bpf_program__attach_cgroup(datapath->skeleton->progs.eg_anchor, cgroup_fd);
+	if (!anchor)
+		return -errno;
+	r = set_slot(datapath, cgroup_fd, slot);
 	if (r < 0)
 		return r;
-	r = set_slot(datapath, cgroup_fd, slot);
+	r = attach_programs(datapath, cgroup_fd, links);
 	if (r < 0)
 		return r;
 	*ret_links = TAKE_PTR(links);
 	return 0;
+}
+
+/* ---- pinned ---- */
+
+static int pin_path(const struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id,
+		    const struct bpf_program *program, char *path, size_t size)
+{
+	char name[64];
+	int r = eg_link_pin_name(slot, cgroup_id, bpf_program__name(program), name, sizeof(name));
+	int len = snprintf(path, size, "%s/links/%s", datapath->directory, name);
+
+	return r < 0 ? r : len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
+}
+
+/* A pin that is there was attached by us or by a process before us. */
+static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, uint64_t cgroup_id,
+			  const struct bpf_program *program)
+{
+	_cleanup_(link_freep) struct bpf_link *link = NULL;
+	char path[PATH_MAX];
+	int r = pin_path(datapath, slot, cgroup_id, program, path, sizeof(path));
+
+	if (r < 0 || access(path, F_OK) == 0)
+		return r;
+	link = bpf_program__attach_cgroup(program, cgroup_fd);
+	return link ? bpf_link__pin(link, path) : -errno;
+}
+
+int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
+{
+	_cleanup_(link_freep) struct bpf_link *anchor = NULL;
+	struct bpf_program *program;
+	struct stat st;
+	int r;
+
+	if (fstat(cgroup_fd, &st) < 0)
+		return -errno;
+	anchor = bpf_program__attach_cgroup(datapath->skeleton->progs.eg_anchor, cgroup_fd);
+	if (!anchor)
+		return -errno;
+	r = set_slot(datapath, cgroup_fd, slot);
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0 && eg_object_decides(datapath, program))
+			r = attach_and_pin(datapath, cgroup_fd, slot, st.st_ino, program);
+	return r;
+}
+
+int eg_datapath_release(struct eg_datapath *datapath, uint32_t slot)
+{
+	_cleanup_free_ char *problem = NULL;
+	int r = eg_pins_remove_links(datapath->directory, slot, &problem);
+
+	return r < 0 ? r : eg_object_wait_for_programs(datapath);
 }

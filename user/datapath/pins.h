@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_DATAPATH_PINS_H
+#define EG_DATAPATH_PINS_H
+
+/*
+ * What outlives the agent: maps and links below one directory of a BPF file system.
+ *
+ *   egressd/             0700, root's
+ *     maps/NAME          as in the object
+ *     links/sSLOT_CGROUPID_PROGRAM
+ *
+ * Functions return 0, or -errno with *ret_problem (malloc) saying what is wrong and
+ * what to do about it.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "datapath/datapath.h"
+#include "datapath/maps.h"
+
+/* "/sys/fs/bpf/egressd", wherever the BPF file system is mounted. -ENOENT when none is. */
+int eg_pins_locate(char **ret_directory, char **ret_problem);
+
+/* The maps of an agent, dead or alive, for reading. -ENOENT: nothing is pinned. Close with eg_maps_close(). */
+int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem);
+void eg_maps_close(struct eg_maps *maps);
+
+/* One pinned link, as its name says and as the kernel says. */
+struct eg_link_pin {
+	uint32_t slot;
+	uint64_t cgroup_id;	  /* of the name */
+	uint64_t live_cgroup_id;  /* of the link; 0: its cgroup is gone, it enforces nothing */
+	char name[64];		  /* of the file */
+	char program[16];
+};
+
+struct eg_link_pins {
+	EG_ARRAY(struct eg_link_pin) list;
+};
+
+int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem);
+/* Removes the pins of a slot's links, of every slot for EG_ALL_SLOTS: the links end with the last one who holds them. */
+int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem);
+/* Removes everything below and the directory itself; 0 also when nothing is there. Calls said() with each path. */
+int eg_pins_remove(const char *directory, void (*said)(const char *path, void *context), void *context,
+		   char **ret_problem);
+
+/*
+ * A datapath on the pinned maps: adopts what is there, after checking owner, type,
+ * sizes, BTF and ABI, and makes what is not. Links that are there go over to the
+ * programs of this build; their verdicts and counters stay as they are.
+ */
+int eg_datapath_open(const char *directory, const struct eg_datapath_options *options, struct eg_datapath **ret_datapath,
+		     char **ret_problem);
+
+/*
+ * Attaches and pins what a slot's links lack, in any state that a crash may have
+ * left, and gives the cgroup its slot. 0, or -errno.
+ */
+int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
+/* Ends enforcement for a slot and waits until no program runs for it. 0, or -errno. */
+int eg_datapath_release(struct eg_datapath *datapath, uint32_t slot);
+
+#endif
