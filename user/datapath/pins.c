@@ -190,7 +190,7 @@ int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_pro
 	int r;
 
 	if (lstat(directory, &st) < 0 && errno == ENOENT)
-		return eg_problem(ret_problem, -ENOENT, "nothing is pinned at %s: no agent has run since boot", directory);
+		return eg_problem(ret_problem, -ENOENT, "nothing is pinned at %s: no agent has run here", directory);
 	r = eg_pins_check_directory(directory, ret_problem);
 	if (r < 0)
 		return r;
