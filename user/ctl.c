@@ -24,10 +24,10 @@ static const struct command {
 	{"clusters", "limits and use of the passthrough clusters", NULL},
 	{"flows", "live connections", NULL},
 	{"destinations", "destinations seen", eg_cmd_destinations},
-	{"monitor", "verdicts as they fall", NULL},
+	{"monitor", "refusals as they fall", eg_cmd_monitor},
 	{"top", "the busiest workloads", NULL},
 	{"preflight", "what passthrough: false would cut", NULL},
-	{"detach", "end enforcement for a workload", NULL},
+	{"detach", "end enforcement for a workload", eg_cmd_detach},
 	{"uninstall", "remove everything of egressd from this node", NULL},
 };
 
