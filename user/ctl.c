@@ -28,7 +28,7 @@ static const struct command {
 	{"top", "the busiest workloads", NULL},
 	{"preflight", "what passthrough: false would cut", NULL},
 	{"detach", "end enforcement for a workload", eg_cmd_detach},
-	{"uninstall", "remove everything of egressd from this node", NULL},
+	{"uninstall", "remove everything of egressd from this node", eg_cmd_uninstall},
 };
 
 static void print_help(FILE *out)

@@ -116,24 +116,40 @@ void eg_maps_close(struct eg_maps *maps)
 	}
 }
 
-int eg_pins_read_abi(int control_fd, uint32_t *ret_abi)
+/* The first bytes of an array's only entry, which may be longer or shorter; 0 for what it lacks. */
+static int read_front(int fd, void *ret_value, size_t size)
 {
-	_cleanup_free_ __u32 *value = NULL;
+	_cleanup_free_ void *value = NULL;
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info), zero = 0;
 	int r;
 
-	if (bpf_obj_get_info_by_fd(control_fd, &info, &len) < 0)
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return -errno;
-	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*value))
+	if (info.type != BPF_MAP_TYPE_ARRAY)
 		return -EPROTO;
 	value = malloc(info.value_size);
 	if (!value)
 		return -ENOMEM;
-	r = bpf_map_lookup_elem(control_fd, &zero, value);
-	if (r == 0)
-		*ret_abi = value[0];
-	return r;
+	r = bpf_map_lookup_elem(fd, &zero, value);
+	if (r < 0)
+		return r;
+	memset(ret_value, 0, size);
+	memcpy(ret_value, value, info.value_size < size ? info.value_size : size);
+	return 0;
+}
+
+int eg_pins_read_abi(int control_fd, uint32_t *ret_abi)
+{
+	return read_front(control_fd, ret_abi, sizeof(*ret_abi));
+}
+
+int eg_pins_read_agent(const char *directory, struct eg_agent *ret_agent)
+{
+	_cleanup_close_ int fd = -1;
+	int r = open_map(directory, "eg_agent", &fd);
+
+	return r < 0 ? r : read_front(fd, ret_agent, sizeof(*ret_agent));
 }
 
 static int check_abi(const struct eg_maps *maps, char **ret_problem)

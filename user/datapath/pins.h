@@ -26,6 +26,9 @@ int eg_pins_locate(char **ret_directory, char **ret_problem);
 int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem);
 void eg_maps_close(struct eg_maps *maps);
 
+/* The pinned eg_agent of any ABI: process id and start time, the rest may be zero. 0, or -errno. */
+int eg_pins_read_agent(const char *directory, struct eg_agent *ret_agent);
+
 /* One pinned link, as its name says and as the kernel says. */
 struct eg_link_pin {
 	uint32_t slot;
