@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
@@ -111,6 +112,17 @@ static int pin_path(const struct eg_datapath *datapath, uint32_t slot, uint64_t 
 	return r < 0 ? r : len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }
 
+/* Whether the link pinned at `path` is on the cgroup still: root may have detached it under us. */
+static bool is_on_cgroup(const char *path, uint64_t cgroup_id)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == BPF_LINK_TYPE_CGROUP &&
+	       info.cgroup.cgroup_id == cgroup_id;
+}
+
 /* A pin that is there was attached by us or by a process before us. */
 static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, uint64_t cgroup_id,
 			  const struct bpf_program *program)
@@ -119,8 +131,10 @@ static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t 
 	char path[PATH_MAX];
 	int r = pin_path(datapath, slot, cgroup_id, program, path, sizeof(path));
 
-	if (r < 0 || access(path, F_OK) == 0)
+	if (r < 0 || is_on_cgroup(path, cgroup_id))
 		return r;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
 	link = bpf_program__attach_cgroup(program, cgroup_fd);
 	return link ? bpf_link__pin(link, path) : -errno;
 }
