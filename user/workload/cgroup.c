@@ -101,6 +101,12 @@ static int find_directory(const char *cgroup, char **ret_path)
 	return -ENOENT;
 }
 
+int eg_cgroup_mount_point(char **ret_path)
+{
+	/* A mount of a part of the tree does not show its root. */
+	return find_directory("/", ret_path);
+}
+
 int eg_cgroup_own_path(char **ret_path)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");

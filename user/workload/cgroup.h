@@ -6,6 +6,12 @@
 #include <stdbool.h>
 
 /*
+ * The directory where the whole cgroup v2 tree is mounted (its root, not a part). 0
+ * with *ret_path (malloc), -ENOENT when there is none, or -errno.
+ */
+int eg_cgroup_mount_point(char **ret_path);
+
+/*
  * The directory of the calling process's cgroup, below wherever cgroup v2 is
  * mounted. 0 with *ret_path (malloc), -ENOENT when no mount of cgroup v2 shows it,
  * or -errno.
