@@ -22,6 +22,9 @@
 /* "/sys/fs/bpf/egressd", wherever the BPF file system is mounted. -ENOENT when none is. */
 int eg_pins_locate(char **ret_directory, char **ret_problem);
 
+/* Makes the directory, or checks the one that is there. */
+int eg_pins_make_directory(const char *directory, char **ret_problem);
+
 /* The maps of an agent, dead or alive, for reading. -ENOENT: nothing is pinned. Close with eg_maps_close(). */
 int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem);
 void eg_maps_close(struct eg_maps *maps);
