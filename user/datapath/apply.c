@@ -122,25 +122,11 @@ static int flip(struct eg_datapath *datapath)
 	return eg_object_write_control(datapath, &control);
 }
 
-/*
- * Returns when every program that may have read the index word before has ended.
- * The kernel promises this for an update of a map of maps: it waits for an RCU
- * grace period before it returns. membarrier() would do no such thing on one CPU.
- */
 int eg_object_wait_for_programs(struct eg_datapath *datapath)
 {
-	int inner = bpf_map__fd(datapath->skeleton->maps.eg_control);
-	__u32 zero = 0;
+	struct eg_maps maps = eg_datapath_maps(datapath);
 
-	if (datapath->grace_fd < 0) {
-		LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = inner);
-
-		datapath->grace_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "eg_grace", sizeof(zero),
-						    sizeof(__u32), 1, &options);
-		if (datapath->grace_fd < 0)
-			return datapath->grace_fd;
-	}
-	return bpf_map_update_elem(datapath->grace_fd, &zero, &inner, BPF_ANY);
+	return eg_maps_wait_for_programs(&maps, &datapath->grace_fd);
 }
 
 int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)

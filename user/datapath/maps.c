@@ -58,6 +58,18 @@ void eg_counts_add(struct eg_slot_counts *sum, const struct eg_slot_counts *coun
 		to[i] += from[i];
 }
 
+int eg_maps_wait_for_programs(const struct eg_maps *maps, int *grace_fd)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = maps->control);
+
+	if (*grace_fd < 0)
+		*grace_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "eg_grace", sizeof(only_entry), sizeof(__u32), 1,
+					   &options);
+	if (*grace_fd < 0)
+		return *grace_fd;
+	return bpf_map_update_elem(*grace_fd, &only_entry, &maps->control, BPF_ANY);
+}
+
 /* ---- giving a slot back ---- */
 
 static int add_to_retired(const struct eg_maps *maps, uint32_t slot)
@@ -112,11 +124,15 @@ int eg_maps_retire_slot(const struct eg_maps *maps, uint32_t slot)
 		r = add_to_retired(maps, slot);
 	if (r == 0)
 		r = bpf_map_update_elem(maps->slots, &slot, &nothing, BPF_ANY);
-	/* Free before the fold is forgotten: forgotten first, a successor would fold the zeroes, which is harmless. */
-	if (r == 0)
-		r = eg_maps_write_info(maps, slot, &free_info);
+	/*
+	 * The fold is forgotten while the slot still belongs to nobody else: the next
+	 * owner's totals would be taken for folded. Killed in between, a successor folds
+	 * the zeroes once more, which is harmless.
+	 */
 	if (r == 0)
 		r = finish_retired(maps);
+	if (r == 0)
+		r = eg_maps_write_info(maps, slot, &free_info);
 	return r;
 }
 

@@ -33,6 +33,15 @@ int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_
 int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info);
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
 
+/*
+ * Returns when every program has ended that ran when this was called: whatever it
+ * read before, it has written what it writes. The kernel promises this for an update
+ * of a map of maps, which waits for an RCU grace period before it returns;
+ * membarrier() would do no such thing on one CPU. *grace_fd is that map, made when it
+ * is -1, and the caller's to close. 0, or -errno.
+ */
+int eg_maps_wait_for_programs(const struct eg_maps *maps, int *grace_fd);
+
 /* Adds up every counter. */
 void eg_counts_add(struct eg_slot_counts *sum, const struct eg_slot_counts *counts);
 
