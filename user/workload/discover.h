@@ -49,9 +49,18 @@ int eg_cgroup_watch_new(const char *mount_point, struct eg_cgroup_watch **ret_wa
 struct eg_cgroup_watch *eg_cgroup_watch_free(struct eg_cgroup_watch *watch);
 EG_DEFINE_CLEANUP(struct eg_cgroup_watch *, eg_cgroup_watch_free)
 int eg_cgroup_watch_fd(const struct eg_cgroup_watch *watch);
-/* Watches what this model's Workloads lead through, and no longer what an earlier one's did. */
+/*
+ * Watches what this model's Workloads lead through, and no longer what an earlier
+ * one's did; call it before eg_instances_discover(), so that nothing comes between.
+ * The model need not outlive the call. 0, or -errno with everything watched as it
+ * was: -ENOSPC when fs.inotify.max_user_watches is used up.
+ */
 int eg_cgroup_watch_follow(struct eg_cgroup_watch *watch, const struct eg_model *model);
-/* Takes the events off and follows new directories. 1 when something may have changed, 0 when not, or -errno. */
+/*
+ * Takes the events off and follows new directories. 1 when something may have
+ * changed, 0 when not. -errno as above: something may have changed too, and what
+ * could not be followed is tried again with the next event.
+ */
 int eg_cgroup_watch_drain(struct eg_cgroup_watch *watch);
 
 #endif
