@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -64,6 +66,7 @@ struct daemon {
 	int lock_fd;
 	struct eg_datapath *datapath;
 	struct eg_slot_info *infos;	/* what eg_infos says, EG_SLOTS_MAX entries */
+	bool *attached;			/* slots whose links this process has seen complete, EG_SLOTS_MAX entries */
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
 };
@@ -84,6 +87,7 @@ static void daemon_clear(struct daemon *daemon)
 	policy_clear(&daemon->policy);
 	eg_closep(&daemon->lock_fd);
 	free(daemon->infos);
+	free(daemon->attached);
 	free(daemon->mount_point);
 	free(daemon->directory);
 }
@@ -149,6 +153,7 @@ static int give_back(struct daemon *daemon, uint32_t slot)
 	struct eg_slot_info info = daemon->infos[slot];
 	int r;
 
+	daemon->attached[slot] = false;
 	info.use = EG_SLOT_LEAVING;
 	r = write_info(daemon, slot, &info);
 	if (r == 0)
@@ -201,6 +206,7 @@ static int enrol(struct daemon *daemon, uint32_t slot, bool say)
 	_cleanup_close_ int fd = open_cgroup(daemon, info);
 	int r = fd < 0 ? fd : eg_datapath_enrol_pinned(daemon->datapath, fd, slot);
 
+	daemon->attached[slot] = r == 0;
 	if (r == 0 && say)
 		eg_log_info("%s: enforcing on %s, slot %u, %.1f ms after the cgroup was made", info->name, info->cgroup,
 			    slot, window_ms(fd));
@@ -266,10 +272,13 @@ static int carry_out(struct daemon *daemon, const struct eg_slot_plan *plan)
 	switch (plan->step) {
 	case EG_STEP_KEEP:
 		r = write_info(daemon, plan->slot, &plan->info);
-		return r < 0 ? r : check_enrolled(daemon, plan->slot, enrol(daemon, plan->slot, false));
+		if (r < 0 || daemon->attached[plan->slot] || plan->info.cgroup_id == 0)
+			return r;
+		return check_enrolled(daemon, plan->slot, enrol(daemon, plan->slot, false));
 	case EG_STEP_ENROL:
 		break;
 	case EG_STEP_MOVE:
+		daemon->attached[plan->slot] = false;
 		r = eg_datapath_release(daemon->datapath, plan->slot);
 		if (r < 0)
 			return r;
@@ -496,7 +505,8 @@ static int recover_slots(struct daemon *daemon)
 	int r = 0;
 
 	daemon->infos = calloc(EG_SLOTS_MAX, sizeof(*daemon->infos));
-	if (!daemon->infos)
+	daemon->attached = calloc(EG_SLOTS_MAX, sizeof(*daemon->attached));
+	if (!daemon->infos || !daemon->attached)
 		return -ENOMEM;
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
 		r = eg_maps_read_info(&maps, slot, &daemon->infos[slot]);
