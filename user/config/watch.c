@@ -2,14 +2,13 @@
 #include "config/watch.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/inotify.h"
 #include "config/files.h"
 #include "config/yaml.h"
 
@@ -19,9 +18,6 @@
 
 /* Kubernetes writes a new folder ..2026_x beside it and renames a new link over this one. */
 #define KUBERNETES_LINK "..data"
-
-/* Times 64 events and more: a whole queue of the kernel's usual length. */
-#define READS_MAX 256
 
 struct watched {
 	const char *path;
@@ -168,8 +164,9 @@ static int judge_path(const struct eg_policy_watch *watch, struct watched *watch
 }
 
 /* All paths are asked: one event can mean a folder to be watched anew for each of them. */
-static int judge_event(const struct eg_policy_watch *watch, const struct inotify_event *event)
+static int judge_event(const struct inotify_event *event, void *context)
 {
+	const struct eg_policy_watch *watch = context;
 	/* Lost events may have been about anything. */
 	const bool is_overflow = event->mask & IN_Q_OVERFLOW;
 	int changed = is_overflow;
@@ -187,27 +184,7 @@ static int judge_event(const struct eg_policy_watch *watch, const struct inotify
 
 int eg_policy_watch_drain(struct eg_policy_watch *watch)
 {
-	_Alignas(struct inotify_event) char events[64 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
-	const struct inotify_event *event;
-	int changed = 0;
-
-	/* Somebody may make events faster than we read them; the descriptor stays readable for the rest. */
-	for (unsigned int reads = 0; reads < READS_MAX; reads++) {
-		ssize_t len = read(watch->fd, events, sizeof(events));
-
-		if (len <= 0)
-			return len < 0 && errno != EAGAIN && errno != EINTR ? -errno : changed;
-		for (const char *next = events; next < events + len; next += sizeof(*event) + event->len) {
-			int r;
-
-			event = (const struct inotify_event *)next;
-			r = judge_event(watch, event);
-			if (r < 0)
-				return r;
-			changed |= r;
-		}
-	}
-	return changed;
+	return eg_inotify_drain(watch->fd, judge_event, watch);
 }
 
 /* --- content --- */
