@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include "workload/discover.h"
 
 #define BOUND_MS 10000
+#define CANNOT_LIMIT 77
 
 /* Plain directories, as in test_discover.c; the last test has cgroups. */
 struct scene {
@@ -255,11 +258,61 @@ static void a_walk_that_fails_leaves_the_watches_as_they_were(void **state)
 	assert_change(scene);
 }
 
+/* A user namespace of its own has limits of its own. 0, or what failed. */
+static int follow_with_too_few_watches(void)
+{
+	struct eg_workload workload = {.cgroup = "/a/*"};
+	struct eg_workload *workloads[] = {&workload};
+	struct eg_model model = {.workloads = {.items = workloads, .len = 1}};
+	_cleanup_(eg_cgroup_watch_freep) struct eg_cgroup_watch *watch = NULL;
+	_cleanup_fclose_ FILE *limit = NULL;
+
+	limit = unshare(CLONE_NEWUSER) < 0 ? NULL : fopen("/proc/sys/user/max_inotify_watches", "we");
+	if (!limit || fprintf(limit, "2\n") < 0 || fflush(limit) != 0)
+		return CANNOT_LIMIT;
+	if (eg_cgroup_watch_new(".", &watch) < 0 || eg_cgroup_watch_follow(watch, &model) < 0)
+		return 1;
+	workload.cgroup = "/b/c/*";
+	if (eg_cgroup_watch_follow(watch, &model) != -ENOSPC)
+		return 2;
+	/* A match of the first model is still seen. */
+	if (mkdir("a/x", 0700) < 0 || eg_cgroup_watch_drain(watch) != 1)
+		return 3;
+	if (rmdir("b/c") < 0 || rmdir("b") < 0 || eg_cgroup_watch_drain(watch) != 0)
+		return 4;
+	/* What the failed walk had watched was given back: there is room for the same two. */
+	workload.cgroup = "/a/y";
+	return eg_cgroup_watch_follow(watch, &model) < 0 ? 5 : 0;
+}
+
+static void a_limit_of_inotify_leaves_the_watches_as_they_were(void **state)
+{
+	struct scene *scene = *state;
+	int status;
+	pid_t child;
+
+	make(scene, "/a");
+	make(scene, "/b");
+	make(scene, "/b/c");
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(chdir(scene->root) < 0 ? 6 : follow_with_too_few_watches());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == CANNOT_LIMIT) {
+		print_message("cannot limit inotify in a user namespace\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void more_events_than_the_kernel_keeps_are_a_change(void **state)
 {
 	struct scene *scene = *state;
 	struct pollfd poller = {.fd = eg_cgroup_watch_fd(scene->watch), .events = POLLIN};
 	unsigned int limit = 0;
+	char x[80], y[80];
 	_cleanup_fclose_ FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
 
 	assert_non_null(file);
@@ -269,11 +322,13 @@ static void more_events_than_the_kernel_keeps_are_a_change(void **state)
 		skip();
 	}
 	follow(scene, "/w");
+	make(scene, "/x");
+	snprintf(x, sizeof(x), "%s/x", scene->root);
+	snprintf(y, sizeof(y), "%s/y", scene->root);
+	/* Each is two events, of leaving and of arriving. */
 	for (unsigned int i = 0; i <= limit / 4; i++) {
-		make(scene, "/x");
-		make(scene, "/y");
-		unmake(scene, "/x");
-		unmake(scene, "/y");
+		assert_int_equal(rename(x, y), 0);
+		assert_int_equal(rename(y, x), 0);
 	}
 	assert_int_equal(poll(&poller, 1, 0), 1);
 	assert_int_equal(eg_cgroup_watch_drain(scene->watch), 1);
@@ -331,6 +386,7 @@ int main(void)
 		TEST(a_directory_moved_away_is_no_longer_watched),
 		TEST(another_model_ends_what_the_first_one_watched),
 		TEST(a_walk_that_fails_leaves_the_watches_as_they_were),
+		TEST(a_limit_of_inotify_leaves_the_watches_as_they_were),
 		TEST(more_events_than_the_kernel_keeps_are_a_change),
 		TEST(real_cgroups_are_watched_through_removal_and_return),
 	};

@@ -2,18 +2,14 @@
 #include "workload/discover.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 
+#include "base/inotify.h"
 #include "workload/pattern.h"
 
 #define WATCHED (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_ONLYDIR)
-
-/* Times 64 events and more: a whole queue of the kernel's usual length. */
-#define READS_MAX 256
 
 /* In the directory that a watch is on, one pattern looks for one of its components. */
 struct interest {
@@ -38,7 +34,7 @@ struct patterns {
  */
 struct eg_cgroup_watch {
 	int fd;
-	bool is_behind; /* the last walk failed */
+	bool is_behind; /* there may be directories to follow, or followed ones that went */
 	char *mount_point;
 	struct patterns patterns;
 	struct interests interests;
@@ -223,68 +219,42 @@ int eg_cgroup_watch_follow(struct eg_cgroup_watch *watch, const struct eg_model 
 
 /* --- events --- */
 
-struct news {
-	bool is_changed;  /* what a pattern asks for came or went */
-	bool is_rerouted; /* and patterns lead on from there */
-};
-
-static void judge_name(const struct eg_cgroup_watch *watch, int wd, const char *name, struct news *news)
+/* 1 when a pattern asks for what came or went. When a pattern leads on from there, the watches are behind. */
+static int judge_name(struct eg_cgroup_watch *watch, int wd, const char *name)
 {
 	const struct interests *interests = &watch->interests;
+	size_t first = find_interest(interests, wd);
+	int changed = 0;
 
-	for (size_t i = find_interest(interests, wd); i < interests->list.len; i++) {
+	for (size_t i = first; i < interests->list.len && interests->list.items[i].wd == wd; i++) {
 		const struct interest *interest = &interests->list.items[i];
 		const struct eg_pattern *pattern = &watch->patterns.list.items[interest->pattern];
 
-		if (interest->wd != wd)
-			return;
 		if (!eg_pattern_matches(pattern, interest->index, name))
 			continue;
-		news->is_changed = true;
+		changed = 1;
 		if (interest->index + 1 < pattern->components.len)
-			news->is_rerouted = true;
+			watch->is_behind = true;
 	}
+	return changed;
 }
 
-static void judge_event(const struct eg_cgroup_watch *watch, const struct inotify_event *event, struct news *news)
+static int judge_event(const struct inotify_event *event, void *context)
 {
+	struct eg_cgroup_watch *watch = context;
+
 	/* Lost events may have been about anything, and so may those of a mount that went. */
-	if (event->mask & (IN_Q_OVERFLOW | IN_UNMOUNT))
-		*news = (struct news){.is_changed = true, .is_rerouted = true};
-	else if ((event->mask & IN_ISDIR) && event->len > 0)
-		judge_name(watch, event->wd, event->name, news);
-}
-
-static int read_events(const struct eg_cgroup_watch *watch, struct news *news)
-{
-	_Alignas(struct inotify_event) char events[64 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
-	const struct inotify_event *event;
-
-	/* Somebody may make events faster than we read them; the descriptor stays readable for the rest. */
-	for (unsigned int reads = 0; reads < READS_MAX; reads++) {
-		ssize_t len = read(watch->fd, events, sizeof(events));
-
-		if (len <= 0)
-			return len < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
-		for (const char *next = events; next < events + len; next += sizeof(*event) + event->len) {
-			event = (const struct inotify_event *)next;
-			judge_event(watch, event, news);
-		}
+	if (event->mask & (IN_Q_OVERFLOW | IN_UNMOUNT)) {
+		watch->is_behind = true;
+		return 1;
 	}
-	return 0;
+	return (event->mask & IN_ISDIR) && event->len > 0 ? judge_name(watch, event->wd, event->name) : 0;
 }
 
 int eg_cgroup_watch_drain(struct eg_cgroup_watch *watch)
 {
-	struct news news = {};
-	int r = read_events(watch, &news);
+	int changed = eg_inotify_drain(watch->fd, judge_event, watch);
+	int r = changed >= 0 && watch->is_behind ? follow_patterns(watch, &watch->patterns) : 0;
 
-	if (r < 0)
-		return r;
-	if (news.is_rerouted || watch->is_behind) {
-		r = follow_patterns(watch, &watch->patterns);
-		if (r < 0)
-			return r;
-	}
-	return news.is_changed;
+	return r < 0 ? r : changed;
 }
