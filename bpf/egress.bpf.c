@@ -43,23 +43,52 @@ static __always_inline int refuse(__u16 block_errno)
 }
 
 /*
- * The one way from a hook to its answer. Programs of descendant cgroups, and those
- * attached before ours, have run: what they refused never leaves, so it is not
- * counted as admitted.
+ * The two halves of a run are global functions: the verifier goes through each of
+ * them once, for any input, and not through the second for every way out of the
+ * first. It loads them five to ten times faster. It also takes NULL for an input.
  */
+__noinline int eg_decide(struct observation *seen)
+{
+	struct policy_view view;
+
+	if (!seen)
+		return 0;
+	view = view_policy(seen->slot_id);
+	seen->decision = decide(&view, &seen->flow);
+	return 0;
+}
+
+/*
+ * Programs of descendant cgroups, and those attached before ours, have run: what
+ * they refused never leaves, so it is not counted as admitted.
+ */
+__noinline int eg_account(struct observation *seen, int refused_before)
+{
+	struct eg_slot *slot;
+	__u32 slot_id;
+
+	if (!seen)
+		return 0;
+	/* A key lies on the stack: before Linux 6.2 a function's argument cannot be one. */
+	slot_id = seen->slot_id;
+	slot = find_slot(&slot_id);
+	seen->slot_id = slot_id;
+	if (slot && seen->decision.verdict == EG_VERDICT_ALLOWED && refused_before)
+		count(&slot->counts.refused_before);
+	else if (slot)
+		account(slot, seen);
+	return 0;
+}
+
+/* The one way from a hook to its answer. */
 static __always_inline int judge(enum eg_hook hook, struct eg_flow flow)
 {
 	const struct eg_enrolment *enrolment = bpf_get_local_storage(&eg_cgroups, 0);
 	struct observation seen = {.slot_id = enrolment->slot, .hook = hook, .flow = flow};
-	struct policy_view view = view_policy(seen.slot_id);
-	struct eg_slot *slot = find_slot(&seen.slot_id);
 
-	seen.decision = decide(&view, &flow);
+	eg_decide(&seen);
 	seen.time_ns = bpf_ktime_get_coarse_ns();
-	if (slot && seen.decision.verdict == EG_VERDICT_ALLOWED && bpf_get_retval() < 0)
-		count(&slot->counts.refused_before);
-	else if (slot)
-		account(slot, &seen);
+	eg_account(&seen, bpf_get_retval() < 0);
 	return seen.decision.verdict == EG_VERDICT_ALLOWED ? ANSWER_PROCEED : refuse(seen.decision.block_errno);
 }
 
