@@ -180,6 +180,7 @@ enum eg_agent_state {
 
 #define EG_ERROR_LEN 1024
 
+/* pid and start_ticks stay where they are in every ABI: any build can tell whether the agent lives. */
 struct eg_agent {
 	__u32 pid;
 	__u32 state;		/* enum eg_agent_state */

@@ -117,19 +117,25 @@ static int check_abi(const char *directory, char **ret_problem)
 {
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ char *path = NULL;
-	struct eg_control control = {};
-	__u32 zero = 0;
+	uint32_t abi;
+	int r;
 
 	if (asprintf(&path, "%s/maps/eg_control", directory) < 0)
 		return -ENOMEM;
 	fd = bpf_obj_get(path);
+	/* None yet. What else may be wrong with it is said when it is used. */
+	if (fd < 0)
+		return 0;
+	r = eg_pins_read_abi(fd, &abi);
+	if (r < 0)
+		return eg_problem(ret_problem, r, "%s cannot be read as a map of egressd: somebody else made it", path);
 	/* 0: an agent before us was killed before it could write the word. */
-	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &control) < 0 || control.abi == 0 || control.abi == EG_ABI_VERSION)
+	if (abi == 0 || abi == EG_ABI_VERSION)
 		return 0;
 	return eg_problem(ret_problem, -EPROTO,
 			  "the maps pinned at %s have ABI %u and this build has %u: run the build that made them, or "
 			  "remove them with 'egressctl uninstall', which ends their enforcement",
-			  directory, control.abi, EG_ABI_VERSION);
+			  directory, abi, EG_ABI_VERSION);
 }
 
 /* ---- the policy in force ---- */

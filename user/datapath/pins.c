@@ -85,14 +85,22 @@ static int open_map(const char *directory, const char *name, int *ret_fd)
 	return *ret_fd < 0 ? -errno : 0;
 }
 
-static const struct {
+/* Sizes of the contract: the kernel writes as many bytes as a map's value has, whatever we expect. */
+static const struct reader_map {
 	const char *name;
 	size_t offset;
+	enum bpf_map_type type;
+	__u32 key_size;
+	__u32 value_size;
 } reader_maps[] = {
-	{"eg_control", offsetof(struct eg_maps, control)}, {"eg_slots", offsetof(struct eg_maps, slots)},
-	{"eg_infos", offsetof(struct eg_maps, infos)},	   {"eg_agent", offsetof(struct eg_maps, agent)},
-	{"eg_retired", offsetof(struct eg_maps, retired)}, {"eg_dests", offsetof(struct eg_maps, dests)},
-	{"eg_events", offsetof(struct eg_maps, events)},
+	{"eg_control", offsetof(struct eg_maps, control), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_control)},
+	{"eg_slots", offsetof(struct eg_maps, slots), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_slot)},
+	{"eg_infos", offsetof(struct eg_maps, infos), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_slot_info)},
+	{"eg_agent", offsetof(struct eg_maps, agent), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_agent)},
+	{"eg_retired", offsetof(struct eg_maps, retired), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_retired)},
+	{"eg_dests", offsetof(struct eg_maps, dests), BPF_MAP_TYPE_HASH, sizeof(struct eg_dest_key),
+	 sizeof(struct eg_dest)},
+	{"eg_events", offsetof(struct eg_maps, events), BPF_MAP_TYPE_RINGBUF, 0, 0},
 };
 
 static int *map_fd(struct eg_maps *maps, size_t index)
@@ -108,40 +116,107 @@ void eg_maps_close(struct eg_maps *maps)
 	}
 }
 
+/* The first bytes of an array's only entry, which may be longer or shorter; 0 for what it lacks. */
+static int read_front(int fd, void *ret_value, size_t size)
+{
+	_cleanup_free_ void *value = NULL;
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info), zero = 0;
+	int r;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return -errno;
+	if (info.type != BPF_MAP_TYPE_ARRAY)
+		return -EPROTO;
+	value = malloc(info.value_size);
+	if (!value)
+		return -ENOMEM;
+	r = bpf_map_lookup_elem(fd, &zero, value);
+	if (r < 0)
+		return r;
+	memset(ret_value, 0, size);
+	memcpy(ret_value, value, info.value_size < size ? info.value_size : size);
+	return 0;
+}
+
+int eg_pins_read_abi(int control_fd, uint32_t *ret_abi)
+{
+	return read_front(control_fd, ret_abi, sizeof(*ret_abi));
+}
+
+int eg_pins_read_agent(const char *directory, struct eg_agent *ret_agent)
+{
+	_cleanup_close_ int fd = -1;
+	int r = open_map(directory, "eg_agent", &fd);
+
+	return r < 0 ? r : read_front(fd, ret_agent, sizeof(*ret_agent));
+}
+
 static int check_abi(const struct eg_maps *maps, char **ret_problem)
 {
-	struct eg_control control;
-	int r = eg_maps_read_control(maps, &control);
+	uint32_t abi;
+	int r = eg_pins_read_abi(maps->control, &abi);
 
+	if (r == -EPROTO)
+		return eg_problem(ret_problem, r, "the pinned eg_control is no map of egressd: somebody else made it");
 	if (r < 0)
 		return eg_problem(ret_problem, r, "cannot read the pinned eg_control: %s", strerror(-r));
-	if (control.abi != EG_ABI_VERSION)
+	if (abi != EG_ABI_VERSION)
 		return eg_problem(ret_problem, -EPROTO,
 				  "the pinned maps have ABI %u and this build has %u: use the egressctl of the build "
 				  "that made them, or remove them with 'egressctl uninstall'",
-				  control.abi, EG_ABI_VERSION);
+				  abi, EG_ABI_VERSION);
+	return 0;
+}
+
+static int check_sizes(struct eg_maps *maps, char **ret_problem)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(reader_maps); i++) {
+		const struct reader_map *wanted = &reader_maps[i];
+		struct bpf_map_info info = {};
+		__u32 len = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(*map_fd(maps, i), &info, &len) < 0)
+			return eg_problem(ret_problem, -errno, "cannot look at the pinned %s: %s", wanted->name,
+					  strerror(errno));
+		if (info.type != wanted->type || info.key_size != wanted->key_size ||
+		    info.value_size != wanted->value_size)
+			return eg_problem(ret_problem, -EPROTO,
+					  "the pinned %s has another type or size than this build's", wanted->name);
+	}
+	return 0;
+}
+
+static int open_maps(const char *directory, struct eg_maps *maps, char **ret_problem)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(reader_maps); i++) {
+		int r = open_map(directory, reader_maps[i].name, map_fd(maps, i));
+
+		if (r < 0)
+			return eg_problem(ret_problem, r, "cannot open the pinned %s: %s", reader_maps[i].name,
+					  strerror(-r));
+	}
 	return 0;
 }
 
 int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem)
 {
 	struct eg_maps maps;
-	int r = 0;
+	struct stat st;
+	int r;
 
-	if (access(directory, F_OK) < 0 && errno == ENOENT)
-		return eg_problem(ret_problem, -ENOENT, "nothing is pinned at %s: no agent has run since boot", directory);
+	if (lstat(directory, &st) < 0 && errno == ENOENT)
+		return eg_problem(ret_problem, -ENOENT, "nothing is pinned at %s: no agent has run here", directory);
 	r = eg_pins_check_directory(directory, ret_problem);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < EG_COUNT_OF(reader_maps); i++)
 		*map_fd(&maps, i) = -1;
-	for (size_t i = 0; i < EG_COUNT_OF(reader_maps) && r == 0; i++) {
-		r = open_map(directory, reader_maps[i].name, map_fd(&maps, i));
-		if (r < 0)
-			eg_problem(ret_problem, r, "cannot open the pinned %s: %s", reader_maps[i].name, strerror(-r));
-	}
+	r = open_maps(directory, &maps, ret_problem);
 	if (r == 0)
 		r = check_abi(&maps, ret_problem);
+	if (r == 0)
+		r = check_sizes(&maps, ret_problem);
 	if (r < 0) {
 		eg_maps_close(&maps);
 		return r;
@@ -173,20 +248,48 @@ static bool parse_link_name(const char *name, struct eg_link_pin *ret_pin)
 	return true;
 }
 
-/* What the kernel says; a cgroup that is gone has no id. */
-static int read_live_id(int links_fd, struct eg_link_pin *pin)
+/* A descriptor of a pinned link, or -errno. */
+static int open_link(int links_fd, const char *name)
 {
-	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", links_fd, name);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+/* What the kernel says; a cgroup that is gone has no id. */
+static int read_live_link(int links_fd, struct eg_link_pin *pin)
+{
+	_cleanup_close_ int fd = open_link(links_fd, pin->name);
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
-	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", links_fd, pin->name);
-	fd = bpf_obj_get(path);
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return -errno;
-	pin->live_cgroup_id = info.type == BPF_LINK_TYPE_CGROUP ? info.cgroup.cgroup_id : 0;
+	pin->program_id = info.prog_id;
+	if (info.type == BPF_LINK_TYPE_CGROUP) {
+		pin->live_cgroup_id = info.cgroup.cgroup_id;
+		pin->attach_type = info.cgroup.attach_type;
+	}
 	return 0;
+}
+
+/*
+ * The kernel lets go of an unlinked pin's link some time later, in a worker. Detached
+ * first, it is off its cgroup when this returns, which whoever waits for its programs
+ * relies on. A link that cannot be detached is unlinked all the same.
+ */
+static int remove_link(int links_fd, const char *name)
+{
+	_cleanup_close_ int fd = open_link(links_fd, name);
+
+	if (fd >= 0)
+		bpf_link_detach(fd);
+	return unlinkat(links_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 static DIR *open_links(const char *directory)
@@ -202,14 +305,19 @@ int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, ch
 	struct dirent *entry;
 	int r = 0;
 
+	/* An agent that was killed early has made no folder yet; a link may go while we look. */
 	if (!links)
-		return eg_problem(ret_problem, -errno, "%s/links: %s", directory, strerror(errno));
+		return errno == ENOENT ? 0 : eg_problem(ret_problem, -errno, "%s/links: %s", directory, strerror(errno));
 	while (r == 0 && (entry = readdir(links))) {
 		struct eg_link_pin pin;
 
 		if (!parse_link_name(entry->d_name, &pin))
 			continue;
-		r = read_live_id(dirfd(links), &pin);
+		r = read_live_link(dirfd(links), &pin);
+		if (r == -ENOENT) {
+			r = 0;
+			continue;
+		}
 		if (r == 0)
 			r = eg_array_push(&ret_links->list, pin);
 		if (r < 0)
@@ -226,14 +334,15 @@ int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_proble
 	int r = 0;
 
 	if (!links)
-		return eg_problem(ret_problem, -errno, "%s/links: %s", directory, strerror(errno));
+		return errno == ENOENT ? 0 : eg_problem(ret_problem, -errno, "%s/links: %s", directory, strerror(errno));
 	while (r == 0 && (entry = readdir(links))) {
 		struct eg_link_pin pin;
 
 		if (!parse_link_name(entry->d_name, &pin) || (slot != EG_ALL_SLOTS && pin.slot != slot))
 			continue;
-		if (unlinkat(dirfd(links), entry->d_name, 0) < 0 && errno != ENOENT)
-			r = eg_problem(ret_problem, -errno, "%s/links/%s: %s", directory, entry->d_name, strerror(errno));
+		r = remove_link(dirfd(links), entry->d_name);
+		if (r < 0)
+			eg_problem(ret_problem, r, "%s/links/%s: %s", directory, entry->d_name, strerror(-r));
 	}
 	closedir(links);
 	return r;
@@ -247,12 +356,19 @@ struct removal {
 	char **ret_problem;
 };
 
-static int remove_path(const char *path, int (*call)(const char *path), const struct removal *removal)
+static int say_removed(const char *path, int r, const struct removal *removal)
 {
-	if (call(path) < 0)
-		return errno == ENOENT ? 0 : eg_problem(removal->ret_problem, -errno, "%s: %s", path, strerror(errno));
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return eg_problem(removal->ret_problem, r, "%s: %s", path, strerror(-r));
 	removal->said(path, removal->context);
 	return 0;
+}
+
+static int remove_directory(const char *path, const struct removal *removal)
+{
+	return say_removed(path, rmdir(path) < 0 ? -errno : 0, removal);
 }
 
 static int remove_folder(const char *path, const struct removal *removal)
@@ -271,10 +387,10 @@ static int remove_folder(const char *path, const struct removal *removal)
 		if (asprintf(&file, "%s/%s", path, entry->d_name) < 0)
 			r = -ENOMEM;
 		else
-			r = remove_path(file, unlink, removal);
+			r = say_removed(file, remove_link(dirfd(folder), entry->d_name), removal);
 	}
 	closedir(folder);
-	return r < 0 ? r : remove_path(path, rmdir, removal);
+	return r < 0 ? r : remove_directory(path, removal);
 }
 
 int eg_pins_remove(const char *directory, void (*said)(const char *path, void *context), void *context,
@@ -283,18 +399,19 @@ int eg_pins_remove(const char *directory, void (*said)(const char *path, void *c
 	/* Links first: without them the maps are of no use to anybody. */
 	static const char *const folders[] = {"links", "maps"};
 	const struct removal removal = {said, context, ret_problem};
+	struct stat st;
+	int r;
 
-	if (access(directory, F_OK) < 0 && errno == ENOENT)
+	if (lstat(directory, &st) < 0 && errno == ENOENT)
 		return 0;
-	for (size_t i = 0; i < EG_COUNT_OF(folders); i++) {
+	/* What is below somebody else's directory, or behind a link, is not ours to remove. */
+	r = eg_pins_check_directory(directory, ret_problem);
+	for (size_t i = 0; i < EG_COUNT_OF(folders) && r == 0; i++) {
 		_cleanup_free_ char *path = NULL;
-		int r;
 
 		if (asprintf(&path, "%s/%s", directory, folders[i]) < 0)
 			return -ENOMEM;
 		r = remove_folder(path, &removal);
-		if (r < 0)
-			return r;
 	}
-	return remove_path(directory, rmdir, &removal);
+	return r < 0 ? r : remove_directory(directory, &removal);
 }

@@ -29,11 +29,16 @@ int eg_pins_make_directory(const char *directory, char **ret_problem);
 int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem);
 void eg_maps_close(struct eg_maps *maps);
 
+/* The pinned eg_agent of any ABI: process id and start time, the rest may be zero. 0, or -errno. */
+int eg_pins_read_agent(const char *directory, struct eg_agent *ret_agent);
+
 /* One pinned link, as its name says and as the kernel says. */
 struct eg_link_pin {
 	uint32_t slot;
 	uint64_t cgroup_id;	  /* of the name */
 	uint64_t live_cgroup_id;  /* of the link; 0: its cgroup is gone, it enforces nothing */
+	uint32_t attach_type;	  /* enum bpf_attach_type of the link */
+	uint32_t program_id;	  /* as the kernel numbers programs */
 	char name[64];		  /* of the file */
 	char program[16];
 };
@@ -43,7 +48,7 @@ struct eg_link_pins {
 };
 
 int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem);
-/* Removes the pins of a slot's links, of every slot for EG_ALL_SLOTS: the links end with the last one who holds them. */
+/* Detaches and removes a slot's links, every slot's for EG_ALL_SLOTS. Their programs may still run for a moment. */
 int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem);
 /* Removes everything below and the directory itself; 0 also when nothing is there. Calls said() with each path. */
 int eg_pins_remove(const char *directory, void (*said)(const char *path, void *context), void *context,
