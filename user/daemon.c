@@ -67,6 +67,7 @@ struct daemon {
 	struct eg_datapath *datapath;
 	struct eg_slot_info *infos;	/* what eg_infos says, EG_SLOTS_MAX entries */
 	bool *attached;			/* slots whose links this process has seen complete, EG_SLOTS_MAX entries */
+	EG_ARRAY(uint64_t) gates;	/* ids of the cgroups that have one */
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
 };
@@ -88,6 +89,7 @@ static void daemon_clear(struct daemon *daemon)
 	eg_closep(&daemon->lock_fd);
 	free(daemon->infos);
 	free(daemon->attached);
+	eg_array_clear(&daemon->gates);
 	free(daemon->mount_point);
 	free(daemon->directory);
 }
@@ -157,6 +159,8 @@ static int give_back(struct daemon *daemon, uint32_t slot)
 	info.use = EG_SLOT_LEAVING;
 	r = write_info(daemon, slot, &info);
 	if (r == 0)
+		r = eg_datapath_forget(daemon->datapath, info.cgroup_id);
+	if (r == 0)
 		r = eg_datapath_release(daemon->datapath, slot);
 	if (r == 0)
 		r = eg_maps_retire_slot(&maps, slot);
@@ -223,6 +227,112 @@ static int check_enrolled(struct daemon *daemon, uint32_t slot, int error)
 	return eg_timer_set(daemon->gather_timer, RETRY_MS);
 }
 
+/* ---- gates ---- */
+
+struct gates {
+	EG_ARRAY(uint64_t) ids;
+	EG_ARRAY(char *) paths; /* of the same cgroups */
+};
+
+static void gates_clear(struct gates *gates)
+{
+	for (size_t i = 0; i < gates->paths.len; i++)
+		free(gates->paths.items[i]);
+	eg_array_clear(&gates->paths);
+	eg_array_clear(&gates->ids);
+}
+
+static bool has_id(const uint64_t *ids, size_t count, uint64_t id)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/* The directory that a pattern begins in. One that is not there has nothing below it to refuse. */
+static int add_wanted_gate(const struct daemon *daemon, const struct eg_workload *workload, struct gates *wanted)
+{
+	_cleanup_free_ char *directory = NULL, *path = NULL;
+	struct stat st;
+	int r = eg_pattern_directory(workload->cgroup, &directory);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&path, "%s%s", daemon->mount_point, directory) < 0)
+		return -ENOMEM;
+	if (stat(path, &st) < 0 || has_id(wanted->ids.items, wanted->ids.len, st.st_ino))
+		return 0;
+	r = eg_array_push(&wanted->paths, path);
+	if (r < 0)
+		return r;
+	TAKE_PTR(path);
+	return eg_array_push(&wanted->ids, (uint64_t)st.st_ino);
+}
+
+static int list_wanted_gates(const struct daemon *daemon, const struct eg_model *model, struct gates *wanted)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < model->workloads.len && r == 0; i++)
+		if (model->workloads.items[i]->refuses_unenrolled)
+			r = add_wanted_gate(daemon, model->workloads.items[i], wanted);
+	return r;
+}
+
+/* Before cgroups are let go: without its gate a cgroup that leaves is as free as its policy says. */
+static int remove_old_gates(struct daemon *daemon, const struct gates *wanted)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < daemon->gates.len; i++) {
+		uint64_t id = daemon->gates.items[i];
+
+		if (r == 0 && !has_id(wanted->ids.items, wanted->ids.len, id))
+			r = eg_datapath_remove_gate(daemon->datapath, id);
+		else
+			daemon->gates.items[kept++] = id;
+	}
+	daemon->gates.len = kept;
+	return r;
+}
+
+/* After cgroups are enrolled: what is allowed is not refused in between. */
+static int add_new_gates(struct daemon *daemon, const struct gates *wanted)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < wanted->ids.len && r == 0; i++) {
+		_cleanup_close_ int fd = -1;
+
+		if (has_id(daemon->gates.items, daemon->gates.len, wanted->ids.items[i]))
+			continue;
+		fd = open(wanted->paths.items[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = fd < 0 ? 0 : eg_datapath_add_gate(daemon->datapath, fd);
+		if (r == 0 && fd >= 0) {
+			eg_log_info("%s: what is in no enrolled cgroup is refused", wanted->paths.items[i]);
+			r = eg_array_push(&daemon->gates, wanted->ids.items[i]);
+		}
+	}
+	return r;
+}
+
+/* Those of an agent before us. */
+static int recover_gates(struct daemon *daemon)
+{
+	_cleanup_free_ char *problem = NULL;
+	struct eg_link_pins pins = {};
+	int r = eg_pins_list_links(daemon->directory, &pins, &problem);
+
+	for (size_t i = 0; i < pins.list.len && r == 0; i++)
+		if (pins.list.items[i].slot == 0 &&
+		    !has_id(daemon->gates.items, daemon->gates.len, pins.list.items[i].cgroup_id))
+			r = eg_array_push(&daemon->gates, pins.list.items[i].cgroup_id);
+	eg_array_clear(&pins.list);
+	return r;
+}
+
 /* ---- putting a policy in force ---- */
 
 /* Who has a slot now, those that leave included: they may do all until their programs are gone. */
@@ -279,7 +389,9 @@ static int carry_out(struct daemon *daemon, const struct eg_slot_plan *plan)
 		break;
 	case EG_STEP_MOVE:
 		daemon->attached[plan->slot] = false;
-		r = eg_datapath_release(daemon->datapath, plan->slot);
+		r = eg_datapath_forget(daemon->datapath, daemon->infos[plan->slot].cgroup_id);
+		if (r == 0)
+			r = eg_datapath_release(daemon->datapath, plan->slot);
 		if (r < 0)
 			return r;
 		if (plan->info.cgroup_id == 0)
@@ -305,6 +417,7 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	_cleanup_(eg_instances_clear) struct eg_instances instances = {};
 	_cleanup_(eg_slot_plans_clear) struct eg_slot_plans plans = {};
 	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	_cleanup_(gates_clear) struct gates gates = {};
 	int r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
 
 	if (r == 0 && eg_diag_has_errors(diag))
@@ -314,10 +427,14 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	if (r == 0)
 		r = compile_policy(policy, &plans, diag, &image);
 	if (r == 0)
+		r = list_wanted_gates(daemon, policy->model, &gates);
+	if (r == 0)
 		r = eg_datapath_apply(daemon->datapath, &image);
+	if (r == 0)
+		r = remove_old_gates(daemon, &gates);
 	for (size_t i = 0; i < plans.list.len && r == 0; i++)
 		r = carry_out(daemon, &plans.list.items[i]);
-	return r;
+	return r < 0 ? r : add_new_gates(daemon, &gates);
 }
 
 static int say_agent(struct daemon *daemon)
@@ -593,6 +710,8 @@ static int start(struct daemon *daemon)
 		r = say_agent(daemon);
 	if (r == 0)
 		r = recover_slots(daemon);
+	if (r == 0)
+		r = recover_gates(daemon);
 	if (r == 0)
 		r = set_up_loop(daemon);
 	if (r < 0)

@@ -225,6 +225,40 @@ ways() { # ways DIRECTORY ADDRESS: the answers of TCP and UDP in one line
 	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
 }
 
+@test "unenrolled: refuse refuses what is beside the cgroups of a pattern, and nothing of theirs" {
+	mkdir "$WORK/pod1" "$WORK/other"
+	policy true "unenrolled: refuse" | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	start_daemon
+	is "$(ways "$WORK/pod1" $OUT4)" "ok ok"
+	is "$(ways "$WORK/pod1" $OUT6)" "ok ok"
+	is "$(ways "$WORK/other" $OUT4)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK/other" $OUT6)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	is "$(within "$WORK/other" "$CLIENT" udp-sendto 127.0.0.1 9)" ok
+	is "$(ways "$EG_CALLER" $OUT4)" "ok ok"
+	mkdir "$WORK/pod1/below"
+	is "$(ways "$WORK/pod1/below" $OUT4)" "ok ok"
+	# with the agent dead a new pod is refused, not free
+	kill_daemon
+	mkdir "$WORK/pod2"
+	is "$(ways "$WORK/pod2" $OUT4)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK/pod1" $OUT4)" "ok ok"
+	start_daemon
+	is "$(ways "$WORK/pod2" $OUT4)" "ok ok"
+	# and without the word the gate is gone
+	policy true | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	wait_for 10 says 2 " in force, "
+	is "$(ways "$WORK/other" $OUT4)" "ok ok"
+	is "$(ls "$PINS/links" | wc -l)" 8
+}
+
+@test "unenrolled: refuse wants a pattern below a directory" {
+	policy true "unenrolled: refuse" >policy.yaml
+	run "$EGRESSD" --policy policy.yaml
+	is "$status" 3
+	has "$output" "refuse needs a cgroup pattern below a directory"
+}
+
 @test "twenty kills with -9 under connects and reloads change no verdict and lose no count" {
 	policy false "allow: [{cidr: $MESH4}]" >policy.yaml
 	start_daemon

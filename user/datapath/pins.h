@@ -67,6 +67,17 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
  * left, and gives the cgroup its slot. 0, or -errno.
  */
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
+/* The gates do not let this cgroup's tasks by any more. */
+int eg_datapath_forget(struct eg_datapath *datapath, uint64_t cgroup_id);
+
+/*
+ * A gate on a cgroup refuses what its tasks, and those below, send while they are
+ * in no enrolled cgroup. Adding one that is there, and removing one that is not, is
+ * no mistake. Gates are pinned as links of slot 0.
+ */
+int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd);
+int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id);
+
 /* Ends enforcement for a slot and waits until no program runs for it. 0, or -errno. */
 int eg_datapath_release(struct eg_datapath *datapath, uint32_t slot);
 

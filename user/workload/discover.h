@@ -39,6 +39,9 @@ void eg_instances_clear(struct eg_instances *instances);
 int eg_instances_discover(const char *mount_point, const struct eg_model *model, struct eg_diag *diag,
 			  struct eg_instances *ret_instances);
 
+/* The directory, below the mount, that a pattern begins in: the part before the wildcard. 0 with malloc(), or -errno. */
+int eg_pattern_directory(const char *pattern, char **ret_path);
+
 /*
  * A descriptor that becomes readable when the answer of eg_instances_discover()
  * may have changed: directories that the paths and globs lead through are watched

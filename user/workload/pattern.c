@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "workload/discover.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -211,4 +212,15 @@ int eg_pattern_walk(const struct eg_pattern *pattern, const char *mount_point, c
 	if (fd < 0)
 		return -errno;
 	return pattern->components.len > 0 ? walk_into(&walk, fd, 0) : 0;
+}
+
+int eg_pattern_directory(const char *pattern, char **ret_path)
+{
+	size_t end = strcspn(pattern, "*?[");
+
+	while (end > 0 && pattern[end - 1] != '/')
+		end--;
+	/* The slash itself is not part of it. */
+	*ret_path = strndup(pattern, end > 0 ? end - 1 : 0);
+	return *ret_path ? 0 : -ENOMEM;
 }
