@@ -19,7 +19,7 @@ static const struct command {
 	{"run", "run one command under a policy, without a daemon", eg_cmd_run},
 	{"check", "say what is wrong with policy files", eg_cmd_check},
 	{"explain", "show what holds for a workload, and why", eg_cmd_explain},
-	{"status", "what is enforced where", NULL},
+	{"status", "what is enforced where", eg_cmd_status},
 	{"stats", "statistics under Envoy's names", eg_cmd_stats},
 	{"clusters", "limits and use of the passthrough clusters", NULL},
 	{"flows", "live connections", NULL},

@@ -18,6 +18,7 @@ int eg_cmd_detach(int argc, char **argv);
 int eg_cmd_monitor(int argc, char **argv);
 int eg_cmd_run(int argc, char **argv);
 int eg_cmd_stats(int argc, char **argv);
+int eg_cmd_status(int argc, char **argv);
 int eg_cmd_uninstall(int argc, char **argv);
 
 #endif

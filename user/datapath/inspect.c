@@ -178,42 +178,65 @@ static const struct eg_link_pin *find_pin(const struct eg_link_pins *pins, uint3
 	return found;
 }
 
+/* A cgroup that is looked at. */
+struct place {
+	const char *mount_point;
+	const char *path;
+	uint64_t id;
+	int fd;
+};
+
 static int inspect_hook(struct eg_inspection *inspection, const struct eg_link_pins *pins,
-			const struct eg_link_pin *pin, const char *program, const char *mount_point, const char *path,
-			uint64_t cgroup_id)
+			const struct eg_link_pin *pin, const char *program, const struct place *place)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct eg_hook_state state = {.is_pinned = pin};
 	struct program_list effective = {};
-	int r = fd < 0 ? -errno : 0;
+	int r = 0;
 
 	strncpy(state.program, program, sizeof(state.program) - 1);
-	state.is_attached = pin && pin->cgroup_id == cgroup_id && pin->live_cgroup_id == cgroup_id;
-	if (r == 0 && state.is_attached)
-		r = query_programs(fd, pin->attach_type, BPF_F_QUERY_EFFECTIVE, &effective);
+	state.is_attached = pin && pin->cgroup_id == place->id && pin->live_cgroup_id == place->id;
+	if (state.is_attached)
+		r = query_programs(place->fd, pin->attach_type, BPF_F_QUERY_EFFECTIVE, &effective);
 	state.is_effective = state.is_attached && has_program(&effective, pin->program_id);
 	if (r == 0 && state.is_effective)
-		r = inspect_foreign(inspection, pins, mount_point, path, pin, &effective);
+		r = inspect_foreign(inspection, pins, place->mount_point, place->path, pin, &effective);
 	return r < 0 ? r : eg_array_push(&inspection->hooks, state);
 }
 
-int eg_inspect_cgroup(const struct eg_link_pins *pins, uint32_t slot, const char *mount_point, const char *path,
-		      uint64_t cgroup_id, struct eg_inspection *ret_inspection)
+int eg_inspect_programs(struct eg_program_names *ret_programs)
 {
 	static const struct eg_datapath_options any = {.slots = 2, .destinations = 1};
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
 	struct bpf_program *program;
-	/* Opened, never loaded: it is asked for the names of its programs. */
+	/* Opened, never loaded. */
 	int r = eg_object_open(&any, &datapath);
 
 	if (r < 0)
 		return r;
+	*ret_programs = (struct eg_program_names){};
 	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		const char *name = bpf_program__name(program);
+		if (!eg_object_decides(datapath, program))
+			continue;
+		if (ret_programs->count == EG_PROGRAMS_MAX)
+			return -E2BIG;
+		strncpy(ret_programs->names[ret_programs->count++], bpf_program__name(program),
+			sizeof(ret_programs->names[0]) - 1);
+	}
+	return 0;
+}
 
-		if (r == 0 && eg_object_decides(datapath, program))
-			r = inspect_hook(ret_inspection, pins, find_pin(pins, slot, cgroup_id, name), name, mount_point,
-					 path, cgroup_id);
+int eg_inspect_cgroup(const struct eg_program_names *programs, const struct eg_link_pins *pins, uint32_t slot,
+		      const char *mount_point, const char *path, uint64_t cgroup_id,
+		      struct eg_inspection *ret_inspection)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct place place = {mount_point, path, cgroup_id, fd};
+	int r = fd < 0 ? -errno : 0;
+
+	for (size_t i = 0; i < programs->count && r == 0; i++) {
+		const char *name = programs->names[i];
+
+		r = inspect_hook(ret_inspection, pins, find_pin(pins, slot, cgroup_id, name), name, &place);
 	}
 	return r;
 }

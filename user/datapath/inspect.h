@@ -35,12 +35,23 @@ void eg_inspection_clear(struct eg_inspection *inspection);
 /* Whether every hook is effective. */
 bool eg_inspection_is_enforced(const struct eg_inspection *inspection);
 
+#define EG_PROGRAMS_MAX 32
+
+struct eg_program_names {
+	size_t count;
+	char names[EG_PROGRAMS_MAX][16];
+};
+
+/* The programs of this build that decide. */
+int eg_inspect_programs(struct eg_program_names *ret_programs);
+
 /*
  * What holds for the cgroup at `path`, whose inode number is cgroup_id, by the links
- * of `slot`. mount_point is where the search for the owner of a foreign program ends.
+ * of `slot`: `programs` are to run there. mount_point is where the search for the owner of a foreign program ends.
  */
-int eg_inspect_cgroup(const struct eg_link_pins *pins, uint32_t slot, const char *mount_point, const char *path,
-		      uint64_t cgroup_id, struct eg_inspection *ret_inspection);
+int eg_inspect_cgroup(const struct eg_program_names *programs, const struct eg_link_pins *pins, uint32_t slot,
+		      const char *mount_point, const char *path, uint64_t cgroup_id,
+		      struct eg_inspection *ret_inspection);
 
 /*
  * The programs of an effective list, in the order in which they run, that come after

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -53,6 +54,29 @@ int eg_pins_locate(char **ret_directory, char **ret_problem)
 	if (!point)
 		return eg_problem(ret_problem, -ENOENT, "no BPF file system is mounted: mount -t bpf bpf /sys/fs/bpf");
 	return asprintf(ret_directory, "%s/egressd", point) < 0 ? -ENOMEM : 0;
+}
+
+/* PROC_PID_INIT_INO: the inode number of the first pid namespace, outside of which process 1 is a container's. */
+#define HOST_PID_NAMESPACE 0xEFFFFFFCu
+
+bool eg_pins_are_on_host(const char *directory)
+{
+	_cleanup_fclose_ FILE *mounts = fopen("/proc/1/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	struct stat pins, namespace;
+
+	if (!mounts || stat(directory, &pins) < 0 || stat("/proc/self/ns/pid", &namespace) < 0 ||
+	    namespace.st_ino != HOST_PID_NAMESPACE)
+		return false;
+	while (getline(&line, &size, mounts) > 0) {
+		unsigned int major_id, minor_id;
+
+		if (strstr(line, " - bpf ") && sscanf(line, "%*s %*s %u:%u", &major_id, &minor_id) == 2 &&
+		    makedev(major_id, minor_id) == pins.st_dev)
+			return true;
+	}
+	return false;
 }
 
 int eg_pins_check_directory(const char *directory, char **ret_problem)

@@ -24,6 +24,8 @@ int eg_pins_locate(char **ret_directory, char **ret_problem);
 
 /* Makes the directory, or checks the one that is there. */
 int eg_pins_make_directory(const char *directory, char **ret_problem);
+/* Whether the first process of the host has the same BPF file system mounted. False too where that cannot be known. */
+bool eg_pins_are_on_host(const char *directory);
 
 /* The maps of an agent, dead or alive, for reading. -ENOENT: nothing is pinned. Close with eg_maps_close(). */
 int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem);
