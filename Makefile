@@ -51,7 +51,7 @@ TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*
 C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch]))
 
 .DELETE_ON_ERROR:
-.PHONY: all deps run demo check check-built check-static unit-tests bench clean install uninstall compdb format check-format help FORCE
+.PHONY: all deps run demo check check-built check-static check-vm check-vm-built unit-tests bench clean install uninstall compdb format check-format help FORCE
 all: $(PROGRAMS) ## build egressd and egressctl (default)
 
 # What was built with other flags is built again.
@@ -105,6 +105,12 @@ check: deps ## build and run all tests
 	@$(MAKE) --no-print-directory check-built
 check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) check-static
 	@tests/lib/run-all
+
+check-vm: deps ## the same on other kernels, under QEMU (KERNEL=6.1 for one)
+	@tools/deps vm
+	@$(MAKE) --no-print-directory check-vm-built
+check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS)
+	@vmtest/run $(KERNEL)
 
 unit-tests: $(UNIT_TESTS) ## build the unit tests and run none: CI runs them under sanitizers
 

@@ -61,8 +61,7 @@ static __always_inline bool is_loopback(const struct eg_flow *flow)
  * The rules of a scope for an address, or NULL. An entry is complete, so that a
  * single address that is listed need not be looked up as a prefix as well.
  */
-static __always_inline const struct eg_rules *find_rules(const struct policy_view *view, __u32 scope,
-							 const struct eg_flow *flow)
+static __always_inline const struct eg_rules *find_rules(const struct eg_flow *flow, __u32 scope, __u32 bank)
 {
 	struct eg_prefix_key prefix = {
 		.bits = EG_PREFIX_KEY_BITS +
@@ -73,28 +72,47 @@ static __always_inline const struct eg_rules *find_rules(const struct policy_vie
 
 	if (!scope)
 		return NULL;
-	rules = lookup_bank(&eg_exact_0, &eg_exact_1, view->bank, &prefix.match);
+	rules = lookup_bank(&eg_exact_0, &eg_exact_1, bank, &prefix.match);
 	if (rules)
 		return rules;
-	return lookup_bank(&eg_prefixes_0, &eg_prefixes_1, view->bank, &prefix);
+	return lookup_bank(&eg_prefixes_0, &eg_prefixes_1, bank, &prefix);
 }
 
-static __always_inline bool class_allows(const struct policy_view *view, const struct eg_rules *rules,
-					 enum eg_class class, const struct eg_flow *flow)
+static __always_inline bool class_allows(const struct eg_rules *rules, enum eg_class class, const struct eg_flow *flow,
+					 __u32 bank)
 {
 	__u32 protocol = eg_protocol_bit(flow->protocol);
 	struct eg_port_key key = {.port = flow->port};
 	const struct eg_port_rule *listed;
 
-	if (!rules)
-		return false;
 	if (rules->classes[class].any_port & protocol)
 		return true;
 	key.ports = rules->classes[class].ports;
 	if (!key.ports)
 		return false;
-	listed = lookup_bank(&eg_ports_0, &eg_ports_1, view->bank, &key);
+	listed = lookup_bank(&eg_ports_0, &eg_ports_1, bank, &key);
 	return listed && (listed->protocols & protocol);
+}
+
+/*
+ * The first class of a scope's rules that allows the flow, or EG_CLASS_COUNT. A
+ * global function: the verifier goes through it once, for any input, and not once
+ * more for every way through what came before. It also takes NULL for an input.
+ */
+__noinline __u32 eg_first_class(const struct eg_flow *flow, __u32 scope, __u32 bank)
+{
+	const struct eg_rules *rules;
+
+	if (!flow)
+		return EG_CLASS_COUNT;
+	rules = find_rules(flow, scope, bank);
+	if (!rules)
+		return EG_CLASS_COUNT;
+#pragma unroll
+	for (__u32 class = 0; class < EG_CLASS_COUNT; class ++)
+		if (class_allows(rules, class, flow, bank))
+			return class;
+	return EG_CLASS_COUNT;
 }
 
 static __always_inline struct eg_decision allow(enum eg_reason reason)
@@ -111,24 +129,25 @@ static __always_inline struct eg_decision block(enum eg_reason reason, __u16 blo
 static __always_inline struct eg_decision decide(const struct policy_view *view, const struct eg_flow *flow)
 {
 	const struct eg_workload_policy *workload = view->workload;
-	const struct eg_rules *mesh, *own;
+	__u32 mesh, own;
 
 	if (!workload)
 		return block(EG_REASON_BLOCKED_NO_POLICY, EPERM);
 	if (is_loopback(flow))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 
-	mesh = find_rules(view, workload->mesh_scope, flow);
-	own = find_rules(view, workload->own_scope, flow);
-#define DECIDE_CLASS(class, reason) \
-	if (class_allows(view, mesh, class, flow) || class_allows(view, own, class, flow)) \
-		return allow(reason)
-	DECIDE_CLASS(EG_CLASS_RESOLVER, EG_REASON_EXEMPT_RESOLVER);
-	DECIDE_CLASS(EG_CLASS_RULE, EG_REASON_EXEMPT_RULE);
-	DECIDE_CLASS(EG_CLASS_MESH, EG_REASON_MESH);
-	DECIDE_CLASS(EG_CLASS_MATCHED, EG_REASON_MATCHED);
-#undef DECIDE_CLASS
-
+	mesh = eg_first_class(flow, workload->mesh_scope, view->bank);
+	own = eg_first_class(flow, workload->own_scope, view->bank);
+	switch (mesh < own ? mesh : own) {
+	case EG_CLASS_RESOLVER:
+		return allow(EG_REASON_EXEMPT_RESOLVER);
+	case EG_CLASS_RULE:
+		return allow(EG_REASON_EXEMPT_RULE);
+	case EG_CLASS_MESH:
+		return allow(EG_REASON_MESH);
+	case EG_CLASS_MATCHED:
+		return allow(EG_REASON_MATCHED);
+	}
 	if (workload->flags & EG_WORKLOAD_PASSTHROUGH)
 		return allow(EG_REASON_PASSTHROUGH);
 	return block(EG_REASON_BLOCKED_PASSTHROUGH_OFF, workload->block_errno);

@@ -43,23 +43,52 @@ static __always_inline int refuse(__u16 block_errno)
 }
 
 /*
- * The one way from a hook to its answer. Programs of descendant cgroups, and those
- * attached before ours, have run: what they refused never leaves, so it is not
- * counted as admitted.
+ * The two halves of a run are global functions: the verifier goes through each of
+ * them once, for any input, and not through the second for every way out of the
+ * first. It loads them five to ten times faster. It also takes NULL for an input.
  */
+__noinline int eg_decide(struct observation *seen)
+{
+	struct policy_view view;
+
+	if (!seen)
+		return 0;
+	view = view_policy(seen->slot_id);
+	seen->decision = decide(&view, &seen->flow);
+	return 0;
+}
+
+/*
+ * Programs of descendant cgroups, and those attached before ours, have run: what
+ * they refused never leaves, so it is not counted as admitted.
+ */
+__noinline int eg_account(struct observation *seen, int refused_before)
+{
+	struct eg_slot *slot;
+	__u32 slot_id;
+
+	if (!seen)
+		return 0;
+	/* A key lies on the stack: before Linux 6.2 a function's argument cannot be one. */
+	slot_id = seen->slot_id;
+	slot = find_slot(&slot_id);
+	seen->slot_id = slot_id;
+	if (slot && seen->decision.verdict == EG_VERDICT_ALLOWED && refused_before)
+		count(&slot->counts.refused_before);
+	else if (slot)
+		account(slot, seen);
+	return 0;
+}
+
+/* The one way from a hook to its answer. */
 static __always_inline int judge(enum eg_hook hook, struct eg_flow flow)
 {
 	const struct eg_enrolment *enrolment = bpf_get_local_storage(&eg_cgroups, 0);
 	struct observation seen = {.slot_id = enrolment->slot, .hook = hook, .flow = flow};
-	struct policy_view view = view_policy(seen.slot_id);
-	struct eg_slot *slot = find_slot(&seen.slot_id);
 
-	seen.decision = decide(&view, &flow);
+	eg_decide(&seen);
 	seen.time_ns = bpf_ktime_get_coarse_ns();
-	if (slot && seen.decision.verdict == EG_VERDICT_ALLOWED && bpf_get_retval() < 0)
-		count(&slot->counts.refused_before);
-	else if (slot)
-		account(slot, &seen);
+	eg_account(&seen, bpf_get_retval() < 0);
 	return seen.decision.verdict == EG_VERDICT_ALLOWED ? ANSWER_PROCEED : refuse(seen.decision.block_errno);
 }
 
@@ -85,6 +114,63 @@ SEC("cgroup/sendmsg6")
 int eg_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	return judge(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
+}
+
+/* Cgroups nested deeper than this are taken for not enrolled. */
+#define CGROUP_DEPTH_MAX 32
+
+/* Whether the running task is in an enforced cgroup, or below one. */
+static __always_inline bool is_task_enrolled(void)
+{
+	for (int level = 1; level < CGROUP_DEPTH_MAX; level++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+
+		if (!id)
+			return false;
+		if (bpf_map_lookup_elem(&eg_enrolled, &id))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A gate stands on the parent of a glob's cgroups and refuses what none of them
+ * judges: a cgroup that was made a moment ago, and what no pattern matches.
+ */
+static __always_inline int gate(enum eg_hook hook, struct eg_flow flow)
+{
+	struct observation seen = {.slot_id = 0, .hook = hook, .flow = flow};
+
+	if (is_loopback(&flow) || is_task_enrolled())
+		return ANSWER_PROCEED;
+	seen.decision = block(EG_REASON_BLOCKED_NO_POLICY, EPERM);
+	seen.time_ns = bpf_ktime_get_coarse_ns();
+	eg_account(&seen, 0);
+	return refuse(EPERM);
+}
+
+SEC("cgroup/connect4")
+int eg_gate_conn4(struct bpf_sock_addr *ctx)
+{
+	return gate(EG_HOOK_CONNECT4, flow_of_sock_addr4(ctx));
+}
+
+SEC("cgroup/connect6")
+int eg_gate_conn6(struct bpf_sock_addr *ctx)
+{
+	return gate(EG_HOOK_CONNECT6, flow_of_sock_addr6(ctx));
+}
+
+SEC("cgroup/sendmsg4")
+int eg_gate_send4(struct bpf_sock_addr *ctx)
+{
+	return gate(EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
+}
+
+SEC("cgroup/sendmsg6")
+int eg_gate_send6(struct bpf_sock_addr *ctx)
+{
+	return gate(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
 }
 
 /*

@@ -78,6 +78,13 @@ struct {
 	__uint(max_entries, EG_EVENTS_BYTES);
 } eg_events SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, EG_SLOTS_MAX);
+	__type(key, __u64);
+	__type(value, __u32);
+} eg_enrolled SEC(".maps");
+
 /* For user space alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -17,6 +17,7 @@
  *   eg_slots       slot             -> struct eg_slot       counters and state
  *   eg_dests       struct eg_dest_key   -> struct eg_dest   destinations seen
  *   eg_events      ring buffer of struct eg_event
+ *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
  *
  * Maps that no program looks at. They are pinned beside the others, so that whoever
  * comes after a dead agent knows what the slots stand for:

@@ -82,6 +82,9 @@ int eg_options_parse(int argc, char **argv, const struct eg_command_help *help, 
 	while ((answer = getopt_long(argc, argv, "+:h", table, &index)) != -1) {
 		if (answer == ':')
 			return eg_options_error(help->name, "%s needs a value", argv[optind - 1]);
+		/* Within "-xy" the word is not done with, and its index not behind it. */
+		if (answer == '?' && optopt)
+			return eg_options_error(help->name, "unknown option '-%c'", optopt);
 		if (answer == '?')
 			return unknown_option(help, argv[optind - 1], options, option_count);
 		if (answer == 'h' || (size_t)index == option_count) {

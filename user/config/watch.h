@@ -13,7 +13,9 @@ struct eg_policy_watch;
 /*
  * Watches files (through their folders, since editors and Kubernetes replace them;
  * also a symbolic link's ..data swap) and folders for close-after-write, moves,
- * deletions. The paths must outlive it. 0, or -errno.
+ * deletions. A path need not be there yet, the folder that it stands in must: when
+ * that one is moved or removed it is a change and the last. What a link to a file
+ * elsewhere leads to is not watched. The paths must outlive it. 0, or -errno.
  */
 int eg_policy_watch_new(const char *const *paths, size_t path_count, struct eg_policy_watch **ret_watch);
 struct eg_policy_watch *eg_policy_watch_free(struct eg_policy_watch *watch);

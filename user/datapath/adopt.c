@@ -17,7 +17,7 @@
 
 /* ---- the directory ---- */
 
-static int make_directory(const char *path, char **ret_problem)
+int eg_pins_make_directory(const char *path, char **ret_problem)
 {
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return eg_problem(ret_problem, -errno, "cannot make %s: %s", path, strerror(errno));
@@ -27,14 +27,14 @@ static int make_directory(const char *path, char **ret_problem)
 static int make_directories(const char *directory, char **ret_problem)
 {
 	static const char *const folders[] = {"maps", "links"};
-	int r = make_directory(directory, ret_problem);
+	int r = eg_pins_make_directory(directory, ret_problem);
 
 	for (size_t i = 0; i < EG_COUNT_OF(folders) && r == 0; i++) {
 		_cleanup_free_ char *path = NULL;
 
 		if (asprintf(&path, "%s/%s", directory, folders[i]) < 0)
 			return -ENOMEM;
-		r = make_directory(path, ret_problem);
+		r = eg_pins_make_directory(path, ret_problem);
 	}
 	return r;
 }

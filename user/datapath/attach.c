@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,9 +38,14 @@ size_t eg_links_fds(const struct eg_links *links, const int **ret_fds)
 	return links->count;
 }
 
+static bool is_gate(const struct bpf_program *program)
+{
+	return strncmp(bpf_program__name(program), "eg_gate_", strlen("eg_gate_")) == 0;
+}
+
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
 {
-	return program != datapath->skeleton->progs.eg_anchor;
+	return program != datapath->skeleton->progs.eg_anchor && !is_gate(program);
 }
 
 /* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
@@ -139,6 +145,13 @@ static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t 
 	return link ? bpf_link__pin(link, path) : -errno;
 }
 
+static int set_enrolled(struct eg_datapath *datapath, uint64_t cgroup_id, uint32_t slot)
+{
+	__u64 id = cgroup_id;
+
+	return bpf_map__update_elem(datapath->skeleton->maps.eg_enrolled, &id, sizeof(id), &slot, sizeof(slot), BPF_ANY);
+}
+
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 {
 	_cleanup_(link_freep) struct bpf_link *anchor = NULL;
@@ -155,6 +168,48 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
 		if (r == 0 && eg_object_decides(datapath, program))
 			r = attach_and_pin(datapath, cgroup_fd, slot, st.st_ino, program);
+	/* From here on a gate above lets its tasks by. */
+	return r < 0 ? r : set_enrolled(datapath, st.st_ino, slot);
+}
+
+int eg_datapath_forget(struct eg_datapath *datapath, uint64_t cgroup_id)
+{
+	__u64 id = cgroup_id;
+	int r = bpf_map__delete_elem(datapath->skeleton->maps.eg_enrolled, &id, sizeof(id), 0);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* ---- gates ---- */
+
+/* Links that belong to no slot. */
+#define GATE_SLOT 0u
+
+int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd)
+{
+	struct bpf_program *program;
+	struct stat st;
+	int r = fstat(cgroup_fd, &st) < 0 ? -errno : 0;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0 && is_gate(program))
+			r = attach_and_pin(datapath, cgroup_fd, GATE_SLOT, st.st_ino, program);
+	return r;
+}
+
+int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)
+{
+	struct bpf_program *program;
+	char path[PATH_MAX];
+	int r = 0;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj) {
+		if (r < 0 || !is_gate(program))
+			continue;
+		r = pin_path(datapath, GATE_SLOT, cgroup_id, program, path, sizeof(path));
+		if (r == 0 && unlink(path) < 0 && errno != ENOENT)
+			r = -errno;
+	}
 	return r;
 }
 

@@ -22,6 +22,8 @@
 /* "/sys/fs/bpf/egressd", wherever the BPF file system is mounted. -ENOENT when none is. */
 int eg_pins_locate(char **ret_directory, char **ret_problem);
 
+/* Makes the directory, or checks the one that is there. */
+int eg_pins_make_directory(const char *directory, char **ret_problem);
 /* Whether the first process of the host has the same BPF file system mounted. False too where that cannot be known. */
 bool eg_pins_are_on_host(const char *directory);
 
@@ -67,6 +69,17 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
  * left, and gives the cgroup its slot. 0, or -errno.
  */
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
+/* The gates do not let this cgroup's tasks by any more. */
+int eg_datapath_forget(struct eg_datapath *datapath, uint64_t cgroup_id);
+
+/*
+ * A gate on a cgroup refuses what its tasks, and those below, send while they are
+ * in no enrolled cgroup. Adding one that is there, and removing one that is not, is
+ * no mistake. Gates are pinned as links of slot 0.
+ */
+int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd);
+int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id);
+
 /* Ends enforcement for a slot and waits until no program runs for it. 0, or -errno. */
 int eg_datapath_release(struct eg_datapath *datapath, uint32_t slot);
 

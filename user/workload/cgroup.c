@@ -283,7 +283,8 @@ static char *find_child(int fd, int *ret_error)
 	}
 	do {
 		entry = readdir(dir);
-	} while (entry && (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+	} while (entry &&
+		 (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
 	if (entry)
 		name = strdup(entry->d_name);
 	*ret_error = entry && !name ? -ENOMEM : 0;

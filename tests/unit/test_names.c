@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "export/names.h"
+
+static void every_reason_has_a_name_of_its_own_that_says_its_verdict(void **state)
+{
+	(void)state;
+	for (enum eg_reason a = 0; a < EG_REASON_COUNT; a++) {
+		bool blocks = strncmp(eg_reason_name(a), "blocked-", strlen("blocked-")) == 0;
+
+		assert_int_equal(eg_reason_verdict(a), blocks ? EG_VERDICT_BLOCKED : EG_VERDICT_ALLOWED);
+		for (enum eg_reason b = a + 1; b < EG_REASON_COUNT; b++)
+			assert_string_not_equal(eg_reason_name(a), eg_reason_name(b));
+	}
+}
+
+static void a_reason_of_another_version_is_unknown_and_blocks(void **state)
+{
+	(void)state;
+	assert_string_equal(eg_reason_name(EG_REASON_COUNT), "unknown");
+	assert_string_equal(eg_reason_name(UINT32_MAX), "unknown");
+	assert_int_equal(eg_reason_verdict(EG_REASON_COUNT), EG_VERDICT_BLOCKED);
+	assert_string_equal(eg_verdict_name(eg_reason_verdict(UINT32_MAX)), "blocked");
+}
+
+static void verdicts_and_families_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(eg_verdict_name(EG_VERDICT_ALLOWED), "allowed");
+	assert_string_equal(eg_verdict_name(EG_VERDICT_BLOCKED), "blocked");
+	assert_string_equal(eg_family_name(EG_FAMILY_IPV4), "ipv4");
+	assert_string_equal(eg_family_name(EG_FAMILY_IPV6), "ipv6");
+}
+
+static void a_protocol_with_a_name_is_found_by_it_again(void **state)
+{
+	static const char *const names[] = {"tcp", "udp", "udplite", "icmp", "icmpv6", "sctp", "dccp"};
+	char buffer[12];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int number = eg_protocol_parse(names[i]);
+
+		assert_true(number > 0);
+		assert_string_equal(eg_protocol_name((uint32_t)number, buffer), names[i]);
+	}
+	assert_int_equal(eg_protocol_parse("tcp"), IPPROTO_TCP);
+	assert_int_equal(eg_protocol_parse("TCP"), -EINVAL);
+	assert_int_equal(eg_protocol_parse(""), -EINVAL);
+	assert_int_equal(eg_protocol_parse("6"), -EINVAL);
+}
+
+static void a_protocol_without_a_name_is_digits(void **state)
+{
+	char buffer[12];
+
+	(void)state;
+	assert_string_equal(eg_protocol_name(0, buffer), "0");
+	assert_string_equal(eg_protocol_name(262, buffer), "262");
+	assert_string_equal(eg_protocol_name(UINT32_MAX, buffer), "4294967295");
+}
+
+static void a_reason_is_counted_over_both_families(void **state)
+{
+	struct eg_slot_counts counts = {
+		.ipv4.verdicts = {.mesh = 1, .blocked_no_policy = 5},
+		.ipv6.verdicts = {.mesh = 2, .exempt_loopback = 7},
+	};
+
+	(void)state;
+	assert_int_equal(eg_reason_count(&counts, EG_REASON_MESH), 3);
+	assert_int_equal(eg_reason_count(&counts, EG_REASON_EXEMPT_LOOPBACK), 7);
+	assert_int_equal(eg_reason_count(&counts, EG_REASON_BLOCKED_NO_POLICY), 5);
+	assert_int_equal(eg_reason_count(&counts, EG_REASON_PASSTHROUGH), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_reason_has_a_name_of_its_own_that_says_its_verdict),
+		cmocka_unit_test(a_reason_of_another_version_is_unknown_and_blocks),
+		cmocka_unit_test(verdicts_and_families_have_names),
+		cmocka_unit_test(a_protocol_with_a_name_is_found_by_it_again),
+		cmocka_unit_test(a_protocol_without_a_name_is_digits),
+		cmocka_unit_test(a_reason_is_counted_over_both_families),
+	};
+
+	return cmocka_run_group_tests_name("names", tests, NULL, NULL);
+}
