@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
@@ -13,7 +15,8 @@ static const struct eg_command_help help = {
 	.text = "Ends enforcement for a workload while no agent runs: removes its links, adds\n"
 		"its counters to the node's sum and frees its slot. The name of a Workload with\n"
 		"a glob detaches all its instances. A running agent would enrol it again: take\n"
-		"it out of the policy instead.",
+		"it out of the policy instead. A gate (unenrolled: refuse) stays, and lets the\n"
+		"cgroups by that were enrolled.",
 };
 
 /* Marked first: whoever finds the slot half done finishes the same work. */
@@ -48,11 +51,26 @@ static int detach_all(struct eg_pinned *pinned)
 	return 0;
 }
 
+/* An agent holds the lock on the directory as long as it lives: while we hold it, none starts either. */
+static int keep_agents_away(const struct eg_pinned *pinned, const char *workload, int *ret_lock_fd)
+{
+	struct eg_agent agent = {};
+	int r = eg_maps_read_agent(&pinned->maps, &agent);
+
+	*ret_lock_fd = open(pinned->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r == 0 && !eg_agent_is_alive(&agent) && *ret_lock_fd >= 0 && flock(*ret_lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	eg_log_error("detach: an agent runs (process %u) and would enrol '%s' again: take the workload out of its "
+		     "policy; the agent lets go of it by itself",
+		     agent.pid, workload);
+	return -EBUSY;
+}
+
 int eg_cmd_detach(int argc, char **argv)
 {
 	_cleanup_pinned_ struct eg_pinned pinned = EG_PINNED_NONE;
 	struct eg_listing_words words = {};
-	struct eg_agent agent;
+	_cleanup_close_ int lock_fd = -1;
 	int r = eg_listing_parse(argc, argv, &help, NULL, 0, &words);
 
 	if (r == 0 && !words.workload)
@@ -61,11 +79,6 @@ int eg_cmd_detach(int argc, char **argv)
 		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
 	if (eg_pinned_open(help.name, words.workload, &pinned) < 0)
 		return EG_EXIT_FAILED;
-	if (eg_maps_read_agent(&pinned.maps, &agent) == 0 && eg_agent_is_alive(&agent)) {
-		eg_log_error("detach: the agent runs (process %u) and would enrol '%s' again: take the workload out of "
-			     "its policy; the agent lets go of it by itself",
-			     agent.pid, words.workload);
-		return EG_EXIT_FAILED;
-	}
-	return detach_all(&pinned) < 0 ? EG_EXIT_FAILED : EG_EXIT_OK;
+	return keep_agents_away(&pinned, words.workload, &lock_fd) < 0 || detach_all(&pinned) < 0 ? EG_EXIT_FAILED
+												  : EG_EXIT_OK;
 }

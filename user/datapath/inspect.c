@@ -47,12 +47,17 @@ static int query_programs(int cgroup_fd, uint32_t attach_type, uint32_t flags, s
 	return 0;
 }
 
-static bool has_program(const struct program_list *programs, uint32_t id)
+static bool has_id(const uint32_t *ids, size_t count, uint32_t id)
 {
-	for (size_t i = 0; i < programs->count; i++)
-		if (programs->ids[i] == id)
+	for (size_t i = 0; i < count; i++)
+		if (ids[i] == id)
 			return true;
 	return false;
+}
+
+static bool has_program(const struct program_list *programs, uint32_t id)
+{
+	return has_id(programs->ids, programs->count, id);
 }
 
 static int read_program(uint32_t id, struct bpf_prog_info *ret_info)
@@ -93,7 +98,8 @@ size_t eg_inspect_after(const uint32_t *effective, size_t count, uint32_t own_id
 	while (i < count && effective[i] != own_id)
 		i++;
 	for (; i < count; i++)
-		if (effective[i] != own_id && !is_own(effective[i], context))
+		if (effective[i] != own_id && !has_id(ret_foreign, found, effective[i]) &&
+		    !is_own(effective[i], context))
 			ret_foreign[found++] = effective[i];
 	return found;
 }

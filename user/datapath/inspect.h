@@ -55,8 +55,8 @@ int eg_inspect_cgroup(const struct eg_program_names *programs, const struct eg_l
 
 /*
  * The programs of an effective list, in the order in which they run, that come after
- * `own_id` and are not ours. Writes at most `count` ids and returns how many. 0 when
- * own_id does not run at all.
+ * `own_id` and are not ours, each once. Writes at most `count` ids and returns how
+ * many. 0 when own_id does not run at all.
  */
 size_t eg_inspect_after(const uint32_t *effective, size_t count, uint32_t own_id,
 			bool (*is_ours)(uint32_t program_id, const void *context), const void *context,
