@@ -180,6 +180,24 @@ static int inspect_workload(struct status *status, const struct eg_program_names
 	return r < 0 ? r : eg_array_push(&status->workloads, workload);
 }
 
+/* Gates are pinned as links of slot 0. One whose cgroup is gone has nothing left to refuse. */
+static int add_gate_findings(struct status *status, const struct eg_link_pins *pins)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pins->list.len && r == 0; i++) {
+		const struct eg_link_pin *pin = &pins->list.items[i];
+		_cleanup_free_ char *path = NULL;
+
+		if (pin->slot != 0 || pin->live_cgroup_id == pin->cgroup_id ||
+		    eg_cgroup_find_path(pin->cgroup_id, &path) < 0)
+			continue;
+		r = add_finding(status, NULL, "restart egressd, which attaches what lacks",
+				"the gate of unenrolled: refuse on %s lacks %s", path, pin->program);
+	}
+	return r;
+}
+
 static int inspect_workloads(struct status *status)
 {
 	_cleanup_free_ char *mount_point = NULL, *problem = NULL;
@@ -195,6 +213,8 @@ static int inspect_workloads(struct status *status)
 		eg_log_error("status: %s", problem);
 	for (size_t i = 0; i < status->pinned.slots.len && r == 0; i++)
 		r = inspect_workload(status, &programs, &pins, mount_point, &status->pinned.slots.items[i]);
+	if (r == 0)
+		r = add_gate_findings(status, &pins);
 	eg_array_clear(&pins.list);
 	return r;
 }
