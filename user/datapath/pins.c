@@ -219,7 +219,25 @@ int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, ch
 	return r;
 }
 
-int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem)
+/*
+ * Without the pin the kernel would detach the program too, but in its own time: after
+ * a grace period and by a work queue. Detached, it has ended when the call returns.
+ */
+static int remove_link(int links_fd, const char *name)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", links_fd, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (bpf_link_detach(fd) < 0)
+		return -errno;
+	return unlinkat(links_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slots, char **ret_problem)
 {
 	DIR *links = open_links(directory);
 	struct dirent *entry;
@@ -230,13 +248,26 @@ int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_proble
 	while (r == 0 && (entry = readdir(links))) {
 		struct eg_link_pin pin;
 
-		if (!parse_link_name(entry->d_name, &pin) || (slot != EG_ALL_SLOTS && pin.slot != slot))
+		if (!parse_link_name(entry->d_name, &pin))
 			continue;
-		if (unlinkat(dirfd(links), entry->d_name, 0) < 0 && errno != ENOENT)
-			r = eg_problem(ret_problem, -errno, "%s/links/%s: %s", directory, entry->d_name, strerror(errno));
+		if (pin.slot < EG_SLOTS_MAX && slots->has[pin.slot])
+			r = remove_link(dirfd(links), entry->d_name);
+		if (r < 0)
+			eg_problem(ret_problem, r, "%s/links/%s: %s", directory, entry->d_name, strerror(-r));
 	}
 	closedir(links);
 	return r;
+}
+
+int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem)
+{
+	struct eg_slot_set slots = {};
+
+	if (slot < EG_SLOTS_MAX)
+		eg_slot_set_add(&slots, slot);
+	else
+		memset(slots.has, true, sizeof(slots.has));
+	return eg_pins_remove_links_of(directory, &slots, ret_problem);
 }
 
 /* ---- the end ---- */

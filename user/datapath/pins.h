@@ -43,8 +43,10 @@ struct eg_link_pins {
 };
 
 int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem);
-/* Removes the pins of a slot's links, of every slot for EG_ALL_SLOTS: the links end with the last one who holds them. */
+/* Ends a slot's links, those of every slot for EG_ALL_SLOTS: no program starts for it any more when this returns. */
 int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem);
+/* The same for many slots, which it takes no longer for. */
+int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slots, char **ret_problem);
 /* Removes everything below and the directory itself; 0 also when nothing is there. Calls said() with each path. */
 int eg_pins_remove(const char *directory, void (*said)(const char *path, void *context), void *context,
 		   char **ret_problem);
@@ -62,7 +64,9 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
  * left, and gives the cgroup its slot. 0, or -errno.
  */
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
-/* Ends enforcement for a slot and waits until no program runs for it. 0, or -errno. */
-int eg_datapath_release(struct eg_datapath *datapath, uint32_t slot);
+/* Ends enforcement for these slots. Programs may run for them that have begun before. 0, or -errno. */
+int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *slots);
+/* Waits until no program runs for slots that were released, once for all, and retires them. 0, or -errno. */
+int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots);
 
 #endif
