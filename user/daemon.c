@@ -101,12 +101,15 @@ static void keep_error(struct daemon *daemon, const struct eg_diag *diag)
 {
 	for (size_t i = 0; i < diag->findings.len; i++) {
 		const struct eg_finding *finding = &diag->findings.items[i];
+		char place[32] = "";
 
 		if (finding->severity != EG_SEVERITY_ERROR)
 			continue;
-		snprintf(daemon->agent.error, sizeof(daemon->agent.error), "%s:%u:%u: %s%s%s",
-			 finding->origin.file ? finding->origin.file : "policy", finding->origin.line,
-			 finding->origin.column, finding->path, *finding->path ? ": " : "", finding->text);
+		if (finding->origin.line > 0)
+			snprintf(place, sizeof(place), ":%u:%u", finding->origin.line, finding->origin.column);
+		snprintf(daemon->agent.error, sizeof(daemon->agent.error), "%s%s: %s%s%s",
+			 finding->origin.file ? finding->origin.file : "policy", place, finding->path,
+			 *finding->path ? ": " : "", finding->text);
 		return;
 	}
 }
@@ -148,24 +151,26 @@ static int write_info(struct daemon *daemon, uint32_t slot, const struct eg_slot
 	return r;
 }
 
-/* Takes a slot through whatever is left of its leaving. */
-static int give_back(struct daemon *daemon, uint32_t slot)
+/* Written before the work begins, so that a successor finishes what is left of it. */
+static int mark_leaving(struct daemon *daemon, uint32_t slot)
 {
-	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
 	struct eg_slot_info info = daemon->infos[slot];
-	int r;
 
-	daemon->attached[slot] = false;
 	info.use = EG_SLOT_LEAVING;
-	r = write_info(daemon, slot, &info);
-	if (r == 0)
-		r = eg_datapath_forget(daemon->datapath, info.cgroup_id);
-	if (r == 0)
-		r = eg_datapath_release(daemon->datapath, slot);
-	if (r == 0)
-		r = eg_maps_retire_slot(&maps, slot);
-	if (r == 0)
+	return write_info(daemon, slot, &info);
+}
+
+/* The links of these slots have ended. One wait does for all. */
+static int retire(struct daemon *daemon, const struct eg_slot_set *leaving)
+{
+	int r = leaving->count > 0 ? eg_datapath_retire(daemon->datapath, leaving) : 0;
+
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
+		if (!leaving->has[slot])
+			continue;
+		eg_log_info("%s: no longer enforced on %s", daemon->infos[slot].name, daemon->infos[slot].cgroup);
 		daemon->infos[slot] = (struct eg_slot_info){};
+	}
 	return r;
 }
 
@@ -374,37 +379,53 @@ static int compile_policy(const struct policy *policy, const struct eg_slot_plan
 	return r;
 }
 
-/* Everything of a plan but the policy itself, which is in force. */
+/* Ends the links of all slots that leave or move, in one go. Those that leave are in *leaving. */
+static int release(struct daemon *daemon, const struct eg_slot_plans *plans, struct eg_slot_set *leaving)
+{
+	struct eg_slot_set ending = {};
+	int r = 0;
+
+	for (size_t i = 0; i < plans->list.len && r == 0; i++) {
+		const struct eg_slot_plan *plan = &plans->list.items[i];
+
+		if (plan->step == EG_STEP_LEAVE) {
+			r = mark_leaving(daemon, plan->slot);
+			eg_slot_set_add(leaving, plan->slot);
+		}
+		if (plan->step == EG_STEP_LEAVE || plan->step == EG_STEP_MOVE) {
+			daemon->attached[plan->slot] = false;
+			eg_slot_set_add(&ending, plan->slot);
+			if (r == 0)
+				r = eg_datapath_forget(daemon->datapath, daemon->infos[plan->slot].cgroup_id);
+		}
+	}
+	return r < 0 || ending.count == 0 ? r : eg_datapath_release(daemon->datapath, &ending);
+}
+
+/* What is left of a plan once the policy is in force and links that must end have ended. */
 static int carry_out(struct daemon *daemon, const struct eg_slot_plan *plan)
 {
 	int r;
 
-	switch (plan->step) {
-	case EG_STEP_KEEP:
-		r = write_info(daemon, plan->slot, &plan->info);
-		if (r < 0 || daemon->attached[plan->slot] || plan->info.cgroup_id == 0)
-			return r;
-		return check_enrolled(daemon, plan->slot, enrol(daemon, plan->slot, false));
-	case EG_STEP_ENROL:
-		break;
-	case EG_STEP_MOVE:
-		daemon->attached[plan->slot] = false;
-		r = eg_datapath_forget(daemon->datapath, daemon->infos[plan->slot].cgroup_id);
-		if (r == 0)
-			r = eg_datapath_release(daemon->datapath, plan->slot);
-		if (r < 0)
-			return r;
-		if (plan->info.cgroup_id == 0)
-			eg_log_info("%s: %s is gone; waiting for it", plan->info.name, plan->info.cgroup);
-		break;
-	case EG_STEP_LEAVE:
-		eg_log_info("%s: no longer enforced on %s", plan->info.name, plan->info.cgroup);
-		return give_back(daemon, plan->slot);
-	}
+	if (plan->step == EG_STEP_LEAVE)
+		return 0;
+	if (plan->step == EG_STEP_MOVE && plan->info.cgroup_id == 0)
+		eg_log_info("%s: %s is gone; waiting for it", plan->info.name, plan->info.cgroup);
 	r = write_info(daemon, plan->slot, &plan->info);
-	if (r < 0 || plan->info.cgroup_id == 0)
+	if (r < 0 || plan->info.cgroup_id == 0 || daemon->attached[plan->slot])
 		return r;
-	return check_enrolled(daemon, plan->slot, enrol(daemon, plan->slot, true));
+	return check_enrolled(daemon, plan->slot, enrol(daemon, plan->slot, plan->step != EG_STEP_KEEP));
+}
+
+/* Those that come do not wait until those that go are forgotten. */
+static int carry_out_all(struct daemon *daemon, const struct eg_slot_plans *plans)
+{
+	struct eg_slot_set leaving = {};
+	int r = release(daemon, plans, &leaving);
+
+	for (size_t i = 0; i < plans->list.len && r == 0; i++)
+		r = carry_out(daemon, &plans->list.items[i]);
+	return r < 0 ? r : retire(daemon, &leaving);
 }
 
 /*
@@ -432,8 +453,8 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 		r = eg_datapath_apply(daemon->datapath, &image);
 	if (r == 0)
 		r = remove_old_gates(daemon, &gates);
-	for (size_t i = 0; i < plans.list.len && r == 0; i++)
-		r = carry_out(daemon, &plans.list.items[i]);
+	if (r == 0)
+		r = carry_out_all(daemon, &plans);
 	return r < 0 ? r : add_new_gates(daemon, &gates);
 }
 
@@ -619,6 +640,7 @@ static int open_datapath(struct daemon *daemon)
 static int recover_slots(struct daemon *daemon)
 {
 	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
+	struct eg_slot_set leaving = {};
 	int r = 0;
 
 	daemon->infos = calloc(EG_SLOTS_MAX, sizeof(*daemon->infos));
@@ -627,10 +649,12 @@ static int recover_slots(struct daemon *daemon)
 		return -ENOMEM;
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
 		r = eg_maps_read_info(&maps, slot, &daemon->infos[slot]);
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
 		if (daemon->infos[slot].use == EG_SLOT_LEAVING)
-			r = give_back(daemon, slot);
-	return r;
+			eg_slot_set_add(&leaving, slot);
+	if (r == 0 && leaving.count > 0)
+		r = eg_datapath_release(daemon->datapath, &leaving);
+	return r < 0 ? r : retire(daemon, &leaving);
 }
 
 static int set_up_loop(struct daemon *daemon)

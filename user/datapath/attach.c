@@ -207,16 +207,23 @@ int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)
 		if (r < 0 || !is_gate(program))
 			continue;
 		r = pin_path(datapath, GATE_SLOT, cgroup_id, program, path, sizeof(path));
-		if (r == 0 && unlink(path) < 0 && errno != ENOENT)
-			r = -errno;
+		if (r == 0)
+			r = eg_pins_remove_link(path);
 	}
 	return r;
 }
 
-int eg_datapath_release(struct eg_datapath *datapath, uint32_t slot)
+int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *slots)
 {
 	_cleanup_free_ char *problem = NULL;
-	int r = eg_pins_remove_links(datapath->directory, slot, &problem);
 
-	return r < 0 ? r : eg_object_wait_for_programs(datapath);
+	return eg_pins_remove_links_of(datapath->directory, slots, &problem);
+}
+
+int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots)
+{
+	struct eg_maps maps = eg_datapath_maps(datapath);
+	int r = eg_object_wait_for_programs(datapath);
+
+	return r < 0 ? r : eg_maps_retire_slots(&maps, slots);
 }

@@ -100,12 +100,15 @@ static int finish_retired(const struct eg_maps *maps)
 	return bpf_map_update_elem(maps->retired, &only_entry, &retired, BPF_ANY);
 }
 
-static int drop_destinations(const struct eg_maps *maps, uint32_t slot)
+/* One walk for all slots: the table is large, however little is in it. */
+static int drop_destinations(const struct eg_maps *maps, const struct eg_slot_set *slots)
 {
 	struct eg_destinations destinations = {};
-	int r = eg_maps_read_destinations(maps, slot, &destinations);
+	int r = eg_maps_read_destinations(maps, EG_ALL_SLOTS, &destinations);
 
 	for (size_t i = 0; r == 0 && i < destinations.list.len; i++) {
+		if (!slots->has[destinations.list.items[i].key.slot])
+			continue;
 		r = bpf_map_delete_elem(maps->dests, &destinations.list.items[i].key);
 		if (r == -ENOENT)
 			r = 0;
@@ -114,14 +117,12 @@ static int drop_destinations(const struct eg_maps *maps, uint32_t slot)
 	return r;
 }
 
-int eg_maps_retire_slot(const struct eg_maps *maps, uint32_t slot)
+static int fold(const struct eg_maps *maps, uint32_t slot)
 {
 	static const struct eg_slot_info free_info;
 	static const struct eg_slot nothing;
-	int r = drop_destinations(maps, slot);
+	int r = add_to_retired(maps, slot);
 
-	if (r == 0)
-		r = add_to_retired(maps, slot);
 	if (r == 0)
 		r = bpf_map_update_elem(maps->slots, &slot, &nothing, BPF_ANY);
 	/*
@@ -134,6 +135,24 @@ int eg_maps_retire_slot(const struct eg_maps *maps, uint32_t slot)
 	if (r == 0)
 		r = eg_maps_write_info(maps, slot, &free_info);
 	return r;
+}
+
+int eg_maps_retire_slots(const struct eg_maps *maps, const struct eg_slot_set *slots)
+{
+	int r = drop_destinations(maps, slots);
+
+	for (uint32_t slot = 0; slot < EG_SLOTS_MAX && r == 0; slot++)
+		if (slots->has[slot])
+			r = fold(maps, slot);
+	return r;
+}
+
+int eg_maps_retire_slot(const struct eg_maps *maps, uint32_t slot)
+{
+	struct eg_slot_set slots = {};
+
+	eg_slot_set_add(&slots, slot);
+	return eg_maps_retire_slots(maps, &slots);
 }
 
 /* ---- destinations ---- */

@@ -7,6 +7,7 @@
  * process loaded, or the pinned ones of an agent that may be dead (pins.h).
  * Functions return 0, or -errno.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,11 +46,24 @@ int eg_maps_wait_for_programs(const struct eg_maps *maps, int *grace_fd);
 /* Adds up every counter. */
 void eg_counts_add(struct eg_slot_counts *sum, const struct eg_slot_counts *counts);
 
+struct eg_slot_set {
+	size_t count;
+	bool has[EG_SLOTS_MAX];
+};
+
+static inline void eg_slot_set_add(struct eg_slot_set *set, uint32_t slot)
+{
+	set->count += !set->has[slot];
+	set->has[slot] = true;
+}
+
 /*
- * Folds a slot's totals into the retired sum, once, whatever process did how much
- * of it before, drops its destinations, and marks it free. Its links are gone and no
- * program runs for it any more.
+ * Folds the slots' totals into the retired sum, each once, whatever process did how
+ * much of it before, drops their destinations, and marks them free. Their links are
+ * gone and no program runs for them any more.
  */
+int eg_maps_retire_slots(const struct eg_maps *maps, const struct eg_slot_set *slots);
+/* The same for one. */
 int eg_maps_retire_slot(const struct eg_maps *maps, uint32_t slot);
 
 struct eg_destination {

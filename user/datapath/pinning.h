@@ -14,4 +14,7 @@ int eg_pins_check_directory(const char *directory, char **ret_problem);
 int eg_pins_read_abi(int control_fd, uint32_t *ret_abi);
 int eg_link_pin_name(uint32_t slot, uint64_t cgroup_id, const char *program, char *name, size_t size);
 
+/* Detaches the link that is pinned there and removes the pin; 0 also when nothing is there. */
+int eg_pins_remove_link(const char *path);
+
 #endif

@@ -307,13 +307,21 @@ static int read_live_link(int links_fd, struct eg_link_pin *pin)
  * first, it is off its cgroup when this returns, which whoever waits for its programs
  * relies on. A link that cannot be detached is unlinked all the same.
  */
-static int remove_link(int links_fd, const char *name)
+int eg_pins_remove_link(const char *path)
 {
-	_cleanup_close_ int fd = open_link(links_fd, name);
+	_cleanup_close_ int fd = bpf_obj_get(path);
 
 	if (fd >= 0)
 		bpf_link_detach(fd);
-	return unlinkat(links_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int remove_link(int links_fd, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", links_fd, name);
+	return eg_pins_remove_link(path);
 }
 
 static DIR *open_links(const char *directory)
@@ -351,7 +359,7 @@ int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, ch
 	return r;
 }
 
-int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem)
+int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slots, char **ret_problem)
 {
 	DIR *links = open_links(directory);
 	struct dirent *entry;
@@ -362,14 +370,26 @@ int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_proble
 	while (r == 0 && (entry = readdir(links))) {
 		struct eg_link_pin pin;
 
-		if (!parse_link_name(entry->d_name, &pin) || (slot != EG_ALL_SLOTS && pin.slot != slot))
+		if (!parse_link_name(entry->d_name, &pin))
 			continue;
-		r = remove_link(dirfd(links), entry->d_name);
+		if (pin.slot < EG_SLOTS_MAX && slots->has[pin.slot])
+			r = remove_link(dirfd(links), entry->d_name);
 		if (r < 0)
 			eg_problem(ret_problem, r, "%s/links/%s: %s", directory, entry->d_name, strerror(-r));
 	}
 	closedir(links);
 	return r;
+}
+
+int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem)
+{
+	struct eg_slot_set slots = {};
+
+	if (slot < EG_SLOTS_MAX)
+		eg_slot_set_add(&slots, slot);
+	else
+		memset(slots.has, true, sizeof(slots.has));
+	return eg_pins_remove_links_of(directory, &slots, ret_problem);
 }
 
 /* ---- the end ---- */

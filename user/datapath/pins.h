@@ -50,8 +50,10 @@ struct eg_link_pins {
 };
 
 int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem);
-/* Detaches and removes a slot's links, every slot's for EG_ALL_SLOTS. Their programs may still run for a moment. */
+/* Ends a slot's links, those of every slot for EG_ALL_SLOTS: no program starts for it any more when this returns. */
 int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem);
+/* The same for many slots, which it takes no longer for. */
+int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slots, char **ret_problem);
 /* Removes everything below and the directory itself; 0 also when nothing is there. Calls said() with each path. */
 int eg_pins_remove(const char *directory, void (*said)(const char *path, void *context), void *context,
 		   char **ret_problem);
@@ -80,7 +82,9 @@ int eg_datapath_forget(struct eg_datapath *datapath, uint64_t cgroup_id);
 int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd);
 int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id);
 
-/* Ends enforcement for a slot and waits until no program runs for it. 0, or -errno. */
-int eg_datapath_release(struct eg_datapath *datapath, uint32_t slot);
+/* Ends enforcement for these slots. Programs may run for them that have begun before. 0, or -errno. */
+int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *slots);
+/* Waits until no program runs for slots that were released, once for all, and retires them. 0, or -errno. */
+int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots);
 
 #endif
