@@ -21,7 +21,7 @@ setup() {
 
 teardown() {
 	diff before <(state)
-	is "$(jobs -p; pgrep egressctl || true)" ""
+	is "$(pgrep egressctl || true)" ""
 }
 
 refused() { # refused COMMAND...

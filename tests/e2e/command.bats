@@ -168,7 +168,7 @@ while True:
 
 @test "Ctrl-C on a terminal ends the command by SIGINT and the run with 130" {
 	run in_caller python3 "$EG_ROOT/tests/lib/on_terminal.py" started '\x03' "$EGRESSCTL" run -- sh -c 'echo started; exec sleep 1000'
-	is "${lines[-1]#^C}" "status 130"
+	is "${lines[-1]##*^C}" "status 130"
 }
 
 @test "Ctrl-C on a terminal lets a command that handles it decide, and it is asked once" {
@@ -187,7 +187,7 @@ while time.monotonic() < deadline:
     signal.sigtimedwait([], 0.1)
 print("asked", count)
 sys.exit(5)'
-	is "${lines[-2]#^C}" "asked 1"
+	is "${lines[-2]##*^C}" "asked 1"
 	is "${lines[-1]}" "status 5"
 }
 

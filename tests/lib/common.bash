@@ -221,7 +221,7 @@ outside() {
 start_server() {
 	local namespace=$1
 	shift
-	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$namespace" python3 "$EG_ROOT/tests/lib/server.py" \
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$namespace" python3 -IS "$EG_ROOT/tests/lib/server.py" \
 		"$BATS_TEST_TMPDIR/server.log" "$@") >server.err 2>&1 3>&- &
 	disown
 	wait_for 10 grep -qs '^ready' server.log || { cat server.err >&2; return 1; }
@@ -270,7 +270,7 @@ CURL=(curl --silent --show-error --max-time 5 --noproxy '*' --globoff)
 
 # json FILE EXPRESSION: Python's value of it, with the document as d.
 json() {
-	python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
+	python3 -IS -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
 }
 
 # cx FILE FAMILY: the passthrough cluster's statistics in one line.
