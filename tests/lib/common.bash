@@ -173,7 +173,7 @@ make_network() {
 eg_teardown() {
 	local failed=0
 	[ -n "${EG_NAME:-}" ] || return 0
-	if ! wait_for 5 nothing_left; then
+	if ! wait_for 30 nothing_left; then
 		echo "left behind by egressctl:" >&2
 		leftovers >&2
 		failed=1
@@ -219,12 +219,18 @@ outside() {
 
 # start_server NAMESPACE PROTOCOL:ADDRESS:PORT...: NAMESPACE as a path; server.log lists what reaches it.
 start_server() {
-	local namespace=$1
+	local namespace=$1 before
 	shift
+	touch server.log
+	before=$(grep -c '^ready' server.log) || true
 	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$namespace" python3 -IS "$EG_ROOT/tests/lib/server.py" \
 		"$BATS_TEST_TMPDIR/server.log" "$@") >server.err 2>&1 3>&- &
 	disown
-	wait_for 10 grep -qs '^ready' server.log || { cat server.err >&2; return 1; }
+	wait_for 30 more_are_ready_than "$before" || { cat server.err >&2; return 1; }
+}
+
+more_are_ready_than() {
+	[ "$(grep -c '^ready' server.log)" -gt "$1" ]
 }
 
 # Every server of both hosts.
@@ -251,7 +257,7 @@ arrived_exactly() { # arrived_exactly COUNT PROTOCOL ADDRESS PORT
 	local way=udp-sendto before
 	[ "$2" = udp ] || way=tcp
 	is "$(outside "$CLIENT" $way "$3" "$4")" ok
-	wait_for 5 have_arrived $(($1 + 1)) "$2" "$3" "$4" || return 1
+	wait_for 30 have_arrived $(($1 + 1)) "$2" "$3" "$4" || return 1
 	before=$(($(arrivals "$2" "$3" "$4") - 1))
 	is "$before" "$1"
 }

@@ -5,7 +5,7 @@
 usage: server.py LOG PROTOCOL:ADDRESS:PORT...     (protocol tcp, mptcp or udp)
 
 A stream gets an HTTP answer after its first bytes; a datagram gets itself. LOG
-starts with "ready" once every socket is bound, then has a line for each accepted
+gets "ready" once every socket is bound, then a line for each accepted
 connection and each datagram: "PROTOCOL ADDRESS PORT PEER".
 """
 import selectors
@@ -76,7 +76,7 @@ def serve(selector, log):
 
 def main():
     selector = selectors.DefaultSelector()
-    log = open(sys.argv[1], "w", buffering=1)
+    log = open(sys.argv[1], "a", buffering=1)
     for spec in sys.argv[2:]:
         sock, name = open_socket(spec)
         selector.register(sock, selectors.EVENT_READ, (name[0], name))
