@@ -19,7 +19,7 @@ PACKAGES = libbpf libelf yaml-0.1 jansson
 TEST_PACKAGES = cmocka
 
 CFLAGS ?= -O2 -g
-WARNINGS = -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Werror=implicit-function-declaration
+WARNINGS = -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Werror=implicit-function-declaration -Werror=int-conversion -Werror=incompatible-pointer-types
 SANITIZE ?=
 SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 # Expanded in recipes only, so that `make deps` and `make help` work before pkg-config is installed.

@@ -51,6 +51,19 @@ static int open_datapath(const char *directory, struct eg_datapath **ret_datapat
 	return eg_datapath_open(directory, &options, ret_datapath, ret_problem);
 }
 
+/* Ends the links of the slot and waits until no program runs for it. */
+static int release_slot(struct eg_datapath *datapath)
+{
+	struct eg_maps maps = eg_datapath_maps(datapath);
+	_cleanup_close_ int grace_fd = -1;
+	struct eg_slot_set slots = {};
+	int r;
+
+	eg_slot_set_add(&slots, SLOT);
+	r = eg_datapath_release(datapath, &slots);
+	return r < 0 ? r : eg_maps_wait_for_programs(&maps, &grace_fd);
+}
+
 static void reopen(struct world *world)
 {
 	char *problem;
@@ -299,7 +312,7 @@ static void a_cgroup_with_live_processes_is_enrolled_without_refusing_what_is_al
 	for (int i = 0; i < 200; i++) {
 		enrol(&world);
 		assert_true(is_enforced(&world));
-		assert_int_equal(eg_datapath_release(world.datapath, SLOT), 0);
+		assert_int_equal(release_slot(world.datapath), 0);
 		assert_false(is_enforced(&world));
 	}
 	assert_int_equal(pesterer->mesh_refused, 0);
@@ -578,7 +591,7 @@ static void leave(struct world *world, unsigned int blocked)
 	for (unsigned int i = 0; i < blocked; i++)
 		assert_false(passes_inside(world, ELSEWHERE));
 	assert_int_equal(eg_maps_write_info(&maps, SLOT, &info), 0);
-	assert_int_equal(eg_datapath_release(world->datapath, SLOT), 0);
+	assert_int_equal(release_slot(world->datapath), 0);
 }
 
 static void assert_retired(const struct world *world, uint64_t blocked)
