@@ -8,6 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SBINDIR = $(PREFIX)/sbin
 MANDIR = $(PREFIX)/share/man
+UNITDIR = $(PREFIX)/lib/systemd/system
 
 CC = gcc
 CLANG = clang
@@ -18,7 +19,7 @@ PACKAGES = libbpf libelf yaml-0.1 jansson
 TEST_PACKAGES = cmocka
 
 CFLAGS ?= -O2 -g
-WARNINGS = -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Werror=implicit-function-declaration
+WARNINGS = -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Werror=implicit-function-declaration -Werror=int-conversion -Werror=incompatible-pointer-types
 SANITIZE ?=
 SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 # Expanded in recipes only, so that `make deps` and `make help` work before pkg-config is installed.
@@ -123,15 +124,21 @@ bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without eg
 # user/man/egressctl.8 goes to man8, and so on.
 MAN_PAGES = $(wildcard user/man/*.[1-9])
 man_target = $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+UNITS = $(wildcard user/systemd/*.service)
+unit_target = $(DESTDIR)$(UNITDIR)/$(notdir $(1))
 
 install: all ## install below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(SBINDIR)
 	install -m 0755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	$(foreach page,$(MAN_PAGES),install -D -m 0644 $(page) $(call man_target,$(page)) &&) true
+	install -d $(DESTDIR)$(UNITDIR)
+	$(foreach unit,$(UNITS),sed 's|@SBINDIR@|$(SBINDIR)|' $(unit) >$(call unit_target,$(unit)) && \
+		chmod 0644 $(call unit_target,$(unit)) &&) true
 
 uninstall: ## remove what install put there
 	rm -f $(patsubst %,$(DESTDIR)$(SBINDIR)/%,$(notdir $(PROGRAMS)))
 	rm -f $(foreach page,$(MAN_PAGES),$(call man_target,$(page)))
+	rm -f $(foreach unit,$(UNITS),$(call unit_target,$(unit)))
 
 compdb: $(SKELETON) ## write compile_commands.json for editors and clang-tidy
 	@{ echo '['; sep=; for f in $(MAINS) $(LIB_SRC) $(UNIT_SRC) $(BPF_TEST_SRC); do \

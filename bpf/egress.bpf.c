@@ -115,3 +115,72 @@ int eg_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	return judge(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
 }
+
+/* Cgroups nested deeper than this are taken for not enrolled. */
+#define CGROUP_DEPTH_MAX 32
+
+/* Whether the running task is in an enforced cgroup, or below one. */
+static __always_inline bool is_task_enrolled(void)
+{
+	for (int level = 1; level < CGROUP_DEPTH_MAX; level++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+
+		if (!id)
+			return false;
+		if (bpf_map_lookup_elem(&eg_enrolled, &id))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A gate stands on the parent of a glob's cgroups and refuses what none of them
+ * judges: a cgroup that was made a moment ago, and what no pattern matches.
+ */
+static __always_inline int gate(enum eg_hook hook, struct eg_flow flow)
+{
+	struct observation seen = {.slot_id = 0, .hook = hook, .flow = flow};
+
+	if (is_loopback(&flow) || is_task_enrolled())
+		return ANSWER_PROCEED;
+	seen.decision = block(EG_REASON_BLOCKED_NO_POLICY, EPERM);
+	seen.time_ns = bpf_ktime_get_coarse_ns();
+	eg_account(&seen, 0);
+	return refuse(EPERM);
+}
+
+SEC("cgroup/connect4")
+int eg_gate_conn4(struct bpf_sock_addr *ctx)
+{
+	return gate(EG_HOOK_CONNECT4, flow_of_sock_addr4(ctx));
+}
+
+SEC("cgroup/connect6")
+int eg_gate_conn6(struct bpf_sock_addr *ctx)
+{
+	return gate(EG_HOOK_CONNECT6, flow_of_sock_addr6(ctx));
+}
+
+SEC("cgroup/sendmsg4")
+int eg_gate_send4(struct bpf_sock_addr *ctx)
+{
+	return gate(EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
+}
+
+SEC("cgroup/sendmsg6")
+int eg_gate_send6(struct bpf_sock_addr *ctx)
+{
+	return gate(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
+}
+
+/*
+ * Does nothing but use the storage map, which a cgroup's storage comes into being
+ * with: attached alone for the moment in which a cgroup gets its slot, so that no
+ * program that decides ever sees a cgroup without one.
+ */
+SEC("cgroup/sock_release")
+int eg_anchor(struct bpf_sock *sk)
+{
+	(void)sk;
+	return bpf_get_local_storage(&eg_cgroups, 0) ? ANSWER_PROCEED : ANSWER_REFUSE;
+}

@@ -78,4 +78,33 @@ struct {
 	__uint(max_entries, EG_EVENTS_BYTES);
 } eg_events SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, EG_SLOTS_MAX);
+	__type(key, __u64);
+	__type(value, __u32);
+} eg_enrolled SEC(".maps");
+
+/* For user space alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EG_SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct eg_slot_info);
+} eg_infos SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct eg_agent);
+} eg_agent SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct eg_retired);
+} eg_retired SEC(".maps");
+
 #endif

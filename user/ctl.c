@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* egressctl: one table of commands. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,16 +19,16 @@ static const struct command {
 	{"run", "run one command under a policy, without a daemon", eg_cmd_run},
 	{"check", "say what is wrong with policy files", eg_cmd_check},
 	{"explain", "show what holds for a workload, and why", eg_cmd_explain},
-	{"status", "what is enforced where", NULL},
-	{"stats", "statistics under Envoy's names", NULL},
+	{"status", "what is enforced where", eg_cmd_status},
+	{"stats", "statistics under Envoy's names", eg_cmd_stats},
 	{"clusters", "limits and use of the passthrough clusters", NULL},
 	{"flows", "live connections", NULL},
-	{"destinations", "destinations seen", NULL},
-	{"monitor", "verdicts as they fall", NULL},
+	{"destinations", "destinations seen", eg_cmd_destinations},
+	{"monitor", "refusals as they fall", eg_cmd_monitor},
 	{"top", "the busiest workloads", NULL},
 	{"preflight", "what passthrough: false would cut", NULL},
-	{"detach", "end enforcement for a workload", NULL},
-	{"uninstall", "remove everything of egressd from this node", NULL},
+	{"detach", "end enforcement for a workload", eg_cmd_detach},
+	{"uninstall", "remove everything of egressd from this node", eg_cmd_uninstall},
 };
 
 static void print_help(FILE *out)
@@ -89,6 +90,15 @@ static void occupy_standard_streams(void)
 	eg_closep(&fd);
 }
 
+/* An answer that did not arrive is no answer. */
+static int finish_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	eg_log_error("cannot write to standard output: %s", strerror(errno));
+	return status == EG_EXIT_OK ? EG_EXIT_FAILED : status;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -114,5 +124,5 @@ int main(int argc, char **argv)
 		return unknown_command(argv[1]);
 	if (!command->run)
 		return unsupported_command(command, argc - 1, argv + 1);
-	return command->run(argc - 1, argv + 1);
+	return finish_output(command->run(argc - 1, argv + 1));
 }

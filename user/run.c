@@ -298,6 +298,7 @@ static int empty_cgroup(struct session *session)
 
 static int write_report(struct session *session)
 {
+	struct eg_maps maps = eg_datapath_maps(session->datapath);
 	uint32_t slot = session->run->subject->slot;
 	struct eg_destinations destinations = {};
 	_cleanup_free_ char *text = NULL;
@@ -306,9 +307,9 @@ static int write_report(struct session *session)
 
 	if (!session->run->report)
 		return 0;
-	r = eg_datapath_read_counts(session->datapath, slot, &counts);
+	r = eg_maps_read_counts(&maps, slot, &counts);
 	if (r == 0)
-		r = eg_datapath_read_destinations(session->datapath, slot, &destinations);
+		r = eg_maps_read_destinations(&maps, slot, &destinations);
 	if (r == 0)
 		r = eg_report_format(session->run->subject, &counts, &destinations, &text);
 	if (r == 0)

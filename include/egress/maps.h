@@ -17,6 +17,14 @@
  *   eg_slots       slot             -> struct eg_slot       counters and state
  *   eg_dests       struct eg_dest_key   -> struct eg_dest   destinations seen
  *   eg_events      ring buffer of struct eg_event
+ *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
+ *
+ * Maps that no program looks at. They are pinned beside the others, so that whoever
+ * comes after a dead agent knows what the slots stand for:
+ *
+ *   eg_infos       slot             -> struct eg_slot_info  whose slot it is
+ *   eg_agent       [0]              -> struct eg_agent      who keeps all this
+ *   eg_retired     [0]              -> struct eg_retired    totals of slots that were given back
  */
 #include "egress/event.h"
 #include "egress/flow.h"
@@ -143,5 +151,56 @@ struct eg_dest {
 	char comm[EG_COMM_LEN];
 };
 EG_STATIC_SIZE(struct eg_dest, 48);
+
+/* The steps of a slot's life. Each is written before the work that it names, so that a successor can finish it. */
+enum eg_slot_use {
+	EG_SLOT_FREE,
+	EG_SLOT_ENROLLED,	/* links are being attached, or are */
+	EG_SLOT_LEAVING,	/* links are going; its totals are not folded yet */
+};
+
+#define EG_NAME_LEN 512		/* NAME:RELPATH of an instance */
+#define EG_MESH_LEN 256
+#define EG_CGROUP_LEN 1024
+
+struct eg_slot_info {
+	__u32 use;		/* enum eg_slot_use */
+	__u32 reserved;
+	__u64 cgroup_id;	/* inode number of the cgroup's directory */
+	__u64 enrolled_ns;	/* CLOCK_MONOTONIC */
+	char name[EG_NAME_LEN];		/* of the workload or instance */
+	char mesh[EG_MESH_LEN];
+	char cgroup[EG_CGROUP_LEN];	/* below the cgroup v2 mount, with its leading slash */
+};
+EG_STATIC_SIZE(struct eg_slot_info, 24 + EG_NAME_LEN + EG_MESH_LEN + EG_CGROUP_LEN);
+
+enum eg_agent_state {
+	EG_AGENT_STARTING,	/* adopting, or the first policy is not applied yet */
+	EG_AGENT_RUNNING,	/* the policy is applied and signals are handled */
+};
+
+#define EG_ERROR_LEN 1024
+
+/* pid and start_ticks stay where they are in every ABI: any build can tell whether the agent lives. */
+struct eg_agent {
+	__u32 pid;
+	__u32 state;		/* enum eg_agent_state */
+	__u64 start_ticks;	/* field 22 of /proc/PID/stat: a process id alone may be another process's by now */
+	__u64 loads_failed;	/* policies that were refused while an older one stayed in force */
+	char error[EG_ERROR_LEN];	/* why the last load failed; empty when it did not */
+};
+EG_STATIC_SIZE(struct eg_agent, 24 + EG_ERROR_LEN);
+
+/*
+ * One write adds a slot's totals and names the slot: a successor that finds
+ * `folding` set knows that they are in the sum already and only zeroes the slot.
+ */
+struct eg_retired {
+	struct eg_slot_counts counts;
+	__u32 folding;		/* slot whose totals were just added; 0: none */
+	__u32 reserved;
+	__u64 slots;		/* how many were folded */
+};
+EG_STATIC_SIZE(struct eg_retired, sizeof(struct eg_slot_counts) + 16);
 
 #endif

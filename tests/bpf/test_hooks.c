@@ -187,10 +187,18 @@ static int attempt_all(void *argument)
 
 static struct eg_slot_counts read_counts(const struct world *world, uint32_t slot)
 {
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
 	struct eg_slot_counts counts;
 
-	assert_int_equal(eg_datapath_read_counts(world->datapath, slot, &counts), 0);
+	assert_int_equal(eg_maps_read_counts(&maps, slot, &counts), 0);
 	return counts;
+}
+
+static void read_destinations(const struct world *world, struct eg_destinations *destinations)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+
+	assert_int_equal(eg_maps_read_destinations(&maps, SLOT, destinations), 0);
 }
 
 static void every_hook_refuses_with_the_errno_of_the_policy_and_counts_by_family(void **state)
@@ -273,7 +281,7 @@ static void destinations_over_the_quota_are_counted_as_missed(void **state)
 	(void)state;
 	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 8, .subject = &closed});
 	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
-	assert_int_equal(eg_datapath_read_destinations(world.datapath, SLOT, &destinations), 0);
+	read_destinations(&world, &destinations);
 	assert_int_equal(destinations.list.len, 8);
 	for (size_t i = 0; i < destinations.list.len; i++) {
 		const struct eg_destination *destination = &destinations.list.items[i];
@@ -316,7 +324,7 @@ static void concurrent_processes_lose_no_count(void **state)
 	}
 	assert_int_equal(read_counts(&world, SLOT).ipv4.verdicts.blocked_passthrough_off, PROCESSES * TIMES);
 	assert_int_equal(read_counts(&world, SLOT).destinations_missed, 0);
-	assert_int_equal(eg_datapath_read_destinations(world.datapath, SLOT, &destinations), 0);
+	read_destinations(&world, &destinations);
 	assert_int_equal(destinations.list.len, PORTS);
 	for (size_t i = 0; i < destinations.list.len; i++)
 		listed += destinations.list.items[i].seen.count;

@@ -376,13 +376,13 @@ static void the_first_of_two_equal_names_counts(void **state)
 
 static void a_command_without_documents_has_slot_1_and_the_default_mesh(void **state)
 {
-	const struct eg_run_subject run = {.name = "curl", .mesh = EG_DEFAULT_MESH};
+	const struct eg_rules_source run = {.name = "curl", .slot = 1, .mesh = EG_DEFAULT_MESH};
 	const struct eg_located_prefix resolver = {prefix("192.0.2.53"), {}};
 	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
 	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 
 	(void)state;
-	assert_int_equal(eg_rules_resolve_run(model, &run, &resolver, 1, &rules), 0);
+	assert_int_equal(eg_rules_resolve_sources(model, &run, 1, &resolver, 1, &rules), 0);
 	assert_int_equal(rules->subjects.len, 1);
 	assert_int_equal(rules->subjects.items[0]->slot, 1);
 	assert_string_equal(rules->subjects.items[0]->name, "curl");
@@ -399,7 +399,7 @@ static void a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads(void
 {
 	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
 	_cleanup_(eg_ruleset_freep) struct eg_ruleset *by_mesh = NULL, *by_flag = NULL;
-	struct eg_run_subject run = {.name = "curl", .mesh = "b"};
+	struct eg_rules_source run = {.name = "curl", .slot = 1, .mesh = "b"};
 	struct eg_workload *workload;
 
 	(void)state;
@@ -412,7 +412,7 @@ static void a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads(void
 	workload->dataplane = "d";
 	run.workload = workload;
 
-	assert_int_equal(eg_rules_resolve_run(model, &run, NULL, 0, &by_mesh), 0);
+	assert_int_equal(eg_rules_resolve_sources(model, &run, 1, NULL, 0, &by_mesh), 0);
 	assert_int_equal(by_mesh->subjects.len, 1);
 	assert_int_equal(by_mesh->subjects.items[0]->slot, 1);
 	assert_false(by_mesh->subjects.items[0]->passthrough);
@@ -421,7 +421,7 @@ static void a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads(void
 	assert_rules(by_mesh->subjects.items[0]->own_scope, "mesh 10.0.0.2/32 2 tcp\n");
 
 	run.passthrough = (struct eg_optional_bool){true, true, {.file = "--passthrough"}};
-	assert_int_equal(eg_rules_resolve_run(model, &run, NULL, 0, &by_flag), 0);
+	assert_int_equal(eg_rules_resolve_sources(model, &run, 1, NULL, 0, &by_flag), 0);
 	assert_true(by_flag->subjects.items[0]->passthrough);
 	assert_string_equal(by_flag->subjects.items[0]->passthrough_origin.file, "--passthrough");
 }

@@ -62,7 +62,7 @@ static void fields_without_a_mechanism_are_refused(void **state)
 {
 	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "allowProtocols: [sctp]",
 					     "onPolicyChange: keep", "gracePeriod: 5s",  "redirect: {to: 127.0.0.1:1}",
-					     "unenrolled: refuse",   "mode: audit"};
+					     "mode: audit"};
 	char text[128];
 
 	(void)state;

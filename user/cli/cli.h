@@ -13,6 +13,12 @@ enum eg_exit {
 
 int eg_cmd_check(int argc, char **argv);
 int eg_cmd_explain(int argc, char **argv);
+int eg_cmd_destinations(int argc, char **argv);
+int eg_cmd_detach(int argc, char **argv);
+int eg_cmd_monitor(int argc, char **argv);
 int eg_cmd_run(int argc, char **argv);
+int eg_cmd_stats(int argc, char **argv);
+int eg_cmd_status(int argc, char **argv);
+int eg_cmd_uninstall(int argc, char **argv);
 
 #endif

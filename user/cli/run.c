@@ -151,7 +151,11 @@ static const char *base_name(const char *path)
 static int build_policy(const struct run_words *words, const char *command, struct eg_cli_policy *policy,
 			struct eg_ruleset **ret_rules, struct eg_image **ret_image)
 {
-	struct eg_run_subject subject = {.name = base_name(command), .passthrough = words->passthrough};
+	struct eg_rules_source source = {
+		.name = base_name(command),
+		.slot = 1,
+		.passthrough = words->passthrough,
+	};
 	struct eg_capacity capacity = eg_datapath_max_capacity();
 	int r = eg_cli_policy_load(&words->policies, policy);
 
@@ -160,11 +164,12 @@ static int build_policy(const struct run_words *words, const char *command, stru
 	if (r == 0)
 		r = eg_cli_policy_check(policy, EG_SET_RUN);
 	if (r == 0) {
-		subject.workload = choose_workload(policy->model, subject.name, &policy->diag);
-		subject.mesh = choose_mesh(policy->model, subject.workload, &policy->diag);
+		source.workload = choose_workload(policy->model, source.name, &policy->diag);
+		source.mesh = choose_mesh(policy->model, source.workload, &policy->diag);
 	}
 	if (r == 0 && !eg_diag_has_errors(&policy->diag))
-		r = eg_rules_resolve_run(policy->model, &subject, policy->resolvers, policy->resolver_count, ret_rules);
+		r = eg_rules_resolve_sources(policy->model, &source, 1, policy->resolvers,
+					     policy->resolver_count, ret_rules);
 	if (r == 0 && !eg_diag_has_errors(&policy->diag))
 		r = eg_image_compile(*ret_rules, &capacity, &policy->diag, ret_image);
 	if (!eg_cli_policy_is_usable(policy))

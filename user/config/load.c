@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "config/config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "config/files.h"
 #include "config/kinds.h"
 #include "config/yaml.h"
 
@@ -142,70 +141,22 @@ static int load_file(struct load *load, const char *path)
 
 /* --- one folder --- */
 
-static bool has_suffix(const char *name, const char *suffix)
-{
-	const size_t len = strlen(name), suffix_len = strlen(suffix);
-
-	return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
-}
-
-/* Editors and Kubernetes keep what is not finished under names with a dot before. */
-static int is_policy_file(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.' && (has_suffix(entry->d_name, ".yaml") || has_suffix(entry->d_name, ".yml") ||
-					   has_suffix(entry->d_name, ".json"));
-}
-
-static int compare_names(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int load_entry(struct load *load, const char *folder, const char *name)
-{
-	const bool has_slash = has_suffix(folder, "/") || strcmp(folder, "/") == 0;
-	_cleanup_free_ char *path = NULL;
-
-	if (asprintf(&path, "%s%s%s", folder, has_slash ? "" : "/", name) < 0)
-		return -ENOMEM;
-	return load_file(load, path);
-}
-
-static int load_entries(struct load *load, const char *folder, struct dirent **entries, int count)
-{
-	int r = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (r == 0)
-			r = load_entry(load, folder, entries[i]->d_name);
-		free(entries[i]);
-	}
-	return r;
-}
-
 static int load_folder(struct load *load, const char *folder)
 {
-	_cleanup_free_ struct dirent **entries = NULL;
+	_cleanup_(eg_policy_files_clear) struct eg_policy_files files = {};
 	const char *kept = eg_arena_strdup(&load->model->arena, folder);
-	int count;
+	int r = kept ? eg_policy_files_list(folder, &files) : -ENOMEM;
 
-	if (!kept)
-		return -ENOMEM;
-	count = scandir(folder, &entries, is_policy_file, compare_names);
-	if (count < 0 && errno == ENOMEM)
-		return -ENOMEM;
-	if (count < 0)
-		add_finding(load, EG_SEVERITY_ERROR, kept, strerror(errno));
-	else if (count == 0)
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		add_finding(load, EG_SEVERITY_ERROR, kept, strerror(-r));
+	else if (files.paths.len == 0)
 		add_finding(load, EG_SEVERITY_ERROR, kept, "holds no *.yaml, *.yml or *.json file");
-	return count > 0 ? load_entries(load, folder, entries, count) : 0;
-}
-
-static bool is_folder(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	r = 0;
+	for (size_t i = 0; r == 0 && i < files.paths.len; i++)
+		r = load_file(load, files.paths.items[i]);
+	return r;
 }
 
 int eg_config_load(const char *const *paths, size_t path_count, struct eg_model *model, struct eg_diag *diag)
@@ -213,7 +164,7 @@ int eg_config_load(const char *const *paths, size_t path_count, struct eg_model 
 	struct load load = {.model = model, .diag = diag};
 
 	for (size_t i = 0; i < path_count; i++) {
-		int r = is_folder(paths[i]) ? load_folder(&load, paths[i]) : load_file(&load, paths[i]);
+		int r = eg_policy_path_is_folder(paths[i]) ? load_folder(&load, paths[i]) : load_file(&load, paths[i]);
 
 		if (r < 0)
 			return r;

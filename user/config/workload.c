@@ -99,6 +99,21 @@ static int read_mode(struct eg_reader *reader, const struct eg_field *field, con
 }
 static const struct eg_type mode_type = {"enforce", read_mode};
 
+static int read_unenrolled(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			   void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	if (!text)
+		return 0;
+	if (strcmp(text, "allow") != 0 && strcmp(text, "refuse") != 0)
+		eg_reader_error(reader, node, "must be allow or refuse, not \"%.64s\"", text);
+	*(bool *)target = strcmp(text, "refuse") == 0;
+	return 0;
+}
+static const struct eg_type unenrolled_type = {"allow or refuse", read_unenrolled};
+
 static int add_port(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_workload *workload,
 		    uint16_t port)
 {
@@ -298,9 +313,34 @@ static const struct eg_field workload_fields[] = {
 	{.name = "onPolicyChange", .later = "open connections are not ended", .doc = "terminate or keep."},
 	{.name = "gracePeriod", .later = "open connections are not ended", .doc = "Time before connections are ended."},
 	{.name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic."},
-	{.name = "unenrolled", .later = "new cgroups are not held back", .doc = "allow or refuse."},
+	{.name = "unenrolled",
+	 .type = &unenrolled_type,
+	 .offset = offsetof(struct eg_workload, refuses_unenrolled),
+	 .fallback = "allow",
+	 .doc = "What is beside the cgroups of a pattern, and those not enrolled yet: allow or refuse."},
 };
-const struct eg_schema eg_workload_schema = {.name = "Workload", EG_SCHEMA_FIELDS(workload_fields)};
+
+/* A gate stands on the directory that a pattern begins in; a plain path has no cgroups beside it. */
+static int check_workload(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	const struct eg_workload *workload = target;
+	const char *wildcard = workload->cgroup ? strpbrk(workload->cgroup, "*?[") : NULL;
+	size_t before;
+
+	if (!workload->refuses_unenrolled || (wildcard && wildcard - workload->cgroup > 1))
+		return 0;
+	before = eg_path_enter(reader, "unenrolled");
+	eg_reader_error(reader, node,
+			"refuse needs a cgroup pattern below a directory, as /pods.slice/*: that directory is guarded");
+	eg_path_leave(reader, before);
+	return 0;
+}
+
+const struct eg_schema eg_workload_schema = {
+	.name = "Workload",
+	EG_SCHEMA_FIELDS(workload_fields),
+	.finish = check_workload,
+};
 
 int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {

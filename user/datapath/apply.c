@@ -113,39 +113,20 @@ static int refill_idle_bank(struct eg_datapath *datapath, unsigned int idle)
 
 static int flip(struct eg_datapath *datapath)
 {
-	struct eg_control control = {
+	const struct eg_control control = {
 		.abi = EG_ABI_VERSION,
 		.active = !datapath->control.active,
 		.generation = datapath->control.generation + 1,
 	};
-	__u32 zero = 0;
-	int r = bpf_map__update_elem(datapath->skeleton->maps.eg_control, &zero, sizeof(zero), &control,
-				     sizeof(control), BPF_ANY);
 
-	if (r == 0)
-		datapath->control = control;
-	return r;
+	return eg_object_write_control(datapath, &control);
 }
 
-/*
- * Returns when every program that may have read the index word before has ended.
- * The kernel promises this for an update of a map of maps: it waits for an RCU
- * grace period before it returns. membarrier() would do no such thing on one CPU.
- */
-static int wait_for_programs(struct eg_datapath *datapath)
+int eg_object_wait_for_programs(struct eg_datapath *datapath)
 {
-	int inner = bpf_map__fd(datapath->skeleton->maps.eg_control);
-	__u32 zero = 0;
+	struct eg_maps maps = eg_datapath_maps(datapath);
 
-	if (datapath->grace_fd < 0) {
-		LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = inner);
-
-		datapath->grace_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "eg_grace", sizeof(zero),
-						    sizeof(__u32), 1, &options);
-		if (datapath->grace_fd < 0)
-			return datapath->grace_fd;
-	}
-	return bpf_map_update_elem(datapath->grace_fd, &zero, &inner, BPF_ANY);
+	return eg_maps_wait_for_programs(&maps, &datapath->grace_fd);
 }
 
 int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)
@@ -156,7 +137,7 @@ int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)
 
 	/* A program may be in a bank that went idle with a failure. */
 	if (datapath->idle_is_unknown) {
-		r = wait_for_programs(datapath);
+		r = eg_object_wait_for_programs(datapath);
 		if (r == 0)
 			r = refill_idle_bank(datapath, idle);
 		if (r < 0)
@@ -176,7 +157,7 @@ int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)
 	datapath->image = TAKE_PTR(*image);
 
 	/* The policy is in force. What fails now is mended by the next apply. */
-	if (wait_for_programs(datapath) == 0 && write_bank(datapath, old, diff) == 0)
+	if (eg_object_wait_for_programs(datapath) == 0 && write_bank(datapath, old, diff) == 0)
 		datapath->idle_is_unknown = false;
 	return 0;
 }

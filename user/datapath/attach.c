@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "datapath/object.h"
+#include "datapath/pinning.h"
+#include "datapath/pins.h"
 
 #define PROGRAM_COUNT (sizeof(((struct egress_bpf *)0)->progs) / sizeof(struct bpf_program *))
 
@@ -31,22 +38,17 @@ size_t eg_links_fds(const struct eg_links *links, const int **ret_fds)
 	return links->count;
 }
 
-static int attach_programs(struct eg_datapath *datapath, int cgroup_fd, struct eg_links *links)
+static bool is_gate(const struct bpf_program *program)
 {
-	struct bpf_program *program;
-
-	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		struct bpf_link *link = bpf_program__attach_cgroup(program, cgroup_fd);
-
-		if (!link)
-			return -errno;
-		links->fds[links->count] = bpf_link__fd(link);
-		links->links[links->count++] = link;
-	}
-	return 0;
+	return strncmp(bpf_program__name(program), "eg_gate_", strlen("eg_gate_")) == 0;
 }
 
-/* The storage of a cgroup exists from the first attachment on, and its key is the cgroup's id: its inode number. */
+bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
+{
+	return program != datapath->skeleton->progs.eg_anchor && !is_gate(program);
+}
+
+/* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
 static int set_slot(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 {
 	struct eg_enrolment enrolment = {.slot = slot};
@@ -60,19 +62,168 @@ static int set_slot(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 				    sizeof(enrolment), BPF_ANY);
 }
 
+static int attach_programs(struct eg_datapath *datapath, int cgroup_fd, struct eg_links *links)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj) {
+		struct bpf_link *link;
+
+		if (!eg_object_decides(datapath, program))
+			continue;
+		link = bpf_program__attach_cgroup(program, cgroup_fd);
+		if (!link)
+			return -errno;
+		links->fds[links->count] = bpf_link__fd(link);
+		links->links[links->count++] = link;
+	}
+	return 0;
+}
+
+static void link_freep(struct bpf_link **link)
+{
+	bpf_link__destroy(*link);
+}
+
 int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, struct eg_links **ret_links)
 {
 	_cleanup_(eg_links_freep) struct eg_links *links = calloc(1, sizeof(*links));
+	_cleanup_(link_freep) struct bpf_link *anchor = NULL;
 	int r;
 
 	if (!links)
 		return -ENOMEM;
-	r = attach_programs(datapath, cgroup_fd, links);
+	anchor = bpf_program__attach_cgroup(datapath->skeleton->progs.eg_anchor, cgroup_fd);
+	if (!anchor)
+		return -errno;
+	r = set_slot(datapath, cgroup_fd, slot);
 	if (r < 0)
 		return r;
-	r = set_slot(datapath, cgroup_fd, slot);
+	r = attach_programs(datapath, cgroup_fd, links);
 	if (r < 0)
 		return r;
 	*ret_links = TAKE_PTR(links);
 	return 0;
+}
+
+/* ---- pinned ---- */
+
+static int pin_path(const struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id,
+		    const struct bpf_program *program, char *path, size_t size)
+{
+	char name[64];
+	int r = eg_link_pin_name(slot, cgroup_id, bpf_program__name(program), name, sizeof(name));
+	int len = snprintf(path, size, "%s/links/%s", datapath->directory, name);
+
+	return r < 0 ? r : len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
+}
+
+/* Whether the link pinned at `path` is on the cgroup still: root may have detached it under us. */
+static bool is_on_cgroup(const char *path, uint64_t cgroup_id)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == BPF_LINK_TYPE_CGROUP &&
+	       info.cgroup.cgroup_id == cgroup_id;
+}
+
+/* A pin that is there was attached by us or by a process before us. */
+static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, uint64_t cgroup_id,
+			  const struct bpf_program *program)
+{
+	_cleanup_(link_freep) struct bpf_link *link = NULL;
+	char path[PATH_MAX];
+	int r = pin_path(datapath, slot, cgroup_id, program, path, sizeof(path));
+
+	if (r < 0 || is_on_cgroup(path, cgroup_id))
+		return r;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	link = bpf_program__attach_cgroup(program, cgroup_fd);
+	return link ? bpf_link__pin(link, path) : -errno;
+}
+
+static int set_enrolled(struct eg_datapath *datapath, uint64_t cgroup_id, uint32_t slot)
+{
+	__u64 id = cgroup_id;
+
+	return bpf_map__update_elem(datapath->skeleton->maps.eg_enrolled, &id, sizeof(id), &slot, sizeof(slot), BPF_ANY);
+}
+
+int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
+{
+	_cleanup_(link_freep) struct bpf_link *anchor = NULL;
+	struct bpf_program *program;
+	struct stat st;
+	int r;
+
+	if (fstat(cgroup_fd, &st) < 0)
+		return -errno;
+	anchor = bpf_program__attach_cgroup(datapath->skeleton->progs.eg_anchor, cgroup_fd);
+	if (!anchor)
+		return -errno;
+	r = set_slot(datapath, cgroup_fd, slot);
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0 && eg_object_decides(datapath, program))
+			r = attach_and_pin(datapath, cgroup_fd, slot, st.st_ino, program);
+	/* From here on a gate above lets its tasks by. */
+	return r < 0 ? r : set_enrolled(datapath, st.st_ino, slot);
+}
+
+int eg_datapath_forget(struct eg_datapath *datapath, uint64_t cgroup_id)
+{
+	__u64 id = cgroup_id;
+	int r = bpf_map__delete_elem(datapath->skeleton->maps.eg_enrolled, &id, sizeof(id), 0);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* ---- gates ---- */
+
+/* Links that belong to no slot. */
+#define GATE_SLOT 0u
+
+int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd)
+{
+	struct bpf_program *program;
+	struct stat st;
+	int r = fstat(cgroup_fd, &st) < 0 ? -errno : 0;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0 && is_gate(program))
+			r = attach_and_pin(datapath, cgroup_fd, GATE_SLOT, st.st_ino, program);
+	return r;
+}
+
+int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)
+{
+	struct bpf_program *program;
+	char path[PATH_MAX];
+	int r = 0;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj) {
+		if (r < 0 || !is_gate(program))
+			continue;
+		r = pin_path(datapath, GATE_SLOT, cgroup_id, program, path, sizeof(path));
+		if (r == 0)
+			r = eg_pins_remove_link(path);
+	}
+	return r;
+}
+
+int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *slots)
+{
+	_cleanup_free_ char *problem = NULL;
+
+	return eg_pins_remove_links_of(datapath->directory, slots, &problem);
+}
+
+int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots)
+{
+	struct eg_maps maps = eg_datapath_maps(datapath);
+	int r = eg_object_wait_for_programs(datapath);
+
+	return r < 0 ? r : eg_maps_retire_slots(&maps, slots);
 }

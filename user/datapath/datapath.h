@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/array.h"
 #include "base/cleanup.h"
+#include "datapath/maps.h"
 #include "egress/maps.h"
 #include "policy/compile.h"
 
@@ -60,20 +60,8 @@ EG_DEFINE_CLEANUP(struct eg_links *, eg_links_free)
 /* The links' descriptors, for a process that must hold them as well. */
 size_t eg_links_fds(const struct eg_links *links, const int **ret_fds);
 
-/* Counters of a slot; 0, or -errno. */
-int eg_datapath_read_counts(struct eg_datapath *datapath, uint32_t slot, struct eg_slot_counts *ret_counts);
-
-struct eg_destination {
-	struct eg_dest_key key;
-	struct eg_dest seen;
-};
-
-struct eg_destinations {
-	EG_ARRAY(struct eg_destination) list;
-};
-
-/* Adds the slot's destinations, sorted by family, address, port, protocol and reason. 0, or -errno. */
-int eg_datapath_read_destinations(struct eg_datapath *datapath, uint32_t slot, struct eg_destinations *ret_destinations);
+/* The maps that tell what happened; they live as long as the datapath. */
+struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath);
 
 /* The descriptor of a map by its name in the object, or -ENOENT: for tests that look at the very maps. */
 int eg_datapath_map_fd(const struct eg_datapath *datapath, const char *name);

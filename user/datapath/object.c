@@ -78,22 +78,25 @@ static int set_capacities(struct eg_datapath *datapath, const struct eg_datapath
 		}
 	}
 	r = set_capacity(datapath->skeleton->maps.eg_slots, options->slots);
+	if (r == 0)
+		r = set_capacity(datapath->skeleton->maps.eg_infos, options->slots);
 	if (r < 0)
 		return r;
 	return set_capacity(datapath->skeleton->maps.eg_dests, options->destinations);
 }
 
-/* Generation 0: no policy yet. The ABI is there from the start. */
-static int write_control(struct eg_datapath *datapath)
+int eg_object_write_control(struct eg_datapath *datapath, const struct eg_control *control)
 {
 	__u32 zero = 0;
+	int r = bpf_map__update_elem(datapath->skeleton->maps.eg_control, &zero, sizeof(zero), control,
+				     sizeof(*control), BPF_ANY);
 
-	datapath->control.abi = EG_ABI_VERSION;
-	return bpf_map__update_elem(datapath->skeleton->maps.eg_control, &zero, sizeof(zero), &datapath->control,
-				    sizeof(datapath->control), BPF_ANY);
+	if (r == 0)
+		datapath->control = *control;
+	return r;
 }
 
-int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath)
+int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath)
 {
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = calloc(1, sizeof(*datapath));
 	int r;
@@ -113,10 +116,21 @@ int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapa
 	r = set_capacities(datapath, options);
 	if (r < 0)
 		return r;
-	r = egress_bpf__load(datapath->skeleton);
-	if (r < 0)
-		return r;
-	r = write_control(datapath);
+	*ret_datapath = TAKE_PTR(datapath);
+	return 0;
+}
+
+int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath)
+{
+	/* Generation 0: no policy yet. */
+	static const struct eg_control first = {.abi = EG_ABI_VERSION};
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
+	int r = eg_object_open(options, &datapath);
+
+	if (r == 0)
+		r = egress_bpf__load(datapath->skeleton);
+	if (r == 0)
+		r = eg_object_write_control(datapath, &first);
 	if (r < 0)
 		return r;
 	*ret_datapath = TAKE_PTR(datapath);
@@ -131,6 +145,7 @@ struct eg_datapath *eg_datapath_free(struct eg_datapath *datapath)
 	if (datapath->grace_fd >= 0)
 		close(datapath->grace_fd);
 	egress_bpf__destroy(datapath->skeleton);
+	free(datapath->directory);
 	free(datapath);
 	return NULL;
 }
@@ -140,4 +155,19 @@ int eg_datapath_map_fd(const struct eg_datapath *datapath, const char *name)
 	struct bpf_map *map = bpf_object__find_map_by_name(datapath->skeleton->obj, name);
 
 	return map ? bpf_map__fd(map) : -ENOENT;
+}
+
+struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath)
+{
+	const struct egress_bpf *skeleton = datapath->skeleton;
+
+	return (struct eg_maps){
+		.control = bpf_map__fd(skeleton->maps.eg_control),
+		.slots = bpf_map__fd(skeleton->maps.eg_slots),
+		.infos = bpf_map__fd(skeleton->maps.eg_infos),
+		.agent = bpf_map__fd(skeleton->maps.eg_agent),
+		.retired = bpf_map__fd(skeleton->maps.eg_retired),
+		.dests = bpf_map__fd(skeleton->maps.eg_dests),
+		.events = bpf_map__fd(skeleton->maps.eg_events),
+	};
 }

@@ -14,8 +14,20 @@ struct eg_datapath {
 	struct eg_control control;	/* what eg_control holds */
 	struct eg_image *image;		/* what the active bank holds, and the idle one unless it is unknown */
 	bool idle_is_unknown;		/* writing it failed midway: it is filled anew before it is used */
-	int grace_fd;			/* see wait_for_programs() */
+	int grace_fd;			/* see eg_object_wait_for_programs() */
+	char *directory;		/* of the pins; NULL: nothing is pinned */
 };
+
+/* A datapath that is opened and not loaded yet. 0, or -errno. */
+int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath);
+/* Says which policy is in force; the first write also says the ABI. */
+int eg_object_write_control(struct eg_datapath *datapath, const struct eg_control *control);
+/* Returns when no program runs that may have seen what was there before the call. 0, or -errno. */
+int eg_object_wait_for_programs(struct eg_datapath *datapath);
+/* A program that judges the sockets of an enrolled cgroup, and is neither a gate nor a help to set up. */
+bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program);
+/* The image of the bank in force, as the maps have it. 0 with *ret_image, or -errno. */
+int eg_object_read_image(const struct eg_datapath *datapath, struct eg_image **ret_image);
 
 /* The map of a bank that takes an image's table. */
 struct bpf_map *eg_object_table(const struct eg_datapath *datapath, unsigned int bank, enum eg_table table);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "export/names.h"
 
 static uint64_t cx_total(const struct eg_cluster_counts *cluster)
 {
@@ -69,5 +70,36 @@ int eg_envoy_visit(const struct eg_slot_counts *counts, eg_stat_visitor visit, v
 				r = visit_statistic(&statistics[i], families[family].name, families[family].cluster,
 						    visit, context);
 	}
+	return r;
+}
+
+static int visit_verdicts(const struct eg_slot_counts *counts, eg_stat_visitor visit, void *context)
+{
+	int r = 0;
+
+	for (enum eg_reason reason = 0; reason < EG_REASON_COUNT && r == 0; reason++) {
+		char name[EG_STAT_NAME_MAX];
+
+		snprintf(name, sizeof(name), "egressd.verdicts.%s", eg_reason_name(reason));
+		r = visit(name, eg_reason_count(counts, reason), context);
+	}
+	return r;
+}
+
+int eg_own_stats_visit(const struct eg_slot_counts *counts, eg_stat_visitor visit, void *context)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} others[] = {
+		{"egressd.refused_before", counts->refused_before},
+		{"egressd.destinations_missed", counts->destinations_missed},
+		{"egressd.events_suppressed", counts->events_suppressed},
+		{"egressd.events_lost", counts->events_lost},
+	};
+	int r = visit_verdicts(counts, visit, context);
+
+	for (size_t i = 0; i < EG_COUNT_OF(others) && r == 0; i++)
+		r = visit(others[i].name, others[i].value, context);
 	return r;
 }

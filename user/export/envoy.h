@@ -17,4 +17,7 @@ typedef int (*eg_stat_visitor)(const char *dotted_name, uint64_t value, void *co
 /* Visits all that this build counts, zeros too. Ends with the first result that is not 0 and returns it. */
 int eg_envoy_visit(const struct eg_slot_counts *counts, eg_stat_visitor visit, void *context);
 
+/* The same, in the order of the contract, for what Envoy has no name for: egressd.verdicts.REASON, egressd.events_lost... */
+int eg_own_stats_visit(const struct eg_slot_counts *counts, eg_stat_visitor visit, void *context);
+
 #endif

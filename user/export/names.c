@@ -67,6 +67,16 @@ int eg_protocol_parse(const char *name)
 	return -EINVAL;
 }
 
+const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN + 1])
+{
+	size_t len = strnlen(comm, EG_COMM_LEN);
+
+	for (size_t i = 0; i < len; i++)
+		buffer[i] = comm[i] >= ' ' && comm[i] <= '~' ? comm[i] : '?';
+	buffer[len] = '\0';
+	return buffer;
+}
+
 static const __u64 *reason_counters(const struct eg_family_counts *family)
 {
 	return (const __u64 *)&family->verdicts;

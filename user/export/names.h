@@ -5,6 +5,7 @@
 /* The words that people see for the contracts' numbers. */
 #include <stdint.h>
 
+#include "egress/event.h"
 #include "egress/flow.h"
 #include "egress/stats.h"
 #include "egress/verdict.h"
@@ -21,6 +22,8 @@ const char *eg_family_name(uint32_t family);
 const char *eg_protocol_name(uint32_t protocol, char buffer[12]);
 /* The IPPROTO_* number of such a name, or -EINVAL. */
 int eg_protocol_parse(const char *name);
+/* A process's name for a terminal: what could move a cursor there is a question mark. Returns buffer. */
+const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN + 1]);
 /* How often a reason was given, in both families. */
 uint64_t eg_reason_count(const struct eg_slot_counts *counts, enum eg_reason reason);
 

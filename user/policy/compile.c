@@ -380,25 +380,24 @@ static int compare_keys(const void *a, const void *b, void *key_size)
 	return memcmp(a, b, *(const size_t *)key_size);
 }
 
-/* Sorts the entries and parts their keys from their values. */
-static int finish_table(struct table_builder *builder, struct eg_table_image *table)
+int eg_table_fill(struct eg_table_image *table, void *entries, size_t count)
 {
 	size_t size = table->key_size + table->value_size;
 
-	if (builder->len == 0)
+	if (count == 0)
 		return 0;
-	table->keys = reallocarray(NULL, builder->len, table->key_size);
-	table->values = reallocarray(NULL, builder->len, table->value_size);
+	table->keys = reallocarray(NULL, count, table->key_size);
+	table->values = reallocarray(NULL, count, table->value_size);
 	if (!table->keys || !table->values)
 		return -ENOMEM;
-	qsort_r(builder->entries, builder->len, size, compare_keys, &table->key_size);
-	for (size_t i = 0; i < builder->len; i++) {
-		const char *entry = (const char *)builder->entries + i * size;
+	qsort_r(entries, count, size, compare_keys, &table->key_size);
+	for (size_t i = 0; i < count; i++) {
+		const char *entry = (const char *)entries + i * size;
 
 		memcpy((char *)table->keys + i * table->key_size, entry, table->key_size);
 		memcpy((char *)table->values + i * table->value_size, entry + table->key_size, table->value_size);
 	}
-	table->count = builder->len;
+	table->count = count;
 	return 0;
 }
 
@@ -418,7 +417,7 @@ int eg_image_compile(const struct eg_ruleset *rules, const struct eg_capacity *c
 	if (r < 0)
 		return r;
 	for (int table = 0; table < EG_TABLE_COUNT; table++) {
-		r = finish_table(&compiler.tables[table], &image->tables[table]);
+		r = eg_table_fill(&image->tables[table], compiler.tables[table].entries, compiler.tables[table].len);
 		if (r < 0)
 			return r;
 	}

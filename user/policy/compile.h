@@ -45,6 +45,11 @@ struct eg_capacity {
  */
 int eg_image_compile(const struct eg_ruleset *rules, const struct eg_capacity *capacity, struct eg_diag *diag,
 		     struct eg_image **ret_image);
+/*
+ * Fills an empty table from entries that are each a key with its value behind it, in
+ * any order; they are sorted in place. 0, or -ENOMEM.
+ */
+int eg_table_fill(struct eg_table_image *table, void *entries, size_t count);
 /* The image of an empty bank. NULL without memory. */
 struct eg_image *eg_image_new(void);
 struct eg_image *eg_image_free(struct eg_image *image);

@@ -91,6 +91,7 @@ struct eg_workload {
 	struct eg_origin mesh_origin;
 	struct eg_origin dataplane_origin;
 	EG_ARRAY(struct eg_tag) tags;
+	bool refuses_unenrolled;	/* unenrolled: refuse */
 	struct eg_optional_errno block_errno;
 	EG_ARRAY(struct eg_located_port) exclude_outbound_ports;
 	EG_ARRAY(struct eg_located_prefix) exclude_outbound_ips;

@@ -29,6 +29,13 @@ struct resolution {
 	struct eg_ruleset *rules;
 	void *meshes;     /* tsearch() tree of struct mesh_entry */
 	void *dataplanes; /* tsearch() tree of struct eg_dataplane */
+	void *own;	  /* tsearch() tree of struct own_entry */
+};
+
+/* The rules of a Workload, which all its instances share. */
+struct own_entry {
+	const struct eg_workload *workload;
+	const struct eg_scope *scope; /* NULL: it has none */
 };
 
 static void keep_node(void *node)
@@ -40,6 +47,7 @@ static void resolution_done(struct resolution *resolution)
 {
 	tdestroy(resolution->meshes, keep_node);
 	tdestroy(resolution->dataplanes, keep_node);
+	tdestroy(resolution->own, keep_node);
 	eg_ruleset_free(resolution->rules);
 }
 
@@ -260,14 +268,12 @@ static int add_own_rules(const struct resolution *resolution, struct eg_scope *s
 	return add_allow_list(scope, workload);
 }
 
-static int set_own_scope(struct resolution *resolution, struct eg_subject *subject)
+static int make_own_scope(struct resolution *resolution, const struct eg_subject *subject, struct own_entry *entry)
 {
 	struct eg_scope *scope;
 	int r;
 
-	if (!subject->workload)
-		return 0;
-	r = add_scope(resolution->rules, subject->name, &scope);
+	r = add_scope(resolution->rules, subject->workload->name, &scope);
 	if (r < 0)
 		return r;
 	r = add_own_rules(resolution, scope, subject);
@@ -277,8 +283,39 @@ static int set_own_scope(struct resolution *resolution, struct eg_subject *subje
 	if (scope->rules.len == 0)
 		resolution->rules->scopes.len--;
 	else
-		subject->own_scope = scope;
+		entry->scope = scope;
 	return 0;
+}
+
+static int compare_own(const void *a, const void *b)
+{
+	const struct own_entry *x = a, *y = b;
+
+	return (x->workload > y->workload) - (x->workload < y->workload);
+}
+
+static int set_own_scope(struct resolution *resolution, struct eg_subject *subject)
+{
+	const struct own_entry wanted = {.workload = subject->workload};
+	struct own_entry **found, *entry;
+	int r;
+
+	if (!subject->workload)
+		return 0;
+	found = tfind(&wanted, &resolution->own, compare_own);
+	if (found) {
+		subject->own_scope = (*found)->scope;
+		return 0;
+	}
+	entry = eg_arena_alloc(&resolution->rules->arena, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	*entry = wanted;
+	r = make_own_scope(resolution, subject, entry);
+	if (r < 0)
+		return r;
+	subject->own_scope = entry->scope;
+	return tsearch(entry, &resolution->own, compare_own) ? 0 : -ENOMEM;
 }
 
 static uint16_t block_errno_of(const struct eg_model *model, const struct eg_workload *workload)
@@ -303,8 +340,8 @@ static void set_passthrough(struct eg_subject *subject, const struct eg_optional
 	}
 }
 
-/* The mesh has a scope already. Slots follow from the order of the calls. */
-static int add_subject(struct resolution *resolution, const struct eg_run_subject *source)
+/* The mesh has a scope already. */
+static int add_subject(struct resolution *resolution, const struct eg_rules_source *source)
 {
 	struct eg_ruleset *rules = resolution->rules;
 	const struct mesh_entry *entry = find_mesh(resolution, source->mesh);
@@ -319,8 +356,8 @@ static int add_subject(struct resolution *resolution, const struct eg_run_subjec
 	subject->name = source->name;
 	subject->mesh = source->mesh;
 	subject->workload = source->workload;
-	subject->cgroup = source->workload ? source->workload->cgroup : NULL;
-	subject->slot = (uint32_t)rules->subjects.len;
+	subject->cgroup = source->cgroup ? source->cgroup : source->workload ? source->workload->cgroup : NULL;
+	subject->slot = source->slot;
 	subject->block_errno = block_errno_of(resolution->model, source->workload);
 	subject->mesh_scope = entry->scope;
 	set_passthrough(subject, &source->passthrough, entry->mesh);
@@ -328,7 +365,7 @@ static int add_subject(struct resolution *resolution, const struct eg_run_subjec
 }
 
 /* Mesh scopes come first, so that a workload more or less changes the id of none. */
-static int add_meshes(struct resolution *resolution, const struct eg_run_subject *sources, size_t source_count)
+static int add_meshes(struct resolution *resolution, const struct eg_rules_source *sources, size_t source_count)
 {
 	const struct eg_model *model = resolution->model;
 	int r = 0;
@@ -340,7 +377,7 @@ static int add_meshes(struct resolution *resolution, const struct eg_run_subject
 	return r;
 }
 
-static int resolve(struct resolution *resolution, const struct eg_run_subject *sources, size_t source_count)
+static int resolve(struct resolution *resolution, const struct eg_rules_source *sources, size_t source_count)
 {
 	int r;
 
@@ -353,8 +390,23 @@ static int resolve(struct resolution *resolution, const struct eg_run_subject *s
 	return r;
 }
 
-int eg_rules_resolve(const struct eg_model *model, const struct eg_located_prefix *resolvers, size_t resolver_count,
-		     struct eg_ruleset **ret_rules)
+/* Only the model has to outlive the rules, and these need not be the model's. */
+static int copy_sources(struct eg_arena *arena, struct eg_rules_source *sources, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		sources[i].name = eg_arena_strdup(arena, sources[i].name);
+		sources[i].mesh = eg_arena_strdup(arena, sources[i].mesh);
+		if (sources[i].cgroup)
+			sources[i].cgroup = eg_arena_strdup(arena, sources[i].cgroup);
+		if (!sources[i].name || !sources[i].mesh)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int eg_rules_resolve_sources(const struct eg_model *model, const struct eg_rules_source *sources, size_t source_count,
+			     const struct eg_located_prefix *resolvers, size_t resolver_count,
+			     struct eg_ruleset **ret_rules)
 {
 	_cleanup_(resolution_done) struct resolution resolution = {
 		.model = model,
@@ -362,48 +414,40 @@ int eg_rules_resolve(const struct eg_model *model, const struct eg_located_prefi
 		.resolver_count = resolver_count,
 		.rules = calloc(1, sizeof(struct eg_ruleset)),
 	};
-	_cleanup_free_ struct eg_run_subject *sources = calloc(model->workloads.len + 1, sizeof(*sources));
+	_cleanup_free_ struct eg_rules_source *copies = calloc(source_count + 1, sizeof(*copies));
 	int r;
 
-	if (!resolution.rules || !sources)
+	if (!resolution.rules || !copies)
 		return -ENOMEM;
-	for (size_t i = 0; i < model->workloads.len; i++) {
-		const struct eg_workload *workload = model->workloads.items[i];
-
-		sources[i] = (struct eg_run_subject){workload->name, workload, workload->mesh, {}};
-	}
-	r = resolve(&resolution, sources, model->workloads.len);
+	if (source_count > 0)
+		memcpy(copies, sources, source_count * sizeof(*copies));
+	r = copy_sources(&resolution.rules->arena, copies, source_count);
+	if (r == 0)
+		r = resolve(&resolution, copies, source_count);
 	if (r < 0)
 		return r;
 	*ret_rules = TAKE_PTR(resolution.rules);
 	return 0;
 }
 
-int eg_rules_resolve_run(const struct eg_model *model, const struct eg_run_subject *run,
-			 const struct eg_located_prefix *resolvers, size_t resolver_count,
-			 struct eg_ruleset **ret_rules)
+int eg_rules_resolve(const struct eg_model *model, const struct eg_located_prefix *resolvers, size_t resolver_count,
+		     struct eg_ruleset **ret_rules)
 {
-	_cleanup_(resolution_done) struct resolution resolution = {
-		.model = model,
-		.resolvers = resolvers,
-		.resolver_count = resolver_count,
-		.rules = calloc(1, sizeof(struct eg_ruleset)),
-	};
-	struct eg_run_subject source = *run;
-	int r;
+	_cleanup_free_ struct eg_rules_source *sources = calloc(model->workloads.len + 1, sizeof(*sources));
 
-	if (!resolution.rules)
+	if (!sources)
 		return -ENOMEM;
-	/* Only the model has to outlive the rules, and these two need not be the model's. */
-	source.name = eg_arena_strdup(&resolution.rules->arena, run->name);
-	source.mesh = eg_arena_strdup(&resolution.rules->arena, run->mesh);
-	if (!source.name || !source.mesh)
-		return -ENOMEM;
-	r = resolve(&resolution, &source, 1);
-	if (r < 0)
-		return r;
-	*ret_rules = TAKE_PTR(resolution.rules);
-	return 0;
+	for (size_t i = 0; i < model->workloads.len; i++) {
+		const struct eg_workload *workload = model->workloads.items[i];
+
+		sources[i] = (struct eg_rules_source){
+			.name = workload->name,
+			.workload = workload,
+			.mesh = workload->mesh,
+			.slot = (uint32_t)i + 1,
+		};
+	}
+	return eg_rules_resolve_sources(model, sources, model->workloads.len, resolvers, resolver_count, ret_rules);
 }
 
 struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules)

@@ -56,12 +56,14 @@ struct eg_ruleset {
 	EG_ARRAY(struct eg_subject *) subjects;	/* in the order of the model's workloads */
 };
 
-/* A command that `egressctl run` starts: what flags say beats what documents say. */
-struct eg_run_subject {
-	const char *name;			/* CMD's base name */
+/* One that rules are wanted for: a command, or a cgroup that a Workload names. */
+struct eg_rules_source {
+	const char *name;			/* of the command, workload or instance */
 	const struct eg_workload *workload;	/* NULL: none of the documents is about it */
 	const char *mesh;
-	struct eg_optional_bool passthrough;
+	const char *cgroup;			/* NULL: the Workload's */
+	uint32_t slot;				/* from 1, no two alike */
+	struct eg_optional_bool passthrough;	/* what a flag says, which beats the documents */
 };
 
 /*
@@ -71,10 +73,13 @@ struct eg_run_subject {
  */
 int eg_rules_resolve(const struct eg_model *model, const struct eg_located_prefix *resolvers, size_t resolver_count,
 		     struct eg_ruleset **ret_rules);
-/* The same for a single command, which gets slot 1. */
-int eg_rules_resolve_run(const struct eg_model *model, const struct eg_run_subject *run,
-			 const struct eg_located_prefix *resolvers, size_t resolver_count,
-			 struct eg_ruleset **ret_rules);
+/*
+ * The same for those that the caller names. Sources of one Workload share its
+ * scope. Names are copied; the model must outlive the rules.
+ */
+int eg_rules_resolve_sources(const struct eg_model *model, const struct eg_rules_source *sources, size_t source_count,
+			     const struct eg_located_prefix *resolvers, size_t resolver_count,
+			     struct eg_ruleset **ret_rules);
 struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules);
 EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <stdint.h>
@@ -99,6 +100,42 @@ static int find_directory(const char *cgroup, char **ret_path)
 		return 0;
 	}
 	return -ENOENT;
+}
+
+int eg_cgroup_mount_point(char **ret_path)
+{
+	/* A mount of a part of the tree does not show its root. */
+	return find_directory("/", ret_path);
+}
+
+/* A cgroup's id is all of its file handle, of a type that kernels before 6.15 give no name. */
+int eg_cgroup_find_path(uint64_t id, char **ret_path)
+{
+	union {
+		struct file_handle handle;
+		char bytes[sizeof(struct file_handle) + sizeof(id)];
+	} kernfs = {.handle = {.handle_bytes = sizeof(id), .handle_type = 0xfe}};
+	_cleanup_close_ int mount_fd = -1, fd = -1;
+	_cleanup_free_ char *point = NULL;
+	char link[64], path[PATH_MAX];
+	ssize_t len;
+	int r = eg_cgroup_mount_point(&point);
+
+	if (r < 0)
+		return r;
+	memcpy(kernfs.handle.f_handle, &id, sizeof(id));
+	mount_fd = open(point, OPEN_DIR);
+	if (mount_fd < 0)
+		return -errno;
+	fd = open_by_handle_at(mount_fd, &kernfs.handle, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path));
+	if (len < 0)
+		return -errno;
+	*ret_path = strndup(path, (size_t)len);
+	return *ret_path ? 0 : -ENOMEM;
 }
 
 int eg_cgroup_own_path(char **ret_path)

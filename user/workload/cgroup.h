@@ -4,6 +4,16 @@
 
 /* cgroup v2: where it is mounted, the caller's place in it, and cgroups of our own. */
 #include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The directory where the whole cgroup v2 tree is mounted (its root, not a part). 0
+ * with *ret_path (malloc), -ENOENT when there is none, or -errno.
+ */
+int eg_cgroup_mount_point(char **ret_path);
+
+/* The directory of the cgroup with this id. 0 with *ret_path (malloc), -ESTALE when it is gone, or -errno. */
+int eg_cgroup_find_path(uint64_t id, char **ret_path);
 
 /*
  * The directory of the calling process's cgroup, below wherever cgroup v2 is

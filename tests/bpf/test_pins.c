@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Maps and links that outlive whoever made them, on a real cgroup and in a
+ * directory of the test's own. Destinations are of the documentation ranges and
+ * given to connect() of UDP sockets only, which sends nothing.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "datapath/inspect.h"
+#include "datapath/pins.h"
+#include "workload/cgroup.h"
+
+#define SLOT 1u
+#define MESH "192.0.2.1"
+#define ELSEWHERE "198.51.100.1"
+
+struct world {
+	char *directory;
+	struct eg_cgroup cgroup;
+	struct eg_datapath *datapath;
+};
+
+/* ---- opening and closing ---- */
+
+static int open_datapath(const char *directory, struct eg_datapath **ret_datapath, char **ret_problem)
+{
+	static const struct eg_datapath_options options = {
+		.slots = 4,
+		.capacity = {.max_entries = {0, 16, 16, 16}},
+		.destinations = 64,
+		.destination_quota = 32,
+		.event_rate = 10,
+	};
+
+	*ret_problem = NULL;
+	return eg_datapath_open(directory, &options, ret_datapath, ret_problem);
+}
+
+/* Ends the links of the slot and waits until no program runs for it. */
+static int release_slot(struct eg_datapath *datapath)
+{
+	struct eg_maps maps = eg_datapath_maps(datapath);
+	_cleanup_close_ int grace_fd = -1;
+	struct eg_slot_set slots = {};
+	int r;
+
+	eg_slot_set_add(&slots, SLOT);
+	r = eg_datapath_release(datapath, &slots);
+	return r < 0 ? r : eg_maps_wait_for_programs(&maps, &grace_fd);
+}
+
+static void reopen(struct world *world)
+{
+	char *problem;
+
+	world->datapath = eg_datapath_free(world->datapath);
+	assert_int_equal(open_datapath(world->directory, &world->datapath, &problem), 0);
+}
+
+static void apply(struct eg_datapath *datapath)
+{
+	struct eg_capacity capacity = eg_datapath_max_capacity();
+	struct eg_scope scope = {.id = 1, .name = "default"};
+	struct eg_rule mesh = {.class = EG_CLASS_MESH, .protocols = EG_PROTO_ANY};
+	struct eg_subject subject = {
+		.name = "subject",
+		.mesh = "default",
+		.slot = SLOT,
+		.block_errno = EACCES,
+		.mesh_scope = &scope,
+	};
+	struct eg_subject *subjects[] = {&subject};
+	struct eg_scope *scopes[] = {&scope};
+	struct eg_ruleset rules = {
+		.scopes = {.items = scopes, .len = 1, .capacity = 1},
+		.subjects = {.items = subjects, .len = 1, .capacity = 1},
+	};
+	struct eg_image *image = NULL;
+	struct eg_diag diag = {};
+
+	assert_int_equal(eg_prefix_parse(MESH, &mesh.prefix), 0);
+	assert_int_equal(eg_array_push(&scope.rules, mesh), 0);
+	assert_int_equal(eg_image_compile(&rules, &capacity, &diag, &image), 0);
+	assert_int_equal(eg_datapath_apply(datapath, &image), 0);
+	eg_array_clear(&scope.rules);
+	eg_diag_clear(&diag);
+}
+
+static char *own_directory(void)
+{
+	char *directory = NULL, *problem = NULL, *result;
+
+	assert_int_equal(eg_pins_locate(&directory, &problem), 0);
+	assert_true(asprintf(&result, "%s-test-%d", directory, getpid()) > 0);
+	free(directory);
+	return result;
+}
+
+static void make_world(struct world *world)
+{
+	_cleanup_free_ char *own = NULL;
+	char name[64];
+
+	skip_unless_root();
+	*world = (struct world){.directory = own_directory(), .cgroup = EG_CGROUP_NONE};
+	reopen(world);
+	apply(world->datapath);
+	assert_int_equal(eg_cgroup_own_path(&own), 0);
+	snprintf(name, sizeof(name), "egress-test-pins-%d", getpid());
+	assert_int_equal(eg_cgroup_create(own, name, &world->cgroup), 0);
+}
+
+static void ignore_path(const char *path, void *context)
+{
+	(void)path;
+	(void)context;
+}
+
+static void remove_pins(const char *directory)
+{
+	char *problem = NULL;
+
+	assert_int_equal(eg_pins_remove(directory, ignore_path, NULL, &problem), 0);
+}
+
+static void end_world(struct world *world)
+{
+	eg_datapath_free(world->datapath);
+	remove_pins(world->directory);
+	assert_int_equal(eg_cgroup_remove(&world->cgroup), 0);
+	eg_cgroup_close(&world->cgroup);
+	free(world->directory);
+}
+
+static void enrol(struct world *world)
+{
+	assert_int_equal(eg_datapath_enrol_pinned(world->datapath, world->cgroup.fd, SLOT), 0);
+}
+
+/* ---- what happens inside ---- */
+
+static void enter(const struct eg_cgroup *cgroup)
+{
+	char path[4096];
+	FILE *procs;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup->path);
+	procs = fopen(path, "we");
+	if (!procs || fputs("0", procs) < 0 || fclose(procs) != 0)
+		_exit(255);
+}
+
+/* Whether our programs let it pass; that there may be no route is another matter. */
+static bool passes(const char *address)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, address, &to.sin_addr);
+	return connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 || (errno != EACCES && errno != EPERM);
+}
+
+/* Whether a new process of the cgroup gets through. */
+static bool passes_inside(const struct world *world, const char *address)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		enter(&world->cgroup);
+		_exit(passes(address));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+	return WEXITSTATUS(status);
+}
+
+/* A process of the cgroup that tries both destinations all the time. Shared with it. */
+struct pesterer {
+	pid_t pid;
+	volatile uint64_t attempts;
+	volatile uint64_t mesh_refused;
+	volatile uint64_t elsewhere_passed;
+};
+
+static struct pesterer *start_pesterer(const struct world *world)
+{
+	struct pesterer *pesterer =
+		mmap(NULL, sizeof(*pesterer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	pid_t pid;
+
+	assert_ptr_not_equal(pesterer, MAP_FAILED);
+	/* Not straight into what both share. */
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		enter(&world->cgroup);
+		for (;; pesterer->attempts++) {
+			pesterer->mesh_refused += !passes(MESH);
+			pesterer->elsewhere_passed += passes(ELSEWHERE);
+		}
+	}
+	pesterer->pid = pid;
+	while (pesterer->attempts == 0)
+		usleep(1000);
+	return pesterer;
+}
+
+static void end_pesterer(struct pesterer *pesterer)
+{
+	kill(pesterer->pid, SIGKILL);
+	waitpid(pesterer->pid, NULL, 0);
+	munmap(pesterer, sizeof(*pesterer));
+}
+
+/* ---- what is there ---- */
+
+static struct eg_slot_counts read_counts(const struct world *world)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+	struct eg_slot_counts counts;
+
+	assert_int_equal(eg_maps_read_counts(&maps, SLOT, &counts), 0);
+	return counts;
+}
+
+static struct eg_retired read_retired(const struct world *world)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+	struct eg_retired retired;
+
+	assert_int_equal(eg_maps_read_retired(&maps, &retired), 0);
+	return retired;
+}
+
+static int compare_pins(const void *a, const void *b)
+{
+	return strcmp(((const struct eg_link_pin *)a)->name, ((const struct eg_link_pin *)b)->name);
+}
+
+static struct eg_link_pins list_links(const char *directory)
+{
+	struct eg_link_pins pins = {};
+	char *problem = NULL;
+
+	assert_int_equal(eg_pins_list_links(directory, &pins, &problem), 0);
+	if (pins.list.len > 0)
+		qsort(pins.list.items, pins.list.len, sizeof(pins.list.items[0]), compare_pins);
+	return pins;
+}
+
+static uint32_t link_id(const char *directory, const struct eg_link_pin *pin)
+{
+	_cleanup_close_ int fd = -1;
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/links/%s", directory, pin->name);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	return info.id;
+}
+
+static bool is_enforced(const struct world *world)
+{
+	struct eg_link_pins pins = list_links(world->directory);
+	struct eg_inspection inspection = {};
+	struct eg_program_names programs;
+	_cleanup_free_ char *point = NULL;
+	struct stat st;
+	bool answer;
+
+	assert_int_equal(eg_cgroup_mount_point(&point), 0);
+	assert_int_equal(fstat(world->cgroup.fd, &st), 0);
+	assert_int_equal(eg_inspect_programs(&programs), 0);
+	assert_int_equal(eg_inspect_cgroup(&programs, &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection), 0);
+	answer = eg_inspection_is_enforced(&inspection);
+	eg_inspection_clear(&inspection);
+	eg_array_clear(&pins.list);
+	return answer;
+}
+
+/* ---- enrolment and adoption ---- */
+
+static void a_cgroup_with_live_processes_is_enrolled_without_refusing_what_is_allowed(void **state)
+{
+	struct world world;
+	struct pesterer *pesterer;
+
+	(void)state;
+	make_world(&world);
+	pesterer = start_pesterer(&world);
+	for (int i = 0; i < 200; i++) {
+		enrol(&world);
+		assert_true(is_enforced(&world));
+		assert_int_equal(release_slot(world.datapath), 0);
+		assert_false(is_enforced(&world));
+	}
+	assert_int_equal(pesterer->mesh_refused, 0);
+	end_pesterer(pesterer);
+	end_world(&world);
+}
+
+static void adoption_changes_no_verdict_at_any_moment(void **state)
+{
+	struct world world;
+	struct pesterer *pesterer;
+	uint64_t passed;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	pesterer = start_pesterer(&world);
+	for (int i = 0; i < 200; i++) {
+		uint64_t attempts = pesterer->attempts;
+
+		reopen(&world);
+		enrol(&world);
+		while (pesterer->attempts == attempts)
+			usleep(100);
+	}
+	passed = pesterer->elsewhere_passed;
+	assert_int_equal(pesterer->mesh_refused, 0);
+	assert_int_equal(passed, 0);
+	end_pesterer(pesterer);
+	end_world(&world);
+}
+
+static void who_comes_after_finds_counters_slots_verdicts_and_links_as_they_were(void **state)
+{
+	struct world world;
+	struct eg_link_pins before, after;
+	struct eg_slot_counts counts;
+	struct eg_maps maps;
+	struct eg_slot_info info = {.use = EG_SLOT_ENROLLED, .cgroup_id = 7, .name = "subject"};
+	uint32_t ids[8];
+	uint64_t generation;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	assert_false(passes_inside(&world, ELSEWHERE));
+	assert_true(passes_inside(&world, MESH));
+	maps = eg_datapath_maps(world.datapath);
+	assert_int_equal(eg_maps_write_info(&maps, SLOT, &info), 0);
+	generation = eg_datapath_generation(world.datapath);
+	before = list_links(world.directory);
+	assert_in_range(before.list.len, 1, EG_COUNT_OF(ids));
+	for (size_t i = 0; i < before.list.len; i++)
+		ids[i] = link_id(world.directory, &before.list.items[i]);
+
+	/* Nobody holds anything but the pins. */
+	world.datapath = eg_datapath_free(world.datapath);
+	assert_false(passes_inside(&world, ELSEWHERE));
+	assert_true(passes_inside(&world, MESH));
+
+	reopen(&world);
+	maps = eg_datapath_maps(world.datapath);
+	counts = read_counts(&world);
+	assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off, 2);
+	assert_int_equal(counts.ipv4.verdicts.mesh, 2);
+	assert_int_equal(eg_datapath_generation(world.datapath), generation);
+	assert_int_equal(eg_maps_read_info(&maps, SLOT, &info), 0);
+	assert_string_equal(info.name, "subject");
+	after = list_links(world.directory);
+	assert_int_equal(after.list.len, before.list.len);
+	for (size_t i = 0; i < after.list.len; i++) {
+		assert_int_equal(link_id(world.directory, &after.list.items[i]), ids[i]);
+		assert_int_not_equal(after.list.items[i].program_id, before.list.items[i].program_id);
+		assert_int_equal(after.list.items[i].live_cgroup_id, before.list.items[i].live_cgroup_id);
+	}
+	assert_false(passes_inside(&world, ELSEWHERE));
+	assert_true(passes_inside(&world, MESH));
+	assert_int_equal(read_counts(&world).ipv4.verdicts.blocked_passthrough_off, 3);
+	eg_array_clear(&before.list);
+	eg_array_clear(&after.list);
+	end_world(&world);
+}
+
+static void a_policy_is_applied_to_adopted_maps_whatever_the_idle_bank_holds(void **state)
+{
+	struct world world;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	for (int i = 0; i < 3; i++) {
+		reopen(&world);
+		apply(world.datapath);
+		assert_true(passes_inside(&world, MESH));
+		assert_false(passes_inside(&world, ELSEWHERE));
+	}
+	assert_int_equal(eg_datapath_generation(world.datapath), 4);
+	end_world(&world);
+}
+
+static void links_that_a_crash_or_root_took_away_are_attached_anew(void **state)
+{
+	struct world world;
+	struct eg_link_pins pins;
+	_cleanup_close_ int fd = -1;
+	char path[4096];
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	pins = list_links(world.directory);
+	snprintf(path, sizeof(path), "%s/links/%s", world.directory, pins.list.items[0].name);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/links/%s", world.directory, pins.list.items[1].name);
+	fd = bpf_obj_get(path);
+	assert_int_equal(bpf_link_detach(fd), 0);
+	assert_false(is_enforced(&world));
+	reopen(&world);
+	enrol(&world);
+	assert_true(is_enforced(&world));
+	eg_array_clear(&pins.list);
+	end_world(&world);
+}
+
+/* ---- refusals ---- */
+
+/* Names and link ids below a directory, as text. */
+static char *picture(const char *directory)
+{
+	char *text = NULL, *command = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size), *in;
+	struct eg_link_pins pins = list_links(directory);
+	int c;
+
+	assert_true(asprintf(&command, "find %s -printf '%%p %%y %%m %%U\\n' | sort", directory) > 0);
+	in = popen(command, "re");
+	while ((c = fgetc(in)) != EOF)
+		fputc(c, out);
+	pclose(in);
+	for (size_t i = 0; i < pins.list.len; i++)
+		fprintf(out, "%s %u %u\n", pins.list.items[i].name, link_id(directory, &pins.list.items[i]),
+			pins.list.items[i].program_id);
+	fclose(out);
+	free(command);
+	eg_array_clear(&pins.list);
+	return text;
+}
+
+/* Neither an agent nor a reader takes the directory, both say why, and it stays as it is. */
+static void assert_refused(const char *directory, const char *why)
+{
+	_cleanup_free_ char *before = picture(directory), *after = NULL, *problem = NULL, *reader_problem = NULL;
+	struct eg_datapath *datapath = NULL;
+	struct eg_maps maps;
+
+	assert_true(open_datapath(directory, &datapath, &problem) < 0);
+	assert_non_null(problem);
+	if (!strstr(problem, why))
+		fail_msg("'%s' does not say '%s'", problem, why);
+	assert_true(eg_pins_open(directory, &maps, &reader_problem) < 0);
+	assert_non_null(reader_problem);
+	after = picture(directory);
+	assert_string_equal(before, after);
+}
+
+static void a_directory_that_others_can_write_or_own_is_refused(void **state)
+{
+	struct world world;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	world.datapath = eg_datapath_free(world.datapath);
+	assert_int_equal(chmod(world.directory, 0755), 0);
+	assert_refused(world.directory, "0755");
+	assert_int_equal(chmod(world.directory, 0700), 0);
+	assert_int_equal(chown(world.directory, 65534, 0), 0);
+	assert_refused(world.directory, "user 65534");
+	assert_int_equal(chown(world.directory, 0, 0), 0);
+	reopen(&world);
+	end_world(&world);
+}
+
+static void a_link_in_the_place_of_the_directory_is_refused_and_not_followed_by_removal(void **state)
+{
+	struct world world;
+	_cleanup_free_ char *link = NULL, *problem = NULL, *before = NULL, *after = NULL;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	world.datapath = eg_datapath_free(world.datapath);
+	assert_true(asprintf(&link, "%s-link", world.directory) > 0);
+	assert_int_equal(symlink(world.directory, link), 0);
+	assert_refused(link, "no directory");
+	before = picture(world.directory);
+	assert_int_equal(eg_pins_remove(link, ignore_path, NULL, &problem), -ENOTDIR);
+	after = picture(world.directory);
+	assert_string_equal(before, after);
+	assert_int_equal(unlink(link), 0);
+	end_world(&world);
+}
+
+/* Puts another map in the place of a pinned one. */
+static void replace_map(const struct world *world, const char *name, enum bpf_map_type type, __u32 value_size)
+{
+	_cleanup_close_ int fd = bpf_map_create(type, name, 4, value_size, 1, NULL);
+	char path[4096];
+
+	assert_true(fd >= 0);
+	snprintf(path, sizeof(path), "%s/maps/%s", world->directory, name);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+}
+
+static void maps_of_another_type_or_size_are_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		enum bpf_map_type type;
+		__u32 value_size;
+	} foreign[] = {
+		{"eg_slots", BPF_MAP_TYPE_HASH, sizeof(struct eg_slot)},
+		{"eg_agent", BPF_MAP_TYPE_ARRAY, 32768},
+		{"eg_control", BPF_MAP_TYPE_HASH, sizeof(struct eg_control)},
+		{"eg_control", BPF_MAP_TYPE_ARRAY, 65536},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < EG_COUNT_OF(foreign); i++) {
+		struct world world;
+
+		make_world(&world);
+		enrol(&world);
+		world.datapath = eg_datapath_free(world.datapath);
+		replace_map(&world, foreign[i].name, foreign[i].type, foreign[i].value_size);
+		assert_refused(world.directory, foreign[i].name);
+		assert_false(passes_inside(&world, ELSEWHERE));
+		end_world(&world);
+	}
+}
+
+static void maps_of_another_abi_are_refused_and_their_enforcement_stays_until_they_are_removed(void **state)
+{
+	const struct eg_control other = {.abi = EG_ABI_VERSION + 97, .generation = 3};
+	struct world world;
+	struct eg_control control;
+	struct eg_maps maps;
+	__u32 zero = 0;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	maps = eg_datapath_maps(world.datapath);
+	assert_int_equal(eg_maps_read_control(&maps, &control), 0);
+	control.abi = other.abi;
+	assert_int_equal(bpf_map_update_elem(maps.control, &zero, &control, BPF_ANY), 0);
+	world.datapath = eg_datapath_free(world.datapath);
+	assert_refused(world.directory, "ABI");
+	assert_false(passes_inside(&world, ELSEWHERE));
+	remove_pins(world.directory);
+	assert_true(passes_inside(&world, ELSEWHERE));
+	end_world(&world);
+}
+
+/* ---- the end of a slot ---- */
+
+/* A slot's life up to LEAVING, with `blocked` refusals counted. */
+static void leave(struct world *world, unsigned int blocked)
+{
+	struct eg_slot_info info = {.use = EG_SLOT_LEAVING, .cgroup_id = 7, .name = "subject"};
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+
+	enrol(world);
+	for (unsigned int i = 0; i < blocked; i++)
+		assert_false(passes_inside(world, ELSEWHERE));
+	assert_int_equal(eg_maps_write_info(&maps, SLOT, &info), 0);
+	assert_int_equal(release_slot(world->datapath), 0);
+}
+
+static void assert_retired(const struct world *world, uint64_t blocked)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+	struct eg_retired retired = read_retired(world);
+	struct eg_slot_counts counts = read_counts(world);
+	struct eg_destinations destinations = {};
+	struct eg_slot_info info;
+
+	assert_int_equal(retired.counts.ipv4.verdicts.blocked_passthrough_off, blocked);
+	assert_int_equal(retired.folding, 0);
+	assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off, 0);
+	assert_int_equal(eg_maps_read_info(&maps, SLOT, &info), 0);
+	assert_int_equal(info.use, EG_SLOT_FREE);
+	assert_int_equal(eg_maps_read_destinations(&maps, SLOT, &destinations), 0);
+	assert_int_equal(destinations.list.len, 0);
+	eg_array_clear(&destinations.list);
+}
+
+/* What a process that was killed has done of the folding. */
+enum fold_step {
+	FOLD_NOTHING,
+	FOLD_ADDED,
+	FOLD_ZEROED,
+	FOLD_FORGOTTEN,
+	FOLD_STEPS,
+};
+
+static void fold_up_to(const struct world *world, enum fold_step step)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+	struct eg_retired retired = read_retired(world);
+	struct eg_slot_counts counts = read_counts(world);
+	static const struct eg_slot nothing;
+	__u32 zero = 0, slot = SLOT;
+
+	if (step >= FOLD_ADDED) {
+		eg_counts_add(&retired.counts, &counts);
+		retired.folding = SLOT;
+		retired.slots++;
+		assert_int_equal(bpf_map_update_elem(maps.retired, &zero, &retired, BPF_ANY), 0);
+	}
+	if (step >= FOLD_ZEROED)
+		assert_int_equal(bpf_map_update_elem(maps.slots, &slot, &nothing, BPF_ANY), 0);
+	if (step >= FOLD_FORGOTTEN) {
+		retired.folding = 0;
+		assert_int_equal(bpf_map_update_elem(maps.retired, &zero, &retired, BPF_ANY), 0);
+	}
+}
+
+static void totals_are_folded_exactly_once_wherever_the_one_before_was_killed(void **state)
+{
+	struct world world;
+	uint64_t blocked = 0;
+
+	(void)state;
+	make_world(&world);
+	for (enum fold_step step = 0; step < FOLD_STEPS; step++) {
+		struct eg_maps maps;
+
+		leave(&world, 3);
+		blocked += 3;
+		fold_up_to(&world, step);
+		reopen(&world);
+		maps = eg_datapath_maps(world.datapath);
+		assert_int_equal(eg_maps_retire_slot(&maps, SLOT), 0);
+		assert_retired(&world, blocked);
+		/* And once more, for whoever does not know that it is done. */
+		assert_int_equal(eg_maps_retire_slot(&maps, SLOT), 0);
+		assert_retired(&world, blocked);
+	}
+	end_world(&world);
+}
+
+/* ---- removal ---- */
+
+static void count_path(const char *path, void *context)
+{
+	assert_non_null(strstr(path, "egressd-test-"));
+	++*(size_t *)context;
+}
+
+static void removal_leaves_nothing_and_works_with_nothing_there(void **state)
+{
+	struct world world;
+	struct eg_link_pins pins;
+	struct eg_found_links found = {};
+	char *problem = NULL;
+	size_t removed = 0;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	pins = list_links(world.directory);
+	world.datapath = eg_datapath_free(world.datapath);
+	assert_false(passes_inside(&world, ELSEWHERE));
+	assert_int_equal(eg_pins_remove(world.directory, count_path, &removed, &problem), 0);
+	assert_true(removed > pins.list.len);
+	assert_int_equal(access(world.directory, F_OK), -1);
+	assert_true(passes_inside(&world, ELSEWHERE));
+	assert_int_equal(eg_inspect_links(&found), 0);
+	for (size_t i = 0; i < found.list.len; i++)
+		assert_int_not_equal(found.list.items[i].cgroup_id, pins.list.items[0].cgroup_id);
+	removed = 0;
+	assert_int_equal(eg_pins_remove(world.directory, count_path, &removed, &problem), 0);
+	assert_int_equal(removed, 0);
+	eg_array_clear(&found.list);
+	eg_array_clear(&pins.list);
+	end_world(&world);
+}
+
+/* ---- programs of others ---- */
+
+static bool is_even(uint32_t program_id, const void *context)
+{
+	(void)context;
+	return program_id % 2 == 0;
+}
+
+static void only_foreign_programs_that_run_after_ours_are_named(void **state)
+{
+	static const uint32_t effective[] = {1, 3, 10, 12, 5, 14, 7, 5};
+	uint32_t found[EG_COUNT_OF(effective)];
+
+	(void)state;
+	assert_int_equal(eg_inspect_after(effective, EG_COUNT_OF(effective), 10, is_even, NULL, found), 2);
+	assert_int_equal(found[0], 5);
+	assert_int_equal(found[1], 7);
+	assert_int_equal(eg_inspect_after(effective, 3, 10, is_even, NULL, found), 0);
+	assert_int_equal(eg_inspect_after(effective, EG_COUNT_OF(effective), 99, is_even, NULL, found), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cgroup_with_live_processes_is_enrolled_without_refusing_what_is_allowed),
+		cmocka_unit_test(adoption_changes_no_verdict_at_any_moment),
+		cmocka_unit_test(who_comes_after_finds_counters_slots_verdicts_and_links_as_they_were),
+		cmocka_unit_test(a_policy_is_applied_to_adopted_maps_whatever_the_idle_bank_holds),
+		cmocka_unit_test(links_that_a_crash_or_root_took_away_are_attached_anew),
+		cmocka_unit_test(a_directory_that_others_can_write_or_own_is_refused),
+		cmocka_unit_test(a_link_in_the_place_of_the_directory_is_refused_and_not_followed_by_removal),
+		cmocka_unit_test(maps_of_another_type_or_size_are_refused),
+		cmocka_unit_test(maps_of_another_abi_are_refused_and_their_enforcement_stays_until_they_are_removed),
+		cmocka_unit_test(totals_are_folded_exactly_once_wherever_the_one_before_was_killed),
+		cmocka_unit_test(removal_leaves_nothing_and_works_with_nothing_there),
+		cmocka_unit_test(only_foreign_programs_that_run_after_ours_are_named),
+	};
+
+	return cmocka_run_group_tests_name("pins", tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# egressctl on what an agent has pinned, be it dead or alive.
+
+load ../lib/common
+load ../lib/daemon
+
+setup() {
+	daemon_setup
+	start_servers
+	policy false "allow: [{cidr: $MESH4}]" >policy.yaml
+}
+
+teardown() {
+	daemon_teardown
+}
+
+refuse_once() {
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
+}
+
+# stat NAME [WORKLOAD]: a value of the text form.
+stat_of() {
+	"$EGRESSCTL" stats ${2:+"$2"} | sed -n "s/^$1: //p"
+}
+
+# status EXPRESSION: Python's value of it, with the JSON of status as d.
+status_of() {
+	"$EGRESSCTL" status --json >status.json && json status.json "$1"
+}
+
+@test "with nothing pinned the listings fail and say so, and uninstall has nothing to do" {
+	for command in status stats destinations monitor "detach web"; do
+		run --separate-stderr "$EGRESSCTL" $command
+		is "$command $status" "$command 1"
+		is "$output" ""
+		has "$stderr" "nothing is pinned at $PINS"
+	done
+	run "$EGRESSCTL" uninstall
+	is "$status" 0
+	has "$output" "$PINS: nothing there"
+}
+
+@test "status tells a running agent from a dead one, and enforcement from both" {
+	start_daemon
+	is "$(status_of "d['agent']['state'], d['agent']['pid'] == $DAEMON, d['generation']")" "('running', True, 1)"
+	is "$(status_of "[(w['name'], w['mesh'], w['cgroup'], w['mode'], w['enforced']) for w in d['workloads']]")" \
+		"[('web', 'default', '$WORK_PATH', 'enforce', True)]"
+	kill_daemon
+	is "$(status_of "d['agent']['state'], d['workloads'][0]['enforced']")" "('dead', True)"
+	is "$(status_of "all(n['what'] and n['remedy'] for n in d['not_enforced'])")" True
+	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "no agent runs"
+}
+
+@test "status claims nothing for a workload that lacks a link, or whose cgroup is gone or another" {
+	start_daemon
+	kill_daemon
+	rm "$PINS"/links/*_eg_connect4
+	is "$(status_of "d['workloads'][0]['enforced']")" False
+	has "$(status_of "[n['what'] for n in d['not_enforced'] if n.get('workload') == 'web']")" \
+		"eg_connect4: no link is pinned"
+	start_daemon
+	kill_daemon
+	is "$(status_of "d['workloads'][0]['enforced']")" True
+	rmdir "$WORK"
+	is "$(status_of "d['workloads'][0]['enforced']")" False
+	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "the cgroup is gone"
+	mkdir "$WORK"
+	is "$(status_of "d['workloads'][0]['enforced']")" False
+	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "made anew under the same path"
+}
+
+@test "status names capabilities with which processes of the workload can escape" {
+	start_daemon
+	(in_cgroup "$WORK" sleep 60) 3>&- &
+	sleeper=$!
+	wait_for 5 grep -qx $sleeper "$WORK/cgroup.procs"
+	has "$(status_of "[n['what'] for n in d['not_enforced'] if n.get('workload') == 'web']")" "CAP_SYS_ADMIN"
+	has "$(status_of "[n['what'] for n in d['not_enforced'] if n.get('workload') == 'web']")" "$sleeper"
+	kill $sleeper
+}
+
+@test "status shows why the last policy was refused" {
+	start_daemon
+	policy true | sed 's/passthrough/passtrough/' >policy.yaml
+	wait_for 10 says 1 "generation 1 stays in force"
+	has "$(status_of "d['last_error']")" "policy.yaml:5:5: networking.outbound.passtrough"
+	is "$(status_of "d['generation'], d['loads_failed']")" "(1, 1)"
+	has "$("$EGRESSCTL" status)" "FAILED, generation 1 stays in force"
+}
+
+@test "stats prints Envoy's lines for a workload and sums the node, with the agent dead too" {
+	start_daemon
+	refuse_once
+	kill_daemon
+	refuse_once
+	is "$(stat_of tcp.outbound_passthrough_ipv4.downstream_cx_no_route web)" 2
+	is "$(stat_of cluster.outbound_passthrough_ipv4.upstream_cx_total web)" 0
+	is "$(stat_of egressd.verdicts.blocked-passthrough-off)" 2
+	"$EGRESSCTL" stats --json web >stats.json
+	is "$(json stats.json "[s['value'] for s in d['stats'] if s['name'] == 'tcp.outbound_passthrough_ipv4.downstream_cx_total']")" "[2]"
+	"$EGRESSCTL" stats --format json web | cmp - stats.json
+}
+
+@test "stats refuses a workload that nobody knows, and what is not built yet" {
+	start_daemon
+	run --separate-stderr "$EGRESSCTL" stats wob
+	is "$status" 1
+	has "$stderr" "no workload called 'wob'"
+	for option in "--format prometheus" "--filter x"; do
+		run --separate-stderr "$EGRESSCTL" stats $option
+		is "$status" 2
+		has "$stderr" "not supported yet"
+	done
+}
+
+@test "destinations lists what was tried, with the workload, as table and as JSON" {
+	start_daemon
+	refuse_once
+	is "$(within "$WORK" "$CLIENT" tcp $MESH4 $TCP)" ok
+	"$EGRESSCTL" destinations --json web >seen.json
+	is "$(destinations seen.json)" "$MESH4 $TCP tcp ipv4 allowed matched 1
+$OUT4 $TCP tcp ipv4 blocked blocked-passthrough-off 1"
+	is "$(json seen.json "sorted({e['workload'] for e in d['destinations']})")" "['web']"
+	has "$("$EGRESSCTL" destinations)" "$OUT4:$TCP"
+}
+
+@test "monitor prints a line for a refusal at once, and ends with 0 on SIGTERM" {
+	start_daemon
+	kill_daemon
+	"$EGRESSCTL" monitor --json web >events 2>monitor.err 3>&- &
+	monitor=$!
+	refuse_once
+	wait_for 5 grep -q '"reason":"blocked-passthrough-off"' events
+	kill -TERM $monitor
+	wait $monitor
+	head -n 1 events >first.json
+	is "$(json first.json "d['workload'], d['verdict'], d['address'], d['port'], d['protocol'], d['comm']")" \
+		"('web', 'blocked', '$OUT4', $TCP, 'tcp', 'client')"
+}
+
+@test "detach refuses while an agent runs; with it dead it ends enforcement and keeps the totals" {
+	start_daemon
+	refuse_once
+	run --separate-stderr "$EGRESSCTL" detach web
+	is "$status" 1
+	has "$stderr" "take the workload out"
+	refuse_once
+	kill_daemon
+	run --separate-stderr "$EGRESSCTL" detach web
+	is "$status" 0
+	has "$output" web
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" ok
+	is "$(ls "$PINS/links")" ""
+	is "$(stat_of egressd.verdicts.blocked-passthrough-off)" 2
+	is "$(status_of "d['workloads']")" "[]"
+}
+
+@test "uninstall refuses while an agent runs, and with --stop ends it and leaves nothing" {
+	start_daemon
+	run --separate-stderr "$EGRESSCTL" uninstall
+	is "$status" 1
+	has "$stderr" "--stop"
+	refuse_once
+	run --separate-stderr "$EGRESSCTL" uninstall --stop
+	is "$status" 0
+	has "$output" "stopped the agent, process $DAEMON"
+	has "$output" "removed $PINS/maps/eg_slots"
+	[ ! -e "$PINS" ]
+	wait_for 5 is_gone $DAEMON
+	DAEMON=
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" ok
+	has "$(cat daemon.log)" "enforcement stays"
+}
+
+@test "what status says this build does not catch stands in the README in the same words" {
+	start_daemon
+	kill_daemon
+	status_of "'\n'.join(n['what'] for n in d['not_enforced'] if 'workload' not in n)" >said
+	for text in "UDP-Lite that connects" "packet (AF_PACKET)" "sockets made outside" "IPv4 source routes" "replies of a UDP server"; do
+		line=$(grep -F "$text" said)
+		has "$(tr '\n' ' ' <"$EG_ROOT/README.md" | tr -d '*')" "$line"
+	done
+}

@@ -1,0 +1,280 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# egressd: what it enforces, what outlives it, and how it takes policies and cgroups that change.
+
+load ../lib/common
+load ../lib/daemon
+
+setup() {
+	daemon_setup
+	start_servers
+}
+
+teardown() {
+	daemon_teardown
+}
+
+ways() { # ways DIRECTORY ADDRESS: the answers of TCP and UDP in one line
+	echo $(within "$1" "$CLIENT" tcp "$2" $TCP) $(within "$1" "$CLIENT" udp-sendto "$2" $UDP)
+}
+
+@test "a workload is under its policy from when the daemon says so" {
+	policy false >policy.yaml
+	start_daemon
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK" $OUT6)" "errno EPERM errno EPERM"
+	is "$(ways "$EG_CALLER" $OUT4)" "ok ok"
+	is "$(counted web ipv4.verdicts.blocked_passthrough_off)" 2
+	is "$(counted web ipv6.cluster.cx_no_route)" 1
+}
+
+@test "kill -9 of the daemon changes no verdict, and a restart finds every counter and slot" {
+	policy false "allow: [{cidr: $MESH4}]" >policy.yaml
+	start_daemon
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	links=$(ls "$PINS/links")
+	kill_daemon
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK" $MESH4)" "ok ok"
+	start_daemon
+	is "$(ls "$PINS/links")" "$links"
+	is "$(counted web ipv4.verdicts.blocked_passthrough_off)" 4
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK" $MESH4)" "ok ok"
+	is "$(counted web ipv4.verdicts.blocked_passthrough_off)" 6
+	is "$(counted web ipv4.verdicts.matched)" 4
+}
+
+@test "SIGTERM ends the daemon with 0 and leaves enforcement" {
+	policy false >policy.yaml
+	start_daemon
+	kill -TERM $DAEMON
+	wait_for 10 is_gone $DAEMON
+	has "$(cat daemon.log)" "enforcement stays"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	is "$(ls "$PINS/links" | wc -l)" 4
+}
+
+@test "a second daemon refuses to start beside the first" {
+	policy false >policy.yaml
+	start_daemon
+	run "$EGRESSD" --policy policy.yaml
+	is "$status" 1
+	has "$output" "another egressd"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+}
+
+@test "a wrong first policy starts nothing and touches nothing" {
+	policy false "allwo: []" >policy.yaml
+	run "$EGRESSD" --policy policy.yaml
+	is "$status" 3
+	has "$output" 'did you mean "allow"?'
+	[ ! -e "$PINS" ]
+	printf 'type: Mesh\nname: default\n' >policy.yaml
+	run "$EGRESSD" --policy policy.yaml
+	is "$status" 3
+	[ ! -e "$PINS" ]
+}
+
+@test "a wrong policy at a restart leaves what is enforced as it is" {
+	policy false >policy.yaml
+	start_daemon
+	kill_daemon
+	: >policy.yaml
+	run "$EGRESSD" --policy policy.yaml
+	is "$status" 3
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+}
+
+@test "SIGHUP takes a new policy, and keeps the old one when the new one is wrong" {
+	policy true >policy.yaml
+	start_daemon
+	is "$(ways "$WORK" $OUT4)" "ok ok"
+	policy false >new.yaml
+	cat new.yaml >policy.yaml
+	kill -HUP $DAEMON
+	wait_for 10 says 1 "generation 2 in force"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	policy true | sed 's/passthrough/passtrough/' >policy.yaml
+	kill -HUP $DAEMON
+	wait_for 10 says 1 "generation 2 stays in force"
+	has "$(cat daemon.log)" "policy.yaml:5:5: error: networking.outbound.passtrough: unknown field"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+}
+
+@test "a completed change of a file is taken without a signal: written in place, and renamed over" {
+	policy true >policy.yaml
+	start_daemon
+	policy false >policy.yaml
+	wait_for 10 says 1 "generation 2 in force"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	policy true >policy.yaml.new
+	mv policy.yaml.new policy.yaml
+	wait_for 10 says 1 "generation 3 in force"
+	is "$(ways "$WORK" $OUT4)" "ok ok"
+}
+
+@test "the swap of a Kubernetes ConfigMap is taken without a signal" {
+	mkdir conf conf/..1 conf/..2
+	policy true >conf/..1/policy.yaml
+	policy false >conf/..2/policy.yaml
+	ln -s ..1 conf/..data
+	ln -s ..data/policy.yaml conf/policy.yaml
+	start_daemon conf
+	is "$(ways "$WORK" $OUT4)" "ok ok"
+	ln -s ..2 conf/..data_tmp
+	mv -T conf/..data_tmp conf/..data
+	wait_for 10 says 1 "generation 2 in force"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+}
+
+@test "an empty, a truncated and a vanished file keep the old policy" {
+	policy false >policy.yaml
+	start_daemon
+	: >policy.yaml
+	wait_for 10 says 1 "stays in force"
+	policy true | head -c 60 >policy.yaml
+	wait_for 10 says 2 "stays in force"
+	rm policy.yaml
+	wait_for 10 says 3 "stays in force"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+}
+
+@test "cgroups that a glob matches are instances with counters of their own, those that come later too" {
+	mkdir "$WORK/a" "$WORK/b"
+	policy false | sed "s|cgroup: .*|cgroup: $WORK_PATH/*|" >policy.yaml
+	start_daemon
+	is "$(ways "$WORK/a" $OUT4)" "errno EPERM errno EPERM"
+	mkdir "$WORK/c"
+	wait_for 10 says 1 "web:c: enforcing on"
+	is "$(ways "$WORK/c" $OUT4)" "errno EPERM errno EPERM"
+	is "$(within "$WORK/c" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
+	is "$(counted web:a ipv4.verdicts.blocked_passthrough_off)" 2
+	is "$(counted web:b ipv4.verdicts.blocked_passthrough_off)" 0
+	is "$(counted web:c ipv4.verdicts.blocked_passthrough_off)" 3
+}
+
+@test "the totals of an instance that is gone are kept in the retired sum, and its slot is used again" {
+	mkdir "$WORK/a"
+	policy false | sed "s|cgroup: .*|cgroup: $WORK_PATH/*|" >policy.yaml
+	start_daemon
+	is "$(ways "$WORK/a" $OUT4)" "errno EPERM errno EPERM"
+	wait_for 5 is_empty_cgroup "$WORK/a"
+	rmdir "$WORK/a"
+	wait_for 10 says 1 "web:a: no longer enforced"
+	wait_for 10 has "$(counted retired ipv4.verdicts.blocked_passthrough_off)" 2
+	is "$(ls "$PINS/links" | wc -l)" 0
+	mkdir "$WORK/b"
+	wait_for 10 says 1 "web:b: enforcing on"
+	has "$(ls "$PINS/links")" s1_
+	is "$(counted web:b ipv4.verdicts.blocked_passthrough_off)" 0
+}
+
+@test "a cgroup that is made anew under its path keeps its slot and its counters" {
+	policy false >policy.yaml
+	start_daemon
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	for round in 1 2 3 4 5; do
+		wait_for 5 is_empty_cgroup "$WORK"
+		rmdir "$WORK"
+		mkdir "$WORK"
+		wait_for 10 says $((round + 1)) "web: enforcing on"
+		is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+		is "$(counted web ipv4.verdicts.blocked_passthrough_off)" $((round * 2 + 2))
+	done
+}
+
+@test "a workload that the policy no longer names is let go, without one refused connect that was allowed" {
+	policy true >policy.yaml
+	start_daemon
+	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP 100000 1 >repeat.out 2>&1 3>&-) &
+	job=$!
+	policy true | sed "s|cgroup: .*|cgroup: $WORK_PATH-elsewhere|; s/name: web/name: other/" >policy.yaml
+	wait_for 10 says 1 "web: no longer enforced"
+	wait $job
+	is "$(cat repeat.out)" "ok 100000"
+	is "$(ls "$PINS/links" | wc -l)" 0
+}
+
+@test "enrolling a cgroup whose processes are connecting refuses nothing that its policy allows" {
+	policy true >policy.yaml
+	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP 200000 1 >repeat.out 2>&1 3>&-) &
+	job=$!
+	start_daemon
+	wait $job
+	is "$(cat repeat.out)" "ok 200000"
+}
+
+@test "pins of a foreign owner, of another ABI, and a link in their place are refused and not changed" {
+	policy false >policy.yaml
+	mkdir "$PINS"
+	chmod 755 "$PINS"
+	run "$EGRESSD" --policy policy.yaml
+	is "$status" 1
+	has "$output" "not to root with 0700"
+	is "$(ls "$PINS" | wc -l)" 0
+	rmdir "$PINS"
+	start_daemon
+	kill_daemon
+	control=$(bpftool map dump pinned "$PINS/maps/eg_control" | tr -d ' \n')
+	bpftool map update pinned "$PINS/maps/eg_control" key 0 0 0 0 value 99 0 0 0 0 0 0 0 1 0 0 0 0 0 0 0
+	run "$EGRESSD" --policy policy.yaml
+	is "$status" 1
+	has "$output" "ABI 99"
+	is "$(ls "$PINS/links" | wc -l)" 4
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
+}
+
+@test "unenrolled: refuse refuses what is beside the cgroups of a pattern, and nothing of theirs" {
+	mkdir "$WORK/pod1" "$WORK/other"
+	policy true "unenrolled: refuse" | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	start_daemon
+	is "$(ways "$WORK/pod1" $OUT4)" "ok ok"
+	is "$(ways "$WORK/pod1" $OUT6)" "ok ok"
+	is "$(ways "$WORK/other" $OUT4)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK/other" $OUT6)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+	is "$(within "$WORK/other" "$CLIENT" udp-sendto 127.0.0.1 9)" ok
+	is "$(ways "$EG_CALLER" $OUT4)" "ok ok"
+	mkdir "$WORK/pod1/below"
+	is "$(ways "$WORK/pod1/below" $OUT4)" "ok ok"
+	# with the agent dead a new pod is refused, not free
+	kill_daemon
+	mkdir "$WORK/pod2"
+	is "$(ways "$WORK/pod2" $OUT4)" "errno EPERM errno EPERM"
+	is "$(ways "$WORK/pod1" $OUT4)" "ok ok"
+	start_daemon
+	is "$(ways "$WORK/pod2" $OUT4)" "ok ok"
+	# and without the word the gate is gone
+	policy true | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	wait_for 10 says 2 " in force, "
+	is "$(ways "$WORK/other" $OUT4)" "ok ok"
+	is "$(ls "$PINS/links" | wc -l)" 8
+}
+
+@test "unenrolled: refuse wants a pattern below a directory" {
+	policy true "unenrolled: refuse" >policy.yaml
+	run "$EGRESSD" --policy policy.yaml
+	is "$status" 3
+	has "$output" "refuse needs a cgroup pattern below a directory"
+}
+
+@test "twenty kills with -9 under connects and reloads change no verdict and lose no count" {
+	policy false "allow: [{cidr: $MESH4}]" >policy.yaml
+	start_daemon
+	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP 300000 1 >blocked.out 2>&1 3>&-) &
+	blocked=$!
+	(within "$WORK" "$CLIENT" repeat udp-connect $MESH4 $UDP 300000 1 >allowed.out 2>&1 3>&-) &
+	allowed=$!
+	for round in {1..20}; do
+		policy false "allow: [{cidr: $MESH4}, {cidr: 192.0.2.$round}]" >policy.yaml
+		kill -HUP $DAEMON
+		kill_daemon
+		start_daemon
+	done
+	wait $blocked $allowed
+	is "$(cat blocked.out)" "EPERM 300000"
+	is "$(cat allowed.out)" "ok 300000"
+	is "$(counted web ipv4.verdicts.blocked_passthrough_off)" 300000
+	is "$(counted web ipv4.verdicts.matched)" 300000
+}

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# For tests of the daemon, after common.bash. There is one directory of pins on a node,
+# so a test that finds it taken fails: it would be somebody's enforcement.
+
+EGRESSD=$EG_BUILD/egressd
+
+daemon_setup() {
+	eg_setup
+	mount_point=$(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $5; exit } }' \
+		/proc/self/mountinfo)
+	bpffs=$(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "bpf") { print $5; exit } }' /proc/self/mountinfo)
+	if [ -z "$bpffs" ]; then
+		mount -t bpf bpf /sys/fs/bpf
+		bpffs=/sys/fs/bpf
+	fi
+	PINS=$bpffs/egressd
+	[ ! -e "$PINS" ] || { echo "$PINS exists: an egressd is at work here" >&2; return 1; }
+	# What a policy calls a cgroup: below the mount, with its leading slash.
+	WORK=$EG_CGROUP/work
+	WORK_PATH=${WORK#"$mount_point"}
+	mkdir "$WORK"
+	DAEMON=
+}
+
+daemon_teardown() {
+	kill_daemon 2>/dev/null
+	rm -rf "${PINS:?}"
+	eg_teardown
+}
+
+# start_daemon [PATH]: returns when the policy is in force. $DAEMON is its process id, daemon.log what it said.
+start_daemon() {
+	: >daemon.log
+	"$EGRESSD" --policy "${1:-policy.yaml}" 2>daemon.log 3>&- &
+	DAEMON=$!
+	disown
+	wait_for 20 policy_in_force || { cat daemon.log >&2; return 1; }
+}
+
+policy_in_force() {
+	is_gone "$DAEMON" || grep -q 'policy: generation .* in force' daemon.log
+}
+
+kill_daemon() {
+	[ -n "$DAEMON" ] || return 0
+	kill -KILL "$DAEMON"
+	wait_for 10 is_gone "$DAEMON"
+	DAEMON=
+}
+
+# says COUNT TEXT: the daemon's log has it that often.
+says() {
+	[ "$(grep -cF -- "$2" daemon.log)" -ge "$1" ]
+}
+
+# policy PASSTHROUGH [LINE...]: a mesh and the workload `web` on $WORK; lines are added to the workload.
+policy() {
+	local passthrough=$1
+	shift
+	cat <<-END
+		type: Mesh
+		name: default
+		networking:
+		  outbound:
+		    passthrough: $passthrough
+		---
+		type: Workload
+		name: web
+		mesh: default
+		cgroup: $WORK_PATH
+	END
+	[ $# -eq 0 ] || printf '%s\n' "$@"
+}
+
+# within DIRECTORY COMMAND...: as a process of that cgroup, in the client's namespace.
+within() {
+	(in_cgroup "$1" nsenter --net="$EG_CLIENT" "${@:2}")
+}
+
+# counted SLOT-NAME PATH: a counter of a workload from the pinned maps, e.g. counted web ipv4.verdicts.passthrough
+counted() {
+	"$BATS_TEST_DIRNAME/../lib/pinned" "$PINS" "$1" "$2"
+}

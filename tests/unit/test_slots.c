@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workload/slots.h"
+
+/* Slot 0 included: three can be given. */
+#define SLOTS 4
+
+/* Who has which slot, what the policy names, and which cgroups there are. */
+struct node {
+	struct eg_slot_info infos[SLOTS];
+	struct eg_model *model;
+	struct eg_instances instances;
+	struct eg_slot_plans plans;
+	char text[1024]; /* of the plans */
+};
+
+static int set_up(void **state)
+{
+	struct node *node = calloc(1, sizeof(*node));
+
+	assert_non_null(node);
+	node->model = eg_model_new();
+	assert_non_null(node->model);
+	*state = node;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct node *node = *state;
+
+	eg_slot_plans_clear(&node->plans);
+	/* Their texts are the tests' own. */
+	eg_array_clear(&node->instances.list);
+	eg_model_free(node->model);
+	free(node);
+	return 0;
+}
+
+static void has_slot(struct node *node, uint32_t slot, enum eg_slot_use use, const char *name, uint64_t cgroup_id)
+{
+	struct eg_slot_info *info = &node->infos[slot];
+
+	*info = (struct eg_slot_info){.use = use, .cgroup_id = cgroup_id, .enrolled_ns = 100 + slot};
+	strcpy(info->name, name);
+	strcpy(info->mesh, "default");
+	strcpy(info->cgroup, "/before");
+}
+
+static const struct eg_workload *add_workload(struct node *node, const char *name, const char *cgroup)
+{
+	struct eg_workload *workload = eg_arena_alloc(&node->model->arena, sizeof(*workload));
+
+	assert_non_null(workload);
+	workload->name = name;
+	workload->mesh = "default";
+	workload->cgroup = cgroup;
+	assert_int_equal(eg_array_push(&node->model->workloads, workload), 0);
+	return workload;
+}
+
+static void add_cgroup(struct node *node, const struct eg_workload *workload, const char *name, const char *cgroup,
+		       uint64_t id)
+{
+	struct eg_instance instance = {workload, (char *)name, (char *)cgroup, id};
+
+	assert_int_equal(eg_array_push(&node->instances.list, instance), 0);
+}
+
+static int plan(struct node *node)
+{
+	eg_slot_plans_clear(&node->plans);
+	node->plans = (struct eg_slot_plans){};
+	return eg_slots_plan(node->infos, SLOTS, node->model, &node->instances, &node->plans);
+}
+
+/* One line each: "SLOT STEP NAME CGROUP ID", with "-" where nobody's policy holds any more. */
+static const char *plans(struct node *node)
+{
+	static const char *const steps[] = {
+		[EG_STEP_KEEP] = "keep",
+		[EG_STEP_ENROL] = "enrol",
+		[EG_STEP_MOVE] = "move",
+		[EG_STEP_LEAVE] = "leave",
+	};
+	size_t len = 0;
+
+	assert_int_equal(plan(node), 0);
+	node->text[0] = '\0';
+	for (size_t i = 0; i < node->plans.list.len; i++) {
+		const struct eg_slot_plan *item = &node->plans.list.items[i];
+
+		len += (size_t)snprintf(node->text + len, sizeof(node->text) - len, "%u %s %s %s %llu%s\n", item->slot,
+					steps[item->step], item->info.name, item->info.cgroup,
+					(unsigned long long)item->info.cgroup_id, item->workload ? "" : " -");
+	}
+	return node->text;
+}
+
+static void a_cgroup_that_is_still_there_keeps_its_slot_and_what_is_known_of_it(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 2, EG_SLOT_ENROLLED, "web", 7);
+	add_cgroup(node, add_workload(node, "web", "/web"), "web", "/web", 7);
+	assert_string_equal(plans(node), "2 keep web /web 7\n");
+	assert_int_equal(node->plans.list.items[0].info.enrolled_ns, 102);
+	assert_int_equal(node->plans.list.items[0].info.use, EG_SLOT_ENROLLED);
+}
+
+static void a_cgroup_made_anew_under_its_name_takes_the_slot_over(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "web:a", 7);
+	add_cgroup(node, add_workload(node, "web", "/web/*"), "web:a", "/web/a", 8);
+	assert_string_equal(plans(node), "1 move web:a /web/a 8\n");
+}
+
+static void new_cgroups_get_the_slots_that_are_free_in_the_order_of_their_names(void **state)
+{
+	struct node *node = *state;
+	const struct eg_workload *web = add_workload(node, "web", "/web/*");
+
+	has_slot(node, 2, EG_SLOT_ENROLLED, "web:b", 7);
+	add_cgroup(node, web, "web:c", "/web/c", 9);
+	add_cgroup(node, web, "web:b", "/web/b", 7);
+	add_cgroup(node, web, "web:a", "/web/a", 8);
+	assert_string_equal(plans(node), "2 keep web:b /web/b 7\n"
+					 "1 enrol web:a /web/a 8\n"
+					 "3 enrol web:c /web/c 9\n");
+	assert_int_equal(node->plans.list.items[1].info.use, EG_SLOT_ENROLLED);
+	assert_string_equal(node->plans.list.items[1].info.mesh, "default");
+}
+
+static void an_instance_whose_cgroup_is_gone_leaves_and_a_literal_path_waits(void **state)
+{
+	struct node *node = *state;
+
+	add_workload(node, "web", "/web/*");
+	add_workload(node, "lone", "/lone");
+	has_slot(node, 1, EG_SLOT_ENROLLED, "web:a", 7);
+	has_slot(node, 2, EG_SLOT_ENROLLED, "lone", 8);
+	assert_string_equal(plans(node), "1 leave web:a /before 7 -\n"
+					 "2 move lone /lone 0\n");
+}
+
+static void a_literal_path_that_waits_goes_on_waiting_and_then_moves_in(void **state)
+{
+	struct node *node = *state;
+	const struct eg_workload *lone = add_workload(node, "lone", "/lone");
+
+	has_slot(node, 2, EG_SLOT_ENROLLED, "lone", 0);
+	assert_string_equal(plans(node), "2 keep lone /lone 0\n");
+	add_cgroup(node, lone, "lone", "/lone", 9);
+	assert_string_equal(plans(node), "2 move lone /lone 9\n");
+}
+
+static void a_literal_path_that_never_had_a_cgroup_takes_no_slot(void **state)
+{
+	struct node *node = *state;
+
+	add_workload(node, "lone", "/lone");
+	assert_string_equal(plans(node), "");
+}
+
+static void whoever_the_policy_no_longer_names_leaves_though_the_cgroup_is_there(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 3, EG_SLOT_ENROLLED, "old", 7);
+	add_cgroup(node, add_workload(node, "new", "/before"), "new", "/before", 7);
+	assert_string_equal(plans(node), "3 leave old /before 7 -\n"
+					 "1 enrol new /before 7\n");
+}
+
+static void a_slot_that_is_leaving_goes_on_leaving_and_its_name_gets_another(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_LEAVING, "web", 7);
+	add_cgroup(node, add_workload(node, "web", "/web"), "web", "/web", 7);
+	assert_string_equal(plans(node), "1 leave web /before 7 -\n"
+					 "2 enrol web /web 7\n");
+}
+
+static void two_slots_of_one_name_are_not_both_kept(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "web", 7);
+	has_slot(node, 3, EG_SLOT_ENROLLED, "web", 7);
+	add_cgroup(node, add_workload(node, "web", "/web"), "web", "/web", 7);
+	assert_string_equal(plans(node), "1 keep web /web 7\n"
+					 "3 leave web /before 7 -\n");
+}
+
+static void a_full_table_takes_no_more_and_says_so(void **state)
+{
+	struct node *node = *state;
+	const struct eg_workload *web = add_workload(node, "web", "/web/*");
+
+	add_cgroup(node, web, "web:a", "/web/a", 7);
+	add_cgroup(node, web, "web:b", "/web/b", 8);
+	add_cgroup(node, web, "web:c", "/web/c", 9);
+	assert_int_equal(plan(node), 0);
+	add_cgroup(node, web, "web:d", "/web/d", 10);
+	assert_int_equal(plan(node), -ENOSPC);
+	/* Slots that are only leaving are not free yet. */
+	node->instances.list.len = 3;
+	has_slot(node, 2, EG_SLOT_LEAVING, "old", 5);
+	assert_int_equal(plan(node), -ENOSPC);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_cgroup_that_is_still_there_keeps_its_slot_and_what_is_known_of_it),
+		TEST(a_cgroup_made_anew_under_its_name_takes_the_slot_over),
+		TEST(new_cgroups_get_the_slots_that_are_free_in_the_order_of_their_names),
+		TEST(an_instance_whose_cgroup_is_gone_leaves_and_a_literal_path_waits),
+		TEST(a_literal_path_that_waits_goes_on_waiting_and_then_moves_in),
+		TEST(a_literal_path_that_never_had_a_cgroup_takes_no_slot),
+		TEST(whoever_the_policy_no_longer_names_leaves_though_the_cgroup_is_there),
+		TEST(a_slot_that_is_leaving_goes_on_leaving_and_its_name_gets_another),
+		TEST(two_slots_of_one_name_are_not_both_kept),
+		TEST(a_full_table_takes_no_more_and_says_so),
+	};
+
+	return cmocka_run_group_tests_name("slots", tests, NULL, NULL);
+}

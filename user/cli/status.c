@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/pinned.h"
+#include "datapath/inspect.h"
+#include "export/json.h"
+#include "export/limits.h"
+#include "workload/agent.h"
+#include "workload/cgroup.h"
+#include "workload/escape.h"
+
+static const struct eg_command_help help = {
+	.name = "status",
+	.usage = "[--json] [WORKLOAD]",
+	.text = "Shows what is enforced where, what is not, and the remedy. Nothing is taken from\n"
+		"the agent's word: links, cgroups and the kernel's own lists of programs are\n"
+		"compared. Needs no running agent.",
+};
+
+static const struct eg_option options[] = {
+	{"json", NULL, "print JSON", eg_listing_take_json},
+};
+
+struct finding {
+	char *what;
+	const char *remedy;
+	const char *workload;	/* NULL: the node */
+};
+
+struct workload_state {
+	const struct eg_pinned_slot *slot;
+	bool enforced;
+};
+
+struct status {
+	struct eg_pinned pinned;
+	struct eg_agent agent;
+	struct eg_control control;
+	bool alive;
+	EG_ARRAY(struct workload_state) workloads;
+	EG_ARRAY(struct finding) findings;
+};
+
+static void status_clear(struct status *status)
+{
+	for (size_t i = 0; i < status->findings.len; i++)
+		free(status->findings.items[i].what);
+	eg_array_clear(&status->findings);
+	eg_array_clear(&status->workloads);
+	eg_pinned_close(&status->pinned);
+}
+
+__attribute__((format(printf, 4, 5))) static int add_finding(struct status *status, const char *workload,
+							     const char *remedy, const char *format, ...)
+{
+	struct finding finding = {.remedy = remedy, .workload = workload};
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = vasprintf(&finding.what, format, args) < 0 ? -ENOMEM : 0;
+	va_end(args);
+	if (r == 0) {
+		r = eg_array_push(&status->findings, finding);
+		if (r < 0)
+			free(finding.what);
+	}
+	return r;
+}
+
+/* ---- a workload ---- */
+
+static int add_hook_findings(struct status *status, const char *name, const struct eg_inspection *inspection)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < inspection->hooks.len && r == 0; i++) {
+		const struct eg_hook_state *hook = &inspection->hooks.items[i];
+
+		if (!hook->is_effective)
+			r = add_finding(status, name, "restart egressd, which attaches what lacks", "%s: %s", hook->program,
+					!hook->is_pinned     ? "no link is pinned"
+					: !hook->is_attached ? "the pinned link is not on the workload's cgroup"
+							     : "the kernel does not run it for the cgroup");
+	}
+	return r;
+}
+
+static int add_foreign_findings(struct status *status, const char *name, const struct eg_inspection *inspection)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < inspection->foreign.len && r == 0; i++) {
+		const struct eg_foreign *foreign = &inspection->foreign.items[i];
+
+		r = add_finding(status, name, "make sure that you trust it, or have its owner detach it",
+				"program %u '%s' (%s, on %s) runs after ours: it can undo a refusal or change the "
+				"destination",
+				foreign->program_id, foreign->name, foreign->hook,
+				foreign->cgroup ? foreign->cgroup : "a cgroup that was not found");
+	}
+	return r;
+}
+
+static int add_escape_findings(struct status *status, const char *name, const char *path)
+{
+	struct eg_escapes escapes;
+	int r = eg_escapes_read(path, &escapes);
+
+	for (enum eg_escape escape = 0; escape < EG_ESCAPE_COUNT && r == 0; escape++) {
+		const struct eg_escapers *with = &escapes.with[escape];
+		char pids[EG_ESCAPE_PIDS * 12 + 8] = "";
+
+		if (with->count == 0)
+			continue;
+		for (size_t i = 0; i < with->count && i < EG_ESCAPE_PIDS; i++)
+			snprintf(pids + strlen(pids), sizeof(pids) - strlen(pids), "%s%d", i ? ", " : "",
+				 with->pids[i]);
+		r = add_finding(status, name, "run the workload without the capability",
+				"%zu %s %s, which %s: %s%s", with->count,
+				with->count == 1 ? "process has" : "processes have", eg_escape_name(escape),
+				eg_escape_means(escape), pids, with->count > EG_ESCAPE_PIDS ? "..." : "");
+	}
+	return r;
+}
+
+static int inspect_cgroup(struct status *status, const struct eg_program_names *programs,
+			  const struct eg_link_pins *pins, const char *mount_point, struct workload_state *workload)
+{
+	const struct eg_slot_info *info = &workload->slot->info;
+	struct eg_inspection inspection = {};
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+	int r;
+
+	if (asprintf(&path, "%s%s", mount_point, info->cgroup) < 0)
+		return -ENOMEM;
+	if (stat(path, &st) < 0)
+		return add_finding(status, info->name, "the agent takes it in as soon as it is there again",
+				   "the cgroup is gone: %s", info->cgroup);
+	if (st.st_ino != info->cgroup_id)
+		return add_finding(status, info->name, "the agent takes it in; restart egressd if it runs and does not",
+				   "the cgroup was made anew under the same path: %s", info->cgroup);
+	r = eg_inspect_cgroup(programs, pins, workload->slot->slot, mount_point, path, st.st_ino, &inspection);
+	if (r == 0) {
+		workload->enforced = eg_inspection_is_enforced(&inspection);
+		r = add_hook_findings(status, info->name, &inspection);
+	}
+	if (r == 0)
+		r = add_foreign_findings(status, info->name, &inspection);
+	if (r == 0)
+		r = add_escape_findings(status, info->name, path);
+	eg_inspection_clear(&inspection);
+	/* It went while it was looked at. */
+	return r == -ENOENT || r == -ENODEV ? add_finding(status, info->name, "ask again", "the cgroup is going") : r;
+}
+
+static int inspect_workload(struct status *status, const struct eg_program_names *programs,
+			    const struct eg_link_pins *pins, const char *mount_point,
+			    const struct eg_pinned_slot *slot)
+{
+	struct workload_state workload = {.slot = slot};
+	int r;
+
+	if (slot->info.use == EG_SLOT_LEAVING)
+		r = add_finding(status, slot->info.name, "none is wanted; 'egressctl detach' or the agent's next start ends it",
+				"it is being let go");
+	else if (slot->info.cgroup_id == 0)
+		r = add_finding(status, slot->info.name, "the agent takes it in as soon as it is there",
+				"it has no cgroup right now: %s", slot->info.cgroup);
+	else
+		r = inspect_cgroup(status, programs, pins, mount_point, &workload);
+	return r < 0 ? r : eg_array_push(&status->workloads, workload);
+}
+
+/* Gates are pinned as links of slot 0. One whose cgroup is gone has nothing left to refuse. */
+static int add_gate_findings(struct status *status, const struct eg_link_pins *pins)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pins->list.len && r == 0; i++) {
+		const struct eg_link_pin *pin = &pins->list.items[i];
+		_cleanup_free_ char *path = NULL;
+
+		if (pin->slot != 0 || pin->live_cgroup_id == pin->cgroup_id ||
+		    eg_cgroup_find_path(pin->cgroup_id, &path) < 0)
+			continue;
+		r = add_finding(status, NULL, "restart egressd, which attaches what lacks",
+				"the gate of unenrolled: refuse on %s lacks %s", path, pin->program);
+	}
+	return r;
+}
+
+static int inspect_workloads(struct status *status)
+{
+	_cleanup_free_ char *mount_point = NULL, *problem = NULL;
+	struct eg_program_names programs;
+	struct eg_link_pins pins = {};
+	int r = eg_cgroup_mount_point(&mount_point);
+
+	if (r == 0)
+		r = eg_inspect_programs(&programs);
+	if (r == 0)
+		r = eg_pins_list_links(status->pinned.directory, &pins, &problem);
+	if (problem)
+		eg_log_error("status: %s", problem);
+	for (size_t i = 0; i < status->pinned.slots.len && r == 0; i++)
+		r = inspect_workload(status, &programs, &pins, mount_point, &status->pinned.slots.items[i]);
+	if (r == 0)
+		r = add_gate_findings(status, &pins);
+	eg_array_clear(&pins.list);
+	return r;
+}
+
+/* ---- the node ---- */
+
+/* A list with commas: "lockdown,capability,bpf". */
+static bool has_bpf_lsm(void)
+{
+	_cleanup_fclose_ FILE *file = fopen("/sys/kernel/security/lsm", "re");
+	char modules[256], *rest = modules, *module;
+
+	if (!file || !fgets(modules, sizeof(modules), file))
+		return false;
+	while ((module = strsep(&rest, ",\n")))
+		if (strcmp(module, "bpf") == 0)
+			return true;
+	return false;
+}
+
+static int add_node_findings(struct status *status)
+{
+	size_t count;
+	const struct eg_limit *limits = eg_limits(&count);
+	int r = 0;
+
+	if (!status->alive)
+		r = add_finding(status, NULL, "start egressd",
+				"no agent runs: cgroups that appear and policies that change are not taken up");
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = add_finding(status, NULL, limits[i].remedy, "%s", limits[i].what);
+	if (r == 0 && !has_bpf_lsm())
+		r = add_finding(status, NULL, "boot with bpf in the list of lsm=",
+				"the kernel's BPF LSM is not active: AF_PACKET, AF_XDP and AF_VSOCK sockets cannot be refused "
+				"on this node");
+	if (r == 0 && !eg_pins_are_on_host(status->pinned.directory))
+		r = add_finding(status, NULL, "mount the host's /sys/fs/bpf into the container that egressd runs in",
+				"the BPF file system is not seen to be the host's: the pins may go with a container");
+	return r;
+}
+
+static int gather(struct status *status)
+{
+	int r = eg_maps_read_agent(&status->pinned.maps, &status->agent);
+
+	if (r == 0)
+		r = eg_maps_read_control(&status->pinned.maps, &status->control);
+	if (r < 0)
+		return r;
+	status->alive = eg_agent_is_alive(&status->agent);
+	r = inspect_workloads(status);
+	return r < 0 ? r : add_node_findings(status);
+}
+
+/* ---- output ---- */
+
+static const char *state_name(const struct status *status)
+{
+	if (!status->alive)
+		return "dead";
+	return status->agent.state == EG_AGENT_RUNNING ? "running" : "starting";
+}
+
+static json_t *text(const char *string)
+{
+	return eg_json_text(string, strlen(string));
+}
+
+static json_t *workloads_json(const struct status *status)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < status->workloads.len; i++) {
+		const struct workload_state *workload = &status->workloads.items[i];
+		const struct eg_slot_info *info = &workload->slot->info;
+
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b}", "name", text(info->name), "mesh",
+							  text(info->mesh), "cgroup", text(info->cgroup), "slot",
+							  (int)workload->slot->slot, "mode", "enforce", "enforced",
+							  workload->enforced)) < 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *findings_json(const struct status *status)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < status->findings.len; i++) {
+		const struct finding *finding = &status->findings.items[i];
+		json_t *entry = json_pack("{s:o, s:s, s:o*}", "what", text(finding->what), "remedy", finding->remedy,
+					  "workload", finding->workload ? text(finding->workload) : NULL);
+
+		if (json_array_append_new(list, entry) < 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
+}
+
+static int print_json(const struct status *status)
+{
+	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:I}", "agent", "pid",
+					  (json_int_t)status->agent.pid, "state", state_name(status), "generation",
+					  (json_int_t)status->control.generation, "workloads", workloads_json(status),
+					  "not_enforced", findings_json(status), "loads_failed",
+					  (json_int_t)status->agent.loads_failed);
+
+	if (document && status->agent.error[0])
+		json_object_set_new(document, "last_error",
+				    eg_json_text(status->agent.error, strnlen(status->agent.error, EG_ERROR_LEN)));
+	if (!document)
+		return -ENOMEM;
+	return json_dumpf(document, stdout, JSON_INDENT(2)) < 0 || printf("\n") < 0 ? -EIO : 0;
+}
+
+static void print_text(const struct status *status)
+{
+	size_t enforced = 0;
+
+	for (size_t i = 0; i < status->workloads.len; i++)
+		enforced += status->workloads.items[i].enforced;
+	printf("agent       %s, process %u\n", state_name(status), status->agent.pid);
+	printf("generation  %" PRIu64 "\n", (uint64_t)status->control.generation);
+	if (status->agent.error[0])
+		printf("last load   FAILED, generation %" PRIu64 " stays in force: %.*s\n",
+		       (uint64_t)status->control.generation, EG_ERROR_LEN, status->agent.error);
+	printf("enforced    %zu of %zu workloads\n\n", enforced, status->workloads.len);
+	if (status->workloads.len > 0)
+		printf("%-8s %-28s %-14s %5s  %s\n", "ENFORCED", "WORKLOAD", "MESH", "SLOT", "CGROUP");
+	for (size_t i = 0; i < status->workloads.len; i++) {
+		const struct workload_state *workload = &status->workloads.items[i];
+		const struct eg_slot_info *info = &workload->slot->info;
+
+		printf("%-8s %-28s %-14s %5u  %s\n", workload->enforced ? "yes" : "NO", info->name, info->mesh,
+		       workload->slot->slot, info->cgroup);
+	}
+	printf("\nnot enforced:\n");
+	for (size_t i = 0; i < status->findings.len; i++) {
+		const struct finding *finding = &status->findings.items[i];
+
+		printf("- %s%s%s\n    remedy: %s\n", finding->workload ? finding->workload : "",
+		       finding->workload ? ": " : "", finding->what, finding->remedy);
+	}
+}
+
+int eg_cmd_status(int argc, char **argv)
+{
+	_cleanup_(status_clear) struct status status = {.pinned = EG_PINNED_NONE};
+	struct eg_listing_words words = {};
+	int r = eg_listing_parse(argc, argv, &help, options, EG_COUNT_OF(options), &words);
+
+	if (r != 0)
+		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
+	if (eg_pinned_open(help.name, words.workload, &status.pinned) < 0)
+		return EG_EXIT_FAILED;
+	r = gather(&status);
+	if (r == 0 && words.json)
+		r = print_json(&status);
+	else if (r == 0)
+		print_text(&status);
+	if (r == 0)
+		return EG_EXIT_OK;
+	eg_log_error("status: %s", strerror(-r));
+	return EG_EXIT_FAILED;
+}

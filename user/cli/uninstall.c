@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "datapath/inspect.h"
+#include "workload/agent.h"
+#include "workload/cgroup.h"
+
+#define STOP_TIMEOUT_MS 10000
+
+static const struct eg_command_help help = {
+	.name = "uninstall",
+	.usage = "[--stop]",
+	.text = "Ends all enforcement of the agent and removes its links, maps and directory;\n"
+		"prints what it removes, and what is left that looks like ours. Counters are\n"
+		"lost. With nothing there it succeeds; with an agent running it refuses.",
+};
+
+static int take_stop(const char *value, void *context)
+{
+	(void)value;
+	*(bool *)context = true;
+	return 0;
+}
+
+static const struct eg_option options[] = {
+	{"stop", NULL, "ends the running agent first", take_stop},
+};
+
+/* ---- the agent ---- */
+
+static int stop_agent(const struct eg_agent *agent)
+{
+	_cleanup_close_ int fd = eg_agent_open(agent);
+	struct pollfd ended = {.fd = fd, .events = POLLIN};
+
+	if (fd < 0)
+		return fd == -ESRCH ? 0 : fd;
+	if (syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) < 0 && errno != ESRCH)
+		return -errno;
+	switch (poll(&ended, 1, STOP_TIMEOUT_MS)) {
+	case 0:
+		return -ETIMEDOUT;
+	case 1:
+		printf("stopped the agent, process %u\n", agent->pid);
+		return 0;
+	default:
+		return -errno;
+	}
+}
+
+/* 0 once no agent runs, or -errno once it has said why one does. */
+static int end_agent(const char *directory, bool stop)
+{
+	struct eg_agent agent;
+	int r = eg_pins_read_agent(directory, &agent);
+
+	if (r < 0 || !eg_agent_is_alive(&agent)) {
+		printf("looked for a running agent: none\n");
+		return 0;
+	}
+	if (!stop) {
+		eg_log_error("uninstall: the agent runs (process %u); nothing is removed: --stop ends it first",
+			     agent.pid);
+		return -EBUSY;
+	}
+	r = stop_agent(&agent);
+	if (r < 0)
+		eg_log_error("uninstall: cannot stop the agent (process %u): %s; nothing is removed", agent.pid,
+			     strerror(-r));
+	return r;
+}
+
+/* ---- the pins ---- */
+
+static void say_removed(const char *path, void *context)
+{
+	++*(size_t *)context;
+	printf("removed %s\n", path);
+}
+
+static int remove_pins(bool stop)
+{
+	_cleanup_free_ char *directory = NULL, *problem = NULL;
+	size_t removed = 0;
+	int r = eg_pins_locate(&directory, &problem);
+
+	if (r == -ENOENT) {
+		printf("looked for a BPF file system: none is mounted, so that nothing is pinned\n");
+		return 0;
+	}
+	if (r == 0)
+		r = end_agent(directory, stop);
+	else
+		eg_log_error("uninstall: %s", problem ? problem : strerror(-r));
+	if (r < 0)
+		return r;
+	r = eg_pins_remove(directory, say_removed, &removed, &problem);
+	if (r < 0)
+		eg_log_error("uninstall: %s", problem ? problem : strerror(-r));
+	else if (removed == 0)
+		printf("looked for %s: nothing there\n", directory);
+	return r;
+}
+
+/* ---- what is left ---- */
+
+static void print_link(const struct eg_found_link *link)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (eg_cgroup_find_path(link->cgroup_id, &path) < 0)
+		printf("  link %u %s on cgroup %" PRIu64 "\n", link->id, link->program, link->cgroup_id);
+	else
+		printf("  link %u %s on %s\n", link->id, link->program, path);
+}
+
+static int report_links(void)
+{
+	struct eg_found_links links = {};
+	int r = eg_inspect_links(&links);
+
+	if (r < 0)
+		eg_log_error("uninstall: cannot look for links that are left: %s", strerror(-r));
+	else if (links.list.len == 0)
+		printf("looked for links of egressd programs on cgroups: none\n");
+	else
+		printf("links of programs with our names that are not the agent's; an 'egressctl run' removes its own "
+		       "when it ends:\n");
+	for (size_t i = 0; i < links.list.len; i++)
+		print_link(&links.list.items[i]);
+	eg_array_clear(&links.list);
+	return r;
+}
+
+int eg_cmd_uninstall(int argc, char **argv)
+{
+	bool stop = false;
+	int operands, r = eg_options_parse(argc, argv, &help, options, EG_COUNT_OF(options), &stop, &operands);
+
+	if (r == 0 && operands < argc)
+		r = eg_options_error(help.name, "no operand is wanted, not '%s'", argv[operands]);
+	if (r != 0)
+		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
+	r = remove_pins(stop);
+	if (r == 0)
+		r = report_links();
+	return r < 0 ? EG_EXIT_FAILED : EG_EXIT_OK;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "config/watch.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/inotify.h"
+#include "config/files.h"
+#include "config/yaml.h"
+
+#define WATCHED \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | \
+	 IN_ONLYDIR)
+
+/* Kubernetes writes a new folder ..2026_x beside it and renames a new link over this one. */
+#define KUBERNETES_LINK "..data"
+
+struct watched {
+	const char *path;
+	char *parent; /* the folder that it stands in */
+	char *name;   /* its name there */
+	int parent_wd;
+	int folder_wd; /* of itself while it is a folder, else -1 */
+};
+
+struct eg_policy_watch {
+	int fd;
+	EG_ARRAY(struct watched) list;
+};
+
+/* --- setting up --- */
+
+/* "a/b//" is b in a; "b" is b in "."; "/b" is b in "/". */
+static int split_path(const char *path, char **ret_parent, char **ret_name)
+{
+	size_t end = strlen(path), start, parent_len;
+	_cleanup_free_ char *parent = NULL;
+
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path[start - 1] != '/'; start--)
+		;
+	parent_len = start > 1 ? start - 1 : start;
+	parent = parent_len > 0 ? strndup(path, parent_len) : strdup(".");
+	*ret_name = parent ? strndup(path + start, end - start) : NULL;
+	if (!*ret_name)
+		return -ENOMEM;
+	*ret_parent = TAKE_PTR(parent);
+	return 0;
+}
+
+/* A folder that was replaced, also by a link to another one, is watched from then on; what it was before, no longer. */
+static int watch_folder(const struct eg_policy_watch *watch, struct watched *watched)
+{
+	int wd = inotify_add_watch(watch->fd, watched->path, WATCHED);
+
+	if (wd < 0 && errno != ENOTDIR && errno != ENOENT && errno != ELOOP && errno != EACCES)
+		return -errno;
+	if (watched->folder_wd >= 0 && watched->folder_wd != wd)
+		inotify_rm_watch(watch->fd, watched->folder_wd);
+	watched->folder_wd = wd;
+	return 0;
+}
+
+static int add_path(struct eg_policy_watch *watch, const char *path)
+{
+	struct watched *watched;
+	int r = eg_array_push(&watch->list, (struct watched){.path = path, .parent_wd = -1, .folder_wd = -1});
+
+	if (r < 0)
+		return r;
+	watched = &watch->list.items[watch->list.len - 1];
+	r = split_path(path, &watched->parent, &watched->name);
+	if (r < 0)
+		return r;
+	watched->parent_wd = inotify_add_watch(watch->fd, watched->parent, WATCHED);
+	if (watched->parent_wd < 0)
+		return -errno;
+	return watch_folder(watch, watched);
+}
+
+int eg_policy_watch_new(const char *const *paths, size_t path_count, struct eg_policy_watch **ret_watch)
+{
+	_cleanup_(eg_policy_watch_freep) struct eg_policy_watch *watch = malloc(sizeof(*watch));
+
+	if (!watch)
+		return -ENOMEM;
+	*watch = (struct eg_policy_watch){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+	if (watch->fd < 0)
+		return -errno;
+	for (size_t i = 0; i < path_count; i++) {
+		int r = add_path(watch, paths[i]);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_watch = TAKE_PTR(watch);
+	return 0;
+}
+
+struct eg_policy_watch *eg_policy_watch_free(struct eg_policy_watch *watch)
+{
+	if (!watch)
+		return NULL;
+	for (size_t i = 0; i < watch->list.len; i++) {
+		free(watch->list.items[i].parent);
+		free(watch->list.items[i].name);
+	}
+	eg_array_clear(&watch->list);
+	eg_closep(&watch->fd);
+	free(watch);
+	return NULL;
+}
+
+int eg_policy_watch_fd(const struct eg_policy_watch *watch)
+{
+	return watch->fd;
+}
+
+/* --- events --- */
+
+/*
+ * Whoever creates a file closes it too, and only then is it complete. A link, of
+ * either kind, is complete at once.
+ */
+static bool is_complete(const char *folder, const struct inotify_event *event)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+
+	if (!(event->mask & IN_CREATE))
+		return true;
+	if (asprintf(&path, "%s/%s", folder, event->name) < 0 || lstat(path, &st) < 0)
+		return true;
+	return !S_ISREG(st.st_mode) || st.st_nlink > 1;
+}
+
+/* 1 when the event is about this path, 0 when not, or -errno. */
+static int judge_path(const struct eg_policy_watch *watch, struct watched *watched, const struct inotify_event *event)
+{
+	const char *name = event->len > 0 ? event->name : NULL;
+	const bool is_self = event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT);
+	int r;
+
+	if (event->wd == watched->folder_wd) {
+		if (is_self)
+			return 1;
+		if (name && (eg_policy_file_is_read(name) || strcmp(name, KUBERNETES_LINK) == 0))
+			return is_complete(watched->path, event);
+	}
+	if (event->wd != watched->parent_wd)
+		return 0;
+	if (is_self)
+		return 1;
+	if (name && strcmp(name, watched->name) == 0) {
+		r = watch_folder(watch, watched);
+		return r < 0 ? r : is_complete(watched->parent, event);
+	}
+	return name && watched->folder_wd < 0 && strcmp(name, KUBERNETES_LINK) == 0;
+}
+
+/* All paths are asked: one event can mean a folder to be watched anew for each of them. */
+static int judge_event(const struct inotify_event *event, void *context)
+{
+	const struct eg_policy_watch *watch = context;
+	/* Lost events may have been about anything. */
+	const bool is_overflow = event->mask & IN_Q_OVERFLOW;
+	int changed = is_overflow;
+
+	for (size_t i = 0; i < watch->list.len; i++) {
+		struct watched *watched = &watch->list.items[i];
+		int r = is_overflow ? watch_folder(watch, watched) : judge_path(watch, watched, event);
+
+		if (r < 0)
+			return r;
+		changed |= r;
+	}
+	return changed;
+}
+
+int eg_policy_watch_drain(struct eg_policy_watch *watch)
+{
+	return eg_inotify_drain(watch->fd, judge_event, watch);
+}
+
+/* --- content --- */
+
+/* FNV-1a with 64 bits. */
+static void hash_bytes(uint64_t *hash, const void *bytes, size_t len)
+{
+	const unsigned char *next = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		*hash = (*hash ^ next[i]) * 0x100000001b3u;
+}
+
+/* A number before what it counts: no two sets of files are the same row of bytes. */
+static void hash_number(uint64_t *hash, int64_t number)
+{
+	hash_bytes(hash, &number, sizeof(number));
+}
+
+static int hash_file(uint64_t *hash, const char *path)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t len = 0;
+	int r = eg_file_read(path, EG_YAML_BYTES_MAX, &bytes, &len);
+
+	if (r == -ENOMEM)
+		return r;
+	hash_number(hash, (int64_t)strlen(path));
+	hash_bytes(hash, path, strlen(path));
+	hash_number(hash, r < 0 ? r : (int64_t)len);
+	hash_bytes(hash, bytes, len);
+	return 0;
+}
+
+static int hash_folder(uint64_t *hash, const char *folder)
+{
+	_cleanup_(eg_policy_files_clear) struct eg_policy_files files = {};
+	int r = eg_policy_files_list(folder, &files);
+
+	if (r == -ENOMEM)
+		return r;
+	hash_number(hash, r < 0 ? r : (int64_t)files.paths.len);
+	for (size_t i = 0; i < files.paths.len; i++) {
+		r = hash_file(hash, files.paths.items[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int eg_policy_fingerprint(const char *const *paths, size_t path_count, uint64_t *ret_fingerprint)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < path_count; i++) {
+		int r = eg_policy_path_is_folder(paths[i]) ? hash_folder(&hash, paths[i]) : hash_file(&hash, paths[i]);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_fingerprint = hash;
+	return 0;
+}

@@ -1,0 +1,758 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "config/config.h"
+#include "config/watch.h"
+#include "datapath/datapath.h"
+#include "datapath/pins.h"
+#include "policy/check.h"
+#include "policy/compile.h"
+#include "policy/rules.h"
+#include "workload/agent.h"
+#include "workload/discover.h"
+#include "workload/slots.h"
+
+#define RESOLV_CONF "/etc/resolv.conf"
+#define EVENT_RATE 100u
+/* Of the destination table for one workload. */
+#define DESTINATION_QUOTA 4096u
+/* A change of files counts once they have been still for this long. */
+#define SETTLE_MS 100
+/* Cgroups that come in a burst are enrolled together, but not later than this. */
+#define GATHER_MS 2
+/* What failed for want of something is tried again. */
+#define RETRY_MS 1000
+
+enum daemon_exit {
+	EXIT_STOPPED = 0,
+	EXIT_FAILED = 1,
+	EXIT_POLICY = 3,
+};
+
+/* A policy as it was loaded: what a reload replaces whole. */
+struct policy {
+	struct eg_model *model;
+	struct eg_located_prefix *resolvers;
+	size_t resolver_count;
+	uint64_t fingerprint;
+};
+
+struct daemon {
+	const struct eg_daemon_options *options;
+	struct eg_loop *loop;
+	struct eg_timer *settle_timer;	/* policy files */
+	struct eg_timer *gather_timer;	/* cgroups */
+	struct eg_policy_watch *policy_watch;
+	struct eg_cgroup_watch *cgroup_watch;
+	uint64_t seen_fingerprint;	/* of the last settling look at the files */
+	char *mount_point;
+	char *directory;		/* of the pins */
+	int lock_fd;
+	struct eg_datapath *datapath;
+	struct eg_slot_info *infos;	/* what eg_infos says, EG_SLOTS_MAX entries */
+	bool *attached;			/* slots whose links this process has seen complete, EG_SLOTS_MAX entries */
+	EG_ARRAY(uint64_t) gates;	/* ids of the cgroups that have one */
+	struct policy policy;		/* in force, or on its way there */
+	struct eg_agent agent;
+};
+
+static void policy_clear(struct policy *policy)
+{
+	eg_model_free(policy->model);
+	free(policy->resolvers);
+	*policy = (struct policy){};
+}
+
+static void daemon_clear(struct daemon *daemon)
+{
+	eg_policy_watch_free(daemon->policy_watch);
+	eg_cgroup_watch_free(daemon->cgroup_watch);
+	eg_loop_free(daemon->loop);
+	eg_datapath_free(daemon->datapath);
+	policy_clear(&daemon->policy);
+	eg_closep(&daemon->lock_fd);
+	free(daemon->infos);
+	free(daemon->attached);
+	eg_array_clear(&daemon->gates);
+	free(daemon->mount_point);
+	free(daemon->directory);
+}
+
+/* ---- the policy files ---- */
+
+/* The first error, for `status`; stderr has them all. */
+static void keep_error(struct daemon *daemon, const struct eg_diag *diag)
+{
+	for (size_t i = 0; i < diag->findings.len; i++) {
+		const struct eg_finding *finding = &diag->findings.items[i];
+		char place[32] = "";
+
+		if (finding->severity != EG_SEVERITY_ERROR)
+			continue;
+		if (finding->origin.line > 0)
+			snprintf(place, sizeof(place), ":%u:%u", finding->origin.line, finding->origin.column);
+		snprintf(daemon->agent.error, sizeof(daemon->agent.error), "%s%s: %s%s%s",
+			 finding->origin.file ? finding->origin.file : "policy", place, finding->path,
+			 *finding->path ? ": " : "", finding->text);
+		return;
+	}
+}
+
+/* 0; -EBADMSG with everything that is wrong in diag; or -ENOMEM. */
+static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct policy *ret_policy)
+{
+	_cleanup_(policy_clear) struct policy policy = {.model = eg_model_new()};
+	const struct eg_daemon_options *options = daemon->options;
+	int r;
+
+	if (!policy.model)
+		return -ENOMEM;
+	r = eg_policy_fingerprint(options->policies, options->policy_count, &policy.fingerprint);
+	if (r == 0)
+		r = eg_config_load(options->policies, options->policy_count, policy.model, diag);
+	if (r == 0 && !(policy.model->node && policy.model->node->resolvers_listed))
+		r = eg_config_load_resolvers(RESOLV_CONF, diag, &policy.resolvers, &policy.resolver_count);
+	if (r == 0)
+		r = eg_policy_check(policy.model, EG_SET_WHOLE, diag);
+	if (r == 0 && eg_diag_has_errors(diag))
+		r = -EBADMSG;
+	if (r < 0)
+		return r;
+	*ret_policy = policy;
+	policy = (struct policy){};
+	return 0;
+}
+
+/* ---- slots ---- */
+
+static int write_info(struct daemon *daemon, uint32_t slot, const struct eg_slot_info *info)
+{
+	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
+	int r = memcmp(&daemon->infos[slot], info, sizeof(*info)) == 0 ? 0 : eg_maps_write_info(&maps, slot, info);
+
+	if (r == 0)
+		daemon->infos[slot] = *info;
+	return r;
+}
+
+/* Written before the work begins, so that a successor finishes what is left of it. */
+static int mark_leaving(struct daemon *daemon, uint32_t slot)
+{
+	struct eg_slot_info info = daemon->infos[slot];
+
+	info.use = EG_SLOT_LEAVING;
+	return write_info(daemon, slot, &info);
+}
+
+/* The links of these slots have ended. One wait does for all. */
+static int retire(struct daemon *daemon, const struct eg_slot_set *leaving)
+{
+	int r = leaving->count > 0 ? eg_datapath_retire(daemon->datapath, leaving) : 0;
+
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
+		if (!leaving->has[slot])
+			continue;
+		eg_log_info("%s: no longer enforced on %s", daemon->infos[slot].name, daemon->infos[slot].cgroup);
+		daemon->infos[slot] = (struct eg_slot_info){};
+	}
+	return r;
+}
+
+/* The directory of a cgroup, if it is still the one that was seen. */
+static int open_cgroup(const struct daemon *daemon, const struct eg_slot_info *info)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+
+	if (asprintf(&path, "%s%s", daemon->mount_point, info->cgroup) < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_ino == info->cgroup_id ? TAKE_FD(fd) : -ENOENT;
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* How long a cgroup was there before it was enforced, by the time of its directory. */
+static double window_ms(int cgroup_fd)
+{
+	struct stat st;
+
+	if (fstat(cgroup_fd, &st) < 0)
+		return 0;
+	return (double)(int64_t)(now_ns(CLOCK_REALTIME) -
+				 ((uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec)) / 1e6;
+}
+
+/* Attaches what the slot's cgroup lacks. The slot has its policy already. */
+static int enrol(struct daemon *daemon, uint32_t slot, bool say)
+{
+	const struct eg_slot_info *info = &daemon->infos[slot];
+	_cleanup_close_ int fd = open_cgroup(daemon, info);
+	int r = fd < 0 ? fd : eg_datapath_enrol_pinned(daemon->datapath, fd, slot);
+
+	daemon->attached[slot] = r == 0;
+	if (r == 0 && say)
+		eg_log_info("%s: enforcing on %s, slot %u, %.1f ms after the cgroup was made", info->name, info->cgroup,
+			    slot, window_ms(fd));
+	return r;
+}
+
+/* A cgroup may go at any moment; the watch then brings us back here. Anything else is said, and tried again. */
+static int check_enrolled(struct daemon *daemon, uint32_t slot, int error)
+{
+	if (error == 0 || error == -ENOENT || error == -ENODEV)
+		return 0;
+	eg_log_error("%s: NOT enforced: cannot attach to %s: %s; trying again", daemon->infos[slot].name,
+		     daemon->infos[slot].cgroup, strerror(-error));
+	return eg_timer_set(daemon->gather_timer, RETRY_MS);
+}
+
+/* ---- gates ---- */
+
+struct gates {
+	EG_ARRAY(uint64_t) ids;
+	EG_ARRAY(char *) paths; /* of the same cgroups */
+};
+
+static void gates_clear(struct gates *gates)
+{
+	for (size_t i = 0; i < gates->paths.len; i++)
+		free(gates->paths.items[i]);
+	eg_array_clear(&gates->paths);
+	eg_array_clear(&gates->ids);
+}
+
+static bool has_id(const uint64_t *ids, size_t count, uint64_t id)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/* The directory that a pattern begins in. One that is not there has nothing below it to refuse. */
+static int add_wanted_gate(const struct daemon *daemon, const struct eg_workload *workload, struct gates *wanted)
+{
+	_cleanup_free_ char *directory = NULL, *path = NULL;
+	struct stat st;
+	int r = eg_pattern_directory(workload->cgroup, &directory);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&path, "%s%s", daemon->mount_point, directory) < 0)
+		return -ENOMEM;
+	if (stat(path, &st) < 0 || has_id(wanted->ids.items, wanted->ids.len, st.st_ino))
+		return 0;
+	r = eg_array_push(&wanted->paths, path);
+	if (r < 0)
+		return r;
+	TAKE_PTR(path);
+	return eg_array_push(&wanted->ids, (uint64_t)st.st_ino);
+}
+
+static int list_wanted_gates(const struct daemon *daemon, const struct eg_model *model, struct gates *wanted)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < model->workloads.len && r == 0; i++)
+		if (model->workloads.items[i]->refuses_unenrolled)
+			r = add_wanted_gate(daemon, model->workloads.items[i], wanted);
+	return r;
+}
+
+/* Before cgroups are let go: without its gate a cgroup that leaves is as free as its policy says. */
+static int remove_old_gates(struct daemon *daemon, const struct gates *wanted)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < daemon->gates.len; i++) {
+		uint64_t id = daemon->gates.items[i];
+
+		if (r == 0 && !has_id(wanted->ids.items, wanted->ids.len, id))
+			r = eg_datapath_remove_gate(daemon->datapath, id);
+		else
+			daemon->gates.items[kept++] = id;
+	}
+	daemon->gates.len = kept;
+	return r;
+}
+
+/* After cgroups are enrolled: what is allowed is not refused in between. */
+static int add_new_gates(struct daemon *daemon, const struct gates *wanted)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < wanted->ids.len && r == 0; i++) {
+		_cleanup_close_ int fd = -1;
+
+		if (has_id(daemon->gates.items, daemon->gates.len, wanted->ids.items[i]))
+			continue;
+		fd = open(wanted->paths.items[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = fd < 0 ? 0 : eg_datapath_add_gate(daemon->datapath, fd);
+		if (r == 0 && fd >= 0) {
+			eg_log_info("%s: what is in no enrolled cgroup is refused", wanted->paths.items[i]);
+			r = eg_array_push(&daemon->gates, wanted->ids.items[i]);
+		}
+	}
+	return r;
+}
+
+/* Those of an agent before us. */
+static int recover_gates(struct daemon *daemon)
+{
+	_cleanup_free_ char *problem = NULL;
+	struct eg_link_pins pins = {};
+	int r = eg_pins_list_links(daemon->directory, &pins, &problem);
+
+	for (size_t i = 0; i < pins.list.len && r == 0; i++)
+		if (pins.list.items[i].slot == 0 &&
+		    !has_id(daemon->gates.items, daemon->gates.len, pins.list.items[i].cgroup_id))
+			r = eg_array_push(&daemon->gates, pins.list.items[i].cgroup_id);
+	eg_array_clear(&pins.list);
+	return r;
+}
+
+/* ---- putting a policy in force ---- */
+
+/* Who has a slot now, those that leave included: they may do all until their programs are gone. */
+static int list_sources(const struct eg_slot_plans *plans, struct eg_rules_source **ret_sources)
+{
+	struct eg_rules_source *sources = calloc(plans->list.len + 1, sizeof(*sources));
+
+	if (!sources)
+		return -ENOMEM;
+	for (size_t i = 0; i < plans->list.len; i++) {
+		const struct eg_slot_plan *plan = &plans->list.items[i];
+
+		sources[i] = (struct eg_rules_source){
+			.name = plan->info.name,
+			.workload = plan->workload,
+			.mesh = plan->info.mesh,
+			.cgroup = plan->info.cgroup,
+			.slot = plan->slot,
+			.passthrough = {.is_set = plan->step == EG_STEP_LEAVE, .value = true},
+		};
+	}
+	*ret_sources = sources;
+	return 0;
+}
+
+static int compile_policy(const struct policy *policy, const struct eg_slot_plans *plans, struct eg_diag *diag,
+			  struct eg_image **ret_image)
+{
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
+	_cleanup_free_ struct eg_rules_source *sources = NULL;
+	struct eg_capacity capacity = eg_datapath_max_capacity();
+	int r = list_sources(plans, &sources);
+
+	if (r == 0)
+		r = eg_rules_resolve_sources(policy->model, sources, plans->list.len, policy->resolvers,
+					     policy->resolver_count, &rules);
+	if (r == 0)
+		r = eg_image_compile(rules, &capacity, diag, ret_image);
+	return r;
+}
+
+/* Ends the links of all slots that leave or move, in one go. Those that leave are in *leaving. */
+static int release(struct daemon *daemon, const struct eg_slot_plans *plans, struct eg_slot_set *leaving)
+{
+	struct eg_slot_set ending = {};
+	int r = 0;
+
+	for (size_t i = 0; i < plans->list.len && r == 0; i++) {
+		const struct eg_slot_plan *plan = &plans->list.items[i];
+
+		if (plan->step == EG_STEP_LEAVE) {
+			r = mark_leaving(daemon, plan->slot);
+			eg_slot_set_add(leaving, plan->slot);
+		}
+		if (plan->step == EG_STEP_LEAVE || plan->step == EG_STEP_MOVE) {
+			daemon->attached[plan->slot] = false;
+			eg_slot_set_add(&ending, plan->slot);
+			if (r == 0)
+				r = eg_datapath_forget(daemon->datapath, daemon->infos[plan->slot].cgroup_id);
+		}
+	}
+	return r < 0 || ending.count == 0 ? r : eg_datapath_release(daemon->datapath, &ending);
+}
+
+/* What is left of a plan once the policy is in force and links that must end have ended. */
+static int carry_out(struct daemon *daemon, const struct eg_slot_plan *plan)
+{
+	int r;
+
+	if (plan->step == EG_STEP_LEAVE)
+		return 0;
+	if (plan->step == EG_STEP_MOVE && plan->info.cgroup_id == 0)
+		eg_log_info("%s: %s is gone; waiting for it", plan->info.name, plan->info.cgroup);
+	r = write_info(daemon, plan->slot, &plan->info);
+	if (r < 0 || plan->info.cgroup_id == 0 || daemon->attached[plan->slot])
+		return r;
+	return check_enrolled(daemon, plan->slot, enrol(daemon, plan->slot, plan->step != EG_STEP_KEEP));
+}
+
+/* Those that come do not wait until those that go are forgotten. */
+static int carry_out_all(struct daemon *daemon, const struct eg_slot_plans *plans)
+{
+	struct eg_slot_set leaving = {};
+	int r = release(daemon, plans, &leaving);
+
+	for (size_t i = 0; i < plans->list.len && r == 0; i++)
+		r = carry_out(daemon, &plans->list.items[i]);
+	return r < 0 ? r : retire(daemon, &leaving);
+}
+
+/*
+ * The cgroups of a policy get slots and the policy is put in force, as one: what
+ * cannot be compiled or applied leaves all as it is. 0, -EBADMSG with diag, or
+ * -errno.
+ */
+static int put_in_force(struct daemon *daemon, const struct policy *policy, struct eg_diag *diag)
+{
+	_cleanup_(eg_instances_clear) struct eg_instances instances = {};
+	_cleanup_(eg_slot_plans_clear) struct eg_slot_plans plans = {};
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	_cleanup_(gates_clear) struct gates gates = {};
+	int r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
+
+	if (r == 0 && eg_diag_has_errors(diag))
+		r = -EBADMSG;
+	if (r == 0)
+		r = eg_slots_plan(daemon->infos, EG_SLOTS_MAX, policy->model, &instances, &plans);
+	if (r == 0)
+		r = compile_policy(policy, &plans, diag, &image);
+	if (r == 0)
+		r = list_wanted_gates(daemon, policy->model, &gates);
+	if (r == 0)
+		r = eg_datapath_apply(daemon->datapath, &image);
+	if (r == 0)
+		r = remove_old_gates(daemon, &gates);
+	if (r == 0)
+		r = carry_out_all(daemon, &plans);
+	return r < 0 ? r : add_new_gates(daemon, &gates);
+}
+
+static int say_agent(struct daemon *daemon)
+{
+	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
+
+	return eg_maps_write_agent(&maps, &daemon->agent);
+}
+
+/* ---- what happens while it runs ---- */
+
+static void keep_old_policy(struct daemon *daemon, const struct eg_diag *diag, int error)
+{
+	daemon->agent.loads_failed++;
+	snprintf(daemon->agent.error, sizeof(daemon->agent.error), "%s", strerror(-error));
+	keep_error(daemon, diag);
+	eg_log_error("policy: not loaded, generation %llu stays in force: %s",
+		     (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->agent.error);
+	say_agent(daemon);
+}
+
+static void take_new_policy(struct daemon *daemon, struct policy *policy)
+{
+	policy_clear(&daemon->policy);
+	daemon->policy = *policy;
+	*policy = (struct policy){};
+	daemon->agent.error[0] = '\0';
+	eg_log_info("policy: generation %llu in force, %zu workloads",
+		    (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->policy.model->workloads.len);
+	say_agent(daemon);
+}
+
+/* 0 also when the files are wrong: then the old policy stays. */
+static int reload(struct daemon *daemon)
+{
+	_cleanup_(policy_clear) struct policy policy = {};
+	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	int r = load_policy(daemon, &diag, &policy);
+
+	/* Followed before it is looked for, so that no cgroup comes unseen between the two. */
+	if (r == 0)
+		r = eg_cgroup_watch_follow(daemon->cgroup_watch, policy.model);
+	if (r == 0)
+		r = put_in_force(daemon, &policy, &diag);
+	eg_diag_print(&diag, stderr);
+	if (r == 0) {
+		take_new_policy(daemon, &policy);
+		return 0;
+	}
+	keep_old_policy(daemon, &diag, r);
+	return eg_cgroup_watch_follow(daemon->cgroup_watch, daemon->policy.model);
+}
+
+static int on_signal(const struct signalfd_siginfo *signal, void *context)
+{
+	struct daemon *daemon = context;
+
+	switch (signal->ssi_signo) {
+	case SIGTERM:
+	case SIGINT:
+		eg_log_info("stopping; enforcement stays: 'egressctl uninstall' removes it");
+		return 1;
+	case SIGHUP:
+		return reload(daemon);
+	default:
+		return 0;
+	}
+}
+
+static int on_policy_event(int fd, uint32_t events, void *context)
+{
+	struct daemon *daemon = context;
+	int r = eg_policy_watch_drain(daemon->policy_watch);
+
+	(void)fd;
+	(void)events;
+	return r > 0 ? eg_timer_set(daemon->settle_timer, SETTLE_MS) : r;
+}
+
+/* Files that changed between two looks are still being written. */
+static int on_settled(void *context)
+{
+	struct daemon *daemon = context;
+	uint64_t before = daemon->seen_fingerprint;
+	int r = eg_policy_fingerprint(daemon->options->policies, daemon->options->policy_count,
+				      &daemon->seen_fingerprint);
+
+	if (r < 0)
+		return r;
+	if (daemon->seen_fingerprint != before)
+		return eg_timer_set(daemon->settle_timer, SETTLE_MS);
+	return daemon->seen_fingerprint == daemon->policy.fingerprint ? 0 : reload(daemon);
+}
+
+static int on_cgroup_event(int fd, uint32_t events, void *context)
+{
+	struct daemon *daemon = context;
+	int r = eg_cgroup_watch_drain(daemon->cgroup_watch);
+
+	(void)fd;
+	(void)events;
+	return r > 0 ? eg_timer_set(daemon->gather_timer, GATHER_MS) : r;
+}
+
+static int on_gathered(void *context)
+{
+	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	struct daemon *daemon = context;
+	int r = put_in_force(daemon, &daemon->policy, &diag);
+
+	eg_diag_print(&diag, stderr);
+	if (r == 0)
+		return 0;
+	keep_old_policy(daemon, &diag, r);
+	return eg_timer_set(daemon->gather_timer, RETRY_MS);
+}
+
+/* ---- start ---- */
+
+static int fail(int error, const char *what, const char *problem)
+{
+	eg_log_error("%s: %s", what, problem ? problem : strerror(-error));
+	return error;
+}
+
+/* By trying, on nothing that lasts. */
+static int probe_kernel(void)
+{
+	const struct eg_datapath_options options = {
+		.slots = 2,
+		.capacity = {.max_entries = {0, 1, 1, 1}},
+		.destinations = 1,
+		.destination_quota = 1,
+	};
+	struct eg_datapath *datapath = NULL;
+	int r = eg_datapath_load(&options, &datapath);
+
+	eg_datapath_free(datapath);
+	if (r == -EPERM || r == -EACCES)
+		return fail(r, "cannot load the BPF programs", "root, or CAP_BPF and CAP_NET_ADMIN, is needed");
+	if (r < 0)
+		return fail(r, "this kernel cannot run the BPF programs",
+			    "Linux 6.1 or newer with BTF is needed (EG_DEBUG=1 shows what the kernel says)");
+	return 0;
+}
+
+/* One agent at a time: the lock ends with the process that holds it. */
+static int take_lock(struct daemon *daemon)
+{
+	daemon->lock_fd = open(daemon->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (daemon->lock_fd < 0)
+		return fail(-errno, daemon->directory, NULL);
+	if (flock(daemon->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return fail(-errno, daemon->directory, "another egressd holds it");
+	return 0;
+}
+
+static int open_datapath(struct daemon *daemon)
+{
+	const struct eg_datapath_options options = {
+		.slots = EG_SLOTS_MAX,
+		.capacity = eg_datapath_max_capacity(),
+		.destinations = EG_DESTS_MAX,
+		.destination_quota = DESTINATION_QUOTA,
+		.event_rate = EVENT_RATE,
+	};
+	_cleanup_free_ char *problem = NULL;
+	int r = eg_pins_locate(&daemon->directory, &problem);
+
+	if (r == 0)
+		r = eg_pins_make_directory(daemon->directory, &problem);
+	if (r < 0)
+		return fail(r, "pins", problem);
+	r = take_lock(daemon);
+	if (r < 0)
+		return r;
+	r = eg_datapath_open(daemon->directory, &options, &daemon->datapath, &problem);
+	return r < 0 ? fail(r, "cannot take over", problem) : 0;
+}
+
+/* Reads what the slots stand for, and finishes what a predecessor was killed in. */
+static int recover_slots(struct daemon *daemon)
+{
+	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
+	struct eg_slot_set leaving = {};
+	int r = 0;
+
+	daemon->infos = calloc(EG_SLOTS_MAX, sizeof(*daemon->infos));
+	daemon->attached = calloc(EG_SLOTS_MAX, sizeof(*daemon->attached));
+	if (!daemon->infos || !daemon->attached)
+		return -ENOMEM;
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
+		r = eg_maps_read_info(&maps, slot, &daemon->infos[slot]);
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
+		if (daemon->infos[slot].use == EG_SLOT_LEAVING)
+			eg_slot_set_add(&leaving, slot);
+	if (r == 0 && leaving.count > 0)
+		r = eg_datapath_release(daemon->datapath, &leaving);
+	return r < 0 ? r : retire(daemon, &leaving);
+}
+
+static int set_up_loop(struct daemon *daemon)
+{
+	const struct eg_daemon_options *options = daemon->options;
+	int r = eg_loop_new(&daemon->loop);
+
+	if (r == 0)
+		r = eg_loop_add_signals(daemon->loop, options->signals, on_signal, daemon);
+	if (r == 0)
+		r = eg_loop_add_timer(daemon->loop, on_settled, daemon, &daemon->settle_timer);
+	if (r == 0)
+		r = eg_loop_add_timer(daemon->loop, on_gathered, daemon, &daemon->gather_timer);
+	if (r == 0)
+		r = eg_policy_watch_new(options->policies, options->policy_count, &daemon->policy_watch);
+	if (r == 0)
+		r = eg_loop_add_fd(daemon->loop, eg_policy_watch_fd(daemon->policy_watch), EPOLLIN, on_policy_event,
+				   daemon);
+	if (r == 0)
+		r = eg_cgroup_watch_new(daemon->mount_point, &daemon->cgroup_watch);
+	if (r == 0)
+		r = eg_loop_add_fd(daemon->loop, eg_cgroup_watch_fd(daemon->cgroup_watch), EPOLLIN, on_cgroup_event,
+				   daemon);
+	return r;
+}
+
+static int first_policy(struct daemon *daemon)
+{
+	_cleanup_(policy_clear) struct policy policy = {};
+	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	int r = load_policy(daemon, &diag, &policy);
+
+	if (r == 0)
+		r = eg_cgroup_watch_follow(daemon->cgroup_watch, policy.model);
+	if (r == 0)
+		r = put_in_force(daemon, &policy, &diag);
+	eg_diag_print(&diag, stderr);
+	if (r < 0) {
+		eg_log_error("policy: cannot start with it: %s; what is enforced stays so",
+			     r == -EBADMSG ? "it has errors" : strerror(-r));
+		return r;
+	}
+	daemon->agent.state = EG_AGENT_RUNNING;
+	daemon->seen_fingerprint = policy.fingerprint;
+	take_new_policy(daemon, &policy);
+	return 0;
+}
+
+/* Nothing of the node is touched before the policy is known to be good. */
+static int check_first_policy(struct daemon *daemon)
+{
+	_cleanup_(policy_clear) struct policy policy = {};
+	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	int r = load_policy(daemon, &diag, &policy);
+
+	if (r == -EBADMSG)
+		eg_diag_print(&diag, stderr);
+	return r < 0 ? fail(r, "policy", r == -EBADMSG ? "it has errors; nothing was changed" : NULL) : 0;
+}
+
+static int start(struct daemon *daemon)
+{
+	int r = check_first_policy(daemon);
+
+	if (r == 0)
+		r = probe_kernel();
+	if (r < 0)
+		return r;
+	r = eg_cgroup_mount_point(&daemon->mount_point);
+	if (r < 0)
+		return fail(r, "cgroup v2", "its root is not mounted where this process can see it");
+	r = open_datapath(daemon);
+	if (r < 0)
+		return r;
+	r = eg_agent_self(&daemon->agent);
+	if (r == 0)
+		r = say_agent(daemon);
+	if (r == 0)
+		r = recover_slots(daemon);
+	if (r == 0)
+		r = recover_gates(daemon);
+	if (r == 0)
+		r = set_up_loop(daemon);
+	if (r < 0)
+		return fail(r, "cannot start", NULL);
+	return first_policy(daemon);
+}
+
+int eg_daemon_run(const struct eg_daemon_options *options)
+{
+	_cleanup_(daemon_clear) struct daemon daemon = {.options = options, .lock_fd = -1};
+	int r = start(&daemon);
+
+	if (r == -EBADMSG)
+		return EXIT_POLICY;
+	if (r == 0)
+		r = eg_loop_run(daemon.loop);
+	if (r < 0)
+		fail(r, "ended; enforcement stays", NULL);
+	return r < 0 ? EXIT_FAILED : EXIT_STOPPED;
+}

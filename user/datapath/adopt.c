@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A datapath on pinned maps: those of an agent before us, or new ones. */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "datapath/object.h"
+#include "datapath/pinning.h"
+#include "datapath/pins.h"
+
+/* ---- the directory ---- */
+
+int eg_pins_make_directory(const char *path, char **ret_problem)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return eg_problem(ret_problem, -errno, "cannot make %s: %s", path, strerror(errno));
+	return eg_pins_check_directory(path, ret_problem);
+}
+
+static int make_directories(const char *directory, char **ret_problem)
+{
+	static const char *const folders[] = {"maps", "links"};
+	int r = eg_pins_make_directory(directory, ret_problem);
+
+	for (size_t i = 0; i < EG_COUNT_OF(folders) && r == 0; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", directory, folders[i]) < 0)
+			return -ENOMEM;
+		r = eg_pins_make_directory(path, ret_problem);
+	}
+	return r;
+}
+
+/* ---- maps ---- */
+
+/* Of the map's value: "eg_slot". NULL where it has none, as a ring buffer. */
+static const char *value_name(const struct btf *btf, __u32 type_id)
+{
+	const struct btf_type *type = type_id ? btf__type_by_id(btf, type_id) : NULL;
+
+	return type ? btf__name_by_offset(btf, type->name_off) : NULL;
+}
+
+static bool has_value_type(const struct bpf_map_info *info, const char *wanted)
+{
+	struct btf *btf = info->btf_id ? btf__load_from_kernel_by_id(info->btf_id) : NULL;
+	const char *found = btf ? value_name(btf, info->btf_value_type_id) : NULL;
+	bool same = found && strcmp(found, wanted) == 0;
+
+	btf__free(btf);
+	return same;
+}
+
+/* A map of an agent before us is taken as it is, or not at all; only its capacity may differ from ours. */
+static int check_map(struct eg_datapath *datapath, struct bpf_map *map, int fd, char **ret_problem)
+{
+	const struct btf *own = bpf_object__btf(datapath->skeleton->obj);
+	const char *wanted = value_name(own, bpf_map__btf_value_type_id(map));
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return eg_problem(ret_problem, -errno, "cannot look at the pinned %s: %s", bpf_map__name(map),
+				  strerror(errno));
+	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map) || info.map_flags != bpf_map__map_flags(map))
+		return eg_problem(ret_problem, -EPROTO, "the pinned %s has another type or size than this build's",
+				  bpf_map__name(map));
+	if (wanted && !has_value_type(&info, wanted))
+		return eg_problem(ret_problem, -EPROTO, "the values of the pinned %s are not of type %s",
+				  bpf_map__name(map), wanted);
+	return bpf_map__set_max_entries(map, info.max_entries);
+}
+
+/* Its pin if there is one, and where its pin will be if not. */
+static int prepare_map(struct eg_datapath *datapath, struct bpf_map *map, char **ret_problem)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r = 0;
+
+	/* Settings of the programs are the build's own. */
+	if (strchr(bpf_map__name(map), '.'))
+		return 0;
+	snprintf(path, sizeof(path), "%s/maps/%s", datapath->directory, bpf_map__name(map));
+	fd = bpf_obj_get(path);
+	if (fd >= 0)
+		r = check_map(datapath, map, fd, ret_problem);
+	else if (errno != ENOENT)
+		r = eg_problem(ret_problem, -errno, "%s: %s", path, strerror(errno));
+	return r < 0 ? r : bpf_map__set_pin_path(map, path);
+}
+
+static int prepare_maps(struct eg_datapath *datapath, char **ret_problem)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, datapath->skeleton->obj) {
+		int r = prepare_map(datapath, map, ret_problem);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What was written by another ABI is not looked at any further. */
+static int check_abi(const char *directory, char **ret_problem)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *path = NULL;
+	uint32_t abi;
+	int r;
+
+	if (asprintf(&path, "%s/maps/eg_control", directory) < 0)
+		return -ENOMEM;
+	fd = bpf_obj_get(path);
+	/* None yet. What else may be wrong with it is said when it is used. */
+	if (fd < 0)
+		return 0;
+	r = eg_pins_read_abi(fd, &abi);
+	if (r < 0)
+		return eg_problem(ret_problem, r, "%s cannot be read as a map of egressd: somebody else made it", path);
+	/* 0: an agent before us was killed before it could write the word. */
+	if (abi == 0 || abi == EG_ABI_VERSION)
+		return 0;
+	return eg_problem(ret_problem, -EPROTO,
+			  "the maps pinned at %s have ABI %u and this build has %u: run the build that made them, or "
+			  "remove them with 'egressctl uninstall', which ends their enforcement",
+			  directory, abi, EG_ABI_VERSION);
+}
+
+/* ---- the policy in force ---- */
+
+static int read_bank_table(const struct bpf_map *map, bool (*wanted)(const void *value), struct eg_table_image *table)
+{
+	size_t size = table->key_size + table->value_size, count = 0, capacity = 0;
+	_cleanup_free_ char *entries = NULL;
+	char key[sizeof(struct eg_prefix_key)], *previous = NULL;
+
+	while (bpf_map_get_next_key(bpf_map__fd(map), previous, key) == 0) {
+		int r = eg_array_grow((void **)&entries, count, &capacity, size);
+		char *entry = r < 0 ? NULL : entries + count * size;
+
+		if (r < 0)
+			return r;
+		memcpy(entry, key, table->key_size);
+		r = bpf_map_lookup_elem(bpf_map__fd(map), key, entry + table->key_size);
+		if (r < 0)
+			return r;
+		count += wanted(entry + table->key_size);
+		previous = key;
+	}
+	return eg_table_fill(table, entries, count);
+}
+
+static bool is_any(const void *value)
+{
+	(void)value;
+	return true;
+}
+
+/* An array has an entry for every slot. */
+static bool is_present(const void *value)
+{
+	return ((const struct eg_workload_policy *)value)->flags & EG_WORKLOAD_PRESENT;
+}
+
+int eg_object_read_image(const struct eg_datapath *datapath, struct eg_image **ret_image)
+{
+	_cleanup_(eg_image_freep) struct eg_image *image = eg_image_new();
+	int r = 0;
+
+	if (!image)
+		return -ENOMEM;
+	for (enum eg_table table = 0; table < EG_TABLE_COUNT && r == 0; table++)
+		r = read_bank_table(eg_object_table(datapath, datapath->control.active, table),
+				    table == EG_TABLE_WORKLOADS ? is_present : is_any, &image->tables[table]);
+	if (r == 0)
+		*ret_image = TAKE_PTR(image);
+	return r;
+}
+
+static int adopt_policy(struct eg_datapath *datapath)
+{
+	struct eg_maps maps = eg_datapath_maps(datapath);
+	struct eg_control control;
+	struct eg_image *image;
+	int r = eg_maps_read_control(&maps, &control);
+
+	if (r < 0)
+		return r;
+	control.abi = EG_ABI_VERSION;
+	r = eg_object_write_control(datapath, &control);
+	if (r == 0)
+		r = eg_object_read_image(datapath, &image);
+	if (r < 0)
+		return r;
+	eg_image_free(datapath->image);
+	datapath->image = image;
+	/* Whoever was here before may have been killed while it wrote there. */
+	datapath->idle_is_unknown = true;
+	return 0;
+}
+
+/* ---- links ---- */
+
+/* The same link goes over to this build's program: there is no moment without one. */
+static int update_link(const struct eg_datapath *datapath, const struct eg_link_pin *pin, char **ret_problem)
+{
+	const struct bpf_program *program = bpf_object__find_program_by_name(datapath->skeleton->obj, pin->program);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/links/%s", datapath->directory, pin->name);
+	fd = bpf_obj_get(path);
+	if (fd < 0 || !program)
+		return eg_problem(ret_problem, fd < 0 ? -errno : -ENOENT, "%s: %s", path,
+				  fd < 0 ? strerror(errno) : "this build has no such program");
+	if (bpf_link_update(fd, bpf_program__fd(program), NULL) == 0)
+		return 0;
+	/* The link of a cgroup that is gone has nothing to update; its slot is given back later. */
+	if (errno == ENOLINK)
+		return 0;
+	return eg_problem(ret_problem, -errno, "cannot update %s: %s", path, strerror(errno));
+}
+
+static int update_links(const struct eg_datapath *datapath, char **ret_problem)
+{
+	struct eg_link_pins pins = {};
+	int r = eg_pins_list_links(datapath->directory, &pins, ret_problem);
+
+	for (size_t i = 0; i < pins.list.len && r == 0; i++)
+		r = update_link(datapath, &pins.list.items[i], ret_problem);
+	eg_array_clear(&pins.list);
+	return r;
+}
+
+int eg_datapath_open(const char *directory, const struct eg_datapath_options *options,
+		     struct eg_datapath **ret_datapath, char **ret_problem)
+{
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
+	int r = make_directories(directory, ret_problem);
+
+	if (r == 0)
+		r = check_abi(directory, ret_problem);
+	if (r == 0)
+		r = eg_object_open(options, &datapath);
+	if (r == 0) {
+		datapath->directory = strdup(directory);
+		r = datapath->directory ? prepare_maps(datapath, ret_problem) : -ENOMEM;
+	}
+	if (r == 0)
+		r = egress_bpf__load(datapath->skeleton);
+	if (r == 0)
+		r = adopt_policy(datapath);
+	if (r == 0)
+		r = update_links(datapath, ret_problem);
+	if (r < 0 && !*ret_problem)
+		return eg_problem(ret_problem, r, "cannot load onto the maps pinned at %s: %s", directory, strerror(-r));
+	if (r < 0)
+		return r;
+	*ret_datapath = TAKE_PTR(datapath);
+	return 0;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "datapath/maps.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const __u32 only_entry = 0;
+
+int eg_maps_read_control(const struct eg_maps *maps, struct eg_control *ret_control)
+{
+	return bpf_map_lookup_elem(maps->control, &only_entry, ret_control);
+}
+
+int eg_maps_read_agent(const struct eg_maps *maps, struct eg_agent *ret_agent)
+{
+	return bpf_map_lookup_elem(maps->agent, &only_entry, ret_agent);
+}
+
+int eg_maps_write_agent(const struct eg_maps *maps, const struct eg_agent *agent)
+{
+	return bpf_map_update_elem(maps->agent, &only_entry, agent, BPF_ANY);
+}
+
+int eg_maps_read_retired(const struct eg_maps *maps, struct eg_retired *ret_retired)
+{
+	return bpf_map_lookup_elem(maps->retired, &only_entry, ret_retired);
+}
+
+int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_info *ret_info)
+{
+	return bpf_map_lookup_elem(maps->infos, &slot, ret_info);
+}
+
+int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info)
+{
+	return bpf_map_update_elem(maps->infos, &slot, info, BPF_ANY);
+}
+
+int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts)
+{
+	struct eg_slot value;
+	int r = bpf_map_lookup_elem(maps->slots, &slot, &value);
+
+	if (r == 0)
+		*ret_counts = value.counts;
+	return r;
+}
+
+void eg_counts_add(struct eg_slot_counts *sum, const struct eg_slot_counts *counts)
+{
+	__u64 *to = (__u64 *)sum;
+	const __u64 *from = (const __u64 *)counts;
+
+	_Static_assert(sizeof(*sum) % sizeof(*to) == 0, "nothing but counters");
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+int eg_maps_wait_for_programs(const struct eg_maps *maps, int *grace_fd)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = maps->control);
+
+	if (*grace_fd < 0)
+		*grace_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "eg_grace", sizeof(only_entry), sizeof(__u32), 1,
+					   &options);
+	if (*grace_fd < 0)
+		return *grace_fd;
+	return bpf_map_update_elem(*grace_fd, &only_entry, &maps->control, BPF_ANY);
+}
+
+/* ---- giving a slot back ---- */
+
+static int add_to_retired(const struct eg_maps *maps, uint32_t slot)
+{
+	struct eg_retired retired;
+	struct eg_slot_counts counts;
+	int r = eg_maps_read_retired(maps, &retired);
+
+	if (r < 0 || retired.folding == slot)
+		return r;
+	r = eg_maps_read_counts(maps, slot, &counts);
+	if (r < 0)
+		return r;
+	eg_counts_add(&retired.counts, &counts);
+	retired.folding = slot;
+	retired.slots++;
+	return bpf_map_update_elem(maps->retired, &only_entry, &retired, BPF_ANY);
+}
+
+static int finish_retired(const struct eg_maps *maps)
+{
+	struct eg_retired retired;
+	int r = eg_maps_read_retired(maps, &retired);
+
+	if (r < 0)
+		return r;
+	retired.folding = 0;
+	return bpf_map_update_elem(maps->retired, &only_entry, &retired, BPF_ANY);
+}
+
+/* One walk for all slots: the table is large, however little is in it. */
+static int drop_destinations(const struct eg_maps *maps, const struct eg_slot_set *slots)
+{
+	struct eg_destinations destinations = {};
+	int r = eg_maps_read_destinations(maps, EG_ALL_SLOTS, &destinations);
+
+	for (size_t i = 0; r == 0 && i < destinations.list.len; i++) {
+		if (!slots->has[destinations.list.items[i].key.slot])
+			continue;
+		r = bpf_map_delete_elem(maps->dests, &destinations.list.items[i].key);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	eg_array_clear(&destinations.list);
+	return r;
+}
+
+static int fold(const struct eg_maps *maps, uint32_t slot)
+{
+	static const struct eg_slot_info free_info;
+	static const struct eg_slot nothing;
+	int r = add_to_retired(maps, slot);
+
+	if (r == 0)
+		r = bpf_map_update_elem(maps->slots, &slot, &nothing, BPF_ANY);
+	/*
+	 * The fold is forgotten while the slot still belongs to nobody else: the next
+	 * owner's totals would be taken for folded. Killed in between, a successor folds
+	 * the zeroes once more, which is harmless.
+	 */
+	if (r == 0)
+		r = finish_retired(maps);
+	if (r == 0)
+		r = eg_maps_write_info(maps, slot, &free_info);
+	return r;
+}
+
+int eg_maps_retire_slots(const struct eg_maps *maps, const struct eg_slot_set *slots)
+{
+	int r = drop_destinations(maps, slots);
+
+	for (uint32_t slot = 0; slot < EG_SLOTS_MAX && r == 0; slot++)
+		if (slots->has[slot])
+			r = fold(maps, slot);
+	return r;
+}
+
+int eg_maps_retire_slot(const struct eg_maps *maps, uint32_t slot)
+{
+	struct eg_slot_set slots = {};
+
+	eg_slot_set_add(&slots, slot);
+	return eg_maps_retire_slots(maps, &slots);
+}
+
+/* ---- destinations ---- */
+
+static int compare_destinations(const void *a, const void *b)
+{
+	const struct eg_dest_key *x = &((const struct eg_destination *)a)->key;
+	const struct eg_dest_key *y = &((const struct eg_destination *)b)->key;
+	int order;
+
+	if (x->slot != y->slot)
+		return x->slot < y->slot ? -1 : 1;
+	if (x->flow.family != y->flow.family)
+		return x->flow.family < y->flow.family ? -1 : 1;
+	order = memcmp(&x->flow.addr, &y->flow.addr, sizeof(x->flow.addr));
+	if (order)
+		return order;
+	if (x->flow.port != y->flow.port)
+		return x->flow.port < y->flow.port ? -1 : 1;
+	if (x->flow.protocol != y->flow.protocol)
+		return x->flow.protocol < y->flow.protocol ? -1 : 1;
+	return (int)x->reason - (int)y->reason;
+}
+
+/* An entry may vanish between the two calls. */
+static int add_destination(int fd, const struct eg_dest_key *key, uint32_t slot, struct eg_destinations *destinations)
+{
+	struct eg_destination destination = {.key = *key};
+	int r;
+
+	if (slot != EG_ALL_SLOTS && key->slot != slot)
+		return 0;
+	r = bpf_map_lookup_elem(fd, key, &destination.seen);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return eg_array_push(&destinations->list, destination);
+}
+
+/* The kernel starts over when the entry that we stand on was removed: what was read twice stands side by side. */
+static void sort_destinations(struct eg_destinations *destinations)
+{
+	struct eg_destination *items = destinations->list.items;
+	size_t kept = 0;
+
+	if (destinations->list.len == 0)
+		return;
+	qsort(items, destinations->list.len, sizeof(*items), compare_destinations);
+	for (size_t i = 1; i < destinations->list.len; i++)
+		if (compare_destinations(&items[kept], &items[i]) != 0)
+			items[++kept] = items[i];
+	destinations->list.len = kept + 1;
+}
+
+int eg_maps_read_destinations(const struct eg_maps *maps, uint32_t slot, struct eg_destinations *ret_destinations)
+{
+	struct eg_dest_key key, *previous = NULL;
+	int r;
+
+	while ((r = bpf_map_get_next_key(maps->dests, previous, &key)) == 0) {
+		r = add_destination(maps->dests, &key, slot, ret_destinations);
+		if (r < 0)
+			return r;
+		previous = &key;
+	}
+	if (r != -ENOENT)
+		return r;
+	sort_destinations(ret_destinations);
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_DATAPATH_MAPS_H
+#define EG_DATAPATH_MAPS_H
+
+/*
+ * The maps that tell what happened, by descriptor: those of a datapath that this
+ * process loaded, or the pinned ones of an agent that may be dead (pins.h).
+ * Functions return 0, or -errno.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "egress/maps.h"
+
+/* -1: not open. Owned by whoever gave them out. */
+struct eg_maps {
+	int control;
+	int slots;
+	int infos;
+	int agent;
+	int retired;
+	int dests;
+	int events;
+};
+
+int eg_maps_read_control(const struct eg_maps *maps, struct eg_control *ret_control);
+int eg_maps_read_agent(const struct eg_maps *maps, struct eg_agent *ret_agent);
+int eg_maps_write_agent(const struct eg_maps *maps, const struct eg_agent *agent);
+int eg_maps_read_retired(const struct eg_maps *maps, struct eg_retired *ret_retired);
+/* -ENOENT for a slot that the maps do not have. */
+int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_info *ret_info);
+int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info);
+int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
+
+/*
+ * Returns when every program has ended that ran when this was called: whatever it
+ * read before, it has written what it writes. The kernel promises this for an update
+ * of a map of maps, which waits for an RCU grace period before it returns;
+ * membarrier() would do no such thing on one CPU. *grace_fd is that map, made when it
+ * is -1, and the caller's to close. 0, or -errno.
+ */
+int eg_maps_wait_for_programs(const struct eg_maps *maps, int *grace_fd);
+
+/* Adds up every counter. */
+void eg_counts_add(struct eg_slot_counts *sum, const struct eg_slot_counts *counts);
+
+struct eg_slot_set {
+	size_t count;
+	bool has[EG_SLOTS_MAX];
+};
+
+static inline void eg_slot_set_add(struct eg_slot_set *set, uint32_t slot)
+{
+	set->count += !set->has[slot];
+	set->has[slot] = true;
+}
+
+/*
+ * Folds the slots' totals into the retired sum, each once, whatever process did how
+ * much of it before, drops their destinations, and marks them free. Their links are
+ * gone and no program runs for them any more.
+ */
+int eg_maps_retire_slots(const struct eg_maps *maps, const struct eg_slot_set *slots);
+/* The same for one. */
+int eg_maps_retire_slot(const struct eg_maps *maps, uint32_t slot);
+
+struct eg_destination {
+	struct eg_dest_key key;
+	struct eg_dest seen;
+};
+
+struct eg_destinations {
+	EG_ARRAY(struct eg_destination) list;
+};
+
+/* Every slot's. */
+#define EG_ALL_SLOTS UINT32_MAX
+/* Adds a slot's destinations, sorted by slot, family, address, port, protocol and reason. */
+int eg_maps_read_destinations(const struct eg_maps *maps, uint32_t slot, struct eg_destinations *ret_destinations);
+
+#endif

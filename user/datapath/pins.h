@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_DATAPATH_PINS_H
+#define EG_DATAPATH_PINS_H
+
+/*
+ * What outlives the agent: maps and links below one directory of a BPF file system.
+ *
+ *   egressd/             0700, root's
+ *     maps/NAME          as in the object
+ *     links/sSLOT_CGROUPID_PROGRAM
+ *
+ * Functions return 0, or -errno with *ret_problem (malloc) saying what is wrong and
+ * what to do about it.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "datapath/datapath.h"
+#include "datapath/maps.h"
+
+/* "/sys/fs/bpf/egressd", wherever the BPF file system is mounted. -ENOENT when none is. */
+int eg_pins_locate(char **ret_directory, char **ret_problem);
+
+/* Makes the directory, or checks the one that is there. */
+int eg_pins_make_directory(const char *directory, char **ret_problem);
+/* Whether the first process of the host has the same BPF file system mounted. False too where that cannot be known. */
+bool eg_pins_are_on_host(const char *directory);
+
+/* The maps of an agent, dead or alive, for reading. -ENOENT: nothing is pinned. Close with eg_maps_close(). */
+int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem);
+void eg_maps_close(struct eg_maps *maps);
+
+/* The pinned eg_agent of any ABI: process id and start time, the rest may be zero. 0, or -errno. */
+int eg_pins_read_agent(const char *directory, struct eg_agent *ret_agent);
+
+/* One pinned link, as its name says and as the kernel says. */
+struct eg_link_pin {
+	uint32_t slot;
+	uint64_t cgroup_id;	  /* of the name */
+	uint64_t live_cgroup_id;  /* of the link; 0: its cgroup is gone, it enforces nothing */
+	uint32_t attach_type;	  /* enum bpf_attach_type of the link */
+	uint32_t program_id;	  /* as the kernel numbers programs */
+	char name[64];		  /* of the file */
+	char program[16];
+};
+
+struct eg_link_pins {
+	EG_ARRAY(struct eg_link_pin) list;
+};
+
+int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem);
+/* Ends a slot's links, those of every slot for EG_ALL_SLOTS: no program starts for it any more when this returns. */
+int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem);
+/* The same for many slots, which it takes no longer for. */
+int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slots, char **ret_problem);
+/* Removes everything below and the directory itself; 0 also when nothing is there. Calls said() with each path. */
+int eg_pins_remove(const char *directory, void (*said)(const char *path, void *context), void *context,
+		   char **ret_problem);
+
+/*
+ * A datapath on the pinned maps: adopts what is there, after checking owner, type,
+ * sizes, BTF and ABI, and makes what is not. Links that are there go over to the
+ * programs of this build; their verdicts and counters stay as they are.
+ */
+int eg_datapath_open(const char *directory, const struct eg_datapath_options *options, struct eg_datapath **ret_datapath,
+		     char **ret_problem);
+
+/*
+ * Attaches and pins what a slot's links lack, in any state that a crash may have
+ * left, and gives the cgroup its slot. 0, or -errno.
+ */
+int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
+/* The gates do not let this cgroup's tasks by any more. */
+int eg_datapath_forget(struct eg_datapath *datapath, uint64_t cgroup_id);
+
+/*
+ * A gate on a cgroup refuses what its tasks, and those below, send while they are
+ * in no enrolled cgroup. Adding one that is there, and removing one that is not, is
+ * no mistake. Gates are pinned as links of slot 0.
+ */
+int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd);
+int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id);
+
+/* Ends enforcement for these slots. Programs may run for them that have begun before. 0, or -errno. */
+int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *slots);
+/* Waits until no program runs for slots that were released, once for all, and retires them. 0, or -errno. */
+int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "export/json.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/addr.h"
+#include "export/names.h"
+
+#define NSEC_PER_SEC 1000000000ll
+
+const char *eg_time_format(uint64_t monotonic_ns, char buffer[EG_TIME_TEXT_MAX])
+{
+	struct timespec wall, monotonic;
+	struct tm utc;
+	char day[32];
+	int64_t ns;
+	time_t seconds;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	ns = (int64_t)monotonic_ns + (wall.tv_sec - monotonic.tv_sec) * NSEC_PER_SEC + wall.tv_nsec - monotonic.tv_nsec;
+	seconds = ns / NSEC_PER_SEC;
+	gmtime_r(&seconds, &utc);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(buffer, EG_TIME_TEXT_MAX, "%.30s.%03dZ", day, (int)(ns % NSEC_PER_SEC / 1000000));
+	return buffer;
+}
+
+static json_t *format_time(uint64_t monotonic_ns)
+{
+	char text[EG_TIME_TEXT_MAX];
+
+	return json_string(eg_time_format(monotonic_ns, text));
+}
+
+json_t *eg_json_text(const char *bytes, size_t len)
+{
+	json_t *text = json_stringn(bytes, len);
+
+	return text ? text : json_string("(not UTF-8)");
+}
+
+json_t *eg_json_destination(const struct eg_destination *destination)
+{
+	const struct eg_flow *flow = &destination->key.flow;
+	char address[EG_ADDR_TEXT_MAX], protocol[12];
+
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "address",
+			 eg_addr_format(flow->family, &flow->addr, address), "port", (int)flow->port, "protocol",
+			 eg_protocol_name(flow->protocol, protocol), "family", eg_family_name(flow->family), "verdict",
+			 eg_verdict_name(eg_reason_verdict(destination->key.reason)), "reason",
+			 eg_reason_name(destination->key.reason), "count", (json_int_t)destination->seen.count, "pid",
+			 (json_int_t)destination->seen.pid, "uid", (json_int_t)destination->seen.uid, "comm",
+			 eg_json_text(destination->seen.comm, strnlen(destination->seen.comm, EG_COMM_LEN)), "first_seen",
+			 format_time(destination->seen.first_seen_ns), "last_seen",
+			 format_time(destination->seen.last_seen_ns));
+}
+
+json_t *eg_json_event(const struct eg_event *event, const char *workload)
+{
+	const struct eg_flow *flow = &event->flow;
+	char address[EG_ADDR_TEXT_MAX], protocol[12];
+
+	return json_pack("{s:o, s:s*, s:i, s:s, s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:I}", "time",
+			 format_time(event->time_ns), "workload", workload, "slot", (int)event->slot, "verdict",
+			 eg_verdict_name(event->verdict), "reason", eg_reason_name(event->reason), "address",
+			 eg_addr_format(flow->family, &flow->addr, address), "port", (int)flow->port, "protocol",
+			 eg_protocol_name(flow->protocol, protocol), "family", eg_family_name(flow->family), "comm",
+			 eg_json_text(event->comm, strnlen(event->comm, EG_COMM_LEN)), "pid", (json_int_t)event->pid,
+			 "uid", (json_int_t)event->uid);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_EXPORT_JSON_H
+#define EG_EXPORT_JSON_H
+
+/* The contracts' records as JSON, the same in every listing. New references; NULL without memory. */
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "datapath/maps.h"
+#include "egress/event.h"
+
+/* Enough for an eg_time_format() result. */
+#define EG_TIME_TEXT_MAX 40
+
+/*
+ * A time of CLOCK_MONOTONIC, which the programs stamp with, as UTC wall-clock time,
+ * by the difference of the clocks now: "2026-01-02T03:04:05.678Z". Returns buffer.
+ */
+const char *eg_time_format(uint64_t monotonic_ns, char buffer[EG_TIME_TEXT_MAX]);
+
+/* Commands and processes may be called anything; JSON text is UTF-8 only, so that what is not says just that. */
+json_t *eg_json_text(const char *bytes, size_t len);
+json_t *eg_json_destination(const struct eg_destination *destination);
+/* `workload` may be NULL: a slot that nobody has any more. */
+json_t *eg_json_event(const struct eg_event *event, const char *workload);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_WORKLOAD_SLOTS_H
+#define EG_WORKLOAD_SLOTS_H
+
+/*
+ * Who has which slot: the agent's copy of eg_infos, and what has to change so that
+ * the slots serve the cgroups that a policy names now. No I/O: the daemon carries
+ * the plan out.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "egress/maps.h"
+#include "policy/model.h"
+#include "workload/discover.h"
+
+/* What is to become of a slot. */
+enum eg_slot_step {
+	EG_STEP_KEEP,	/* nothing */
+	EG_STEP_ENROL,	/* a slot that was free gets a cgroup */
+	EG_STEP_MOVE,	/* same name, another cgroup: made anew under its path, or gone for now (id 0) */
+	EG_STEP_LEAVE,	/* nobody names it any more: its cgroup is let go and its totals are folded */
+};
+
+struct eg_slot_plan {
+	uint32_t slot;
+	enum eg_slot_step step;
+	struct eg_slot_info info;		/* what eg_infos is to say; of LEAVE: what it says */
+	const struct eg_workload *workload;	/* NULL for LEAVE */
+};
+
+struct eg_slot_plans {
+	EG_ARRAY(struct eg_slot_plan) list;
+};
+
+static inline void eg_slot_plans_clear(struct eg_slot_plans *plans)
+{
+	eg_array_clear(&plans->list);
+}
+
+/*
+ * `infos` holds slot_count entries, entry 0 unused. A Workload with a literal path
+ * keeps its slot and its counters while its cgroup is away; an instance of a glob
+ * that is gone leaves. 0, or -ENOMEM, or -ENOSPC when there are more cgroups than
+ * slots.
+ */
+int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const struct eg_model *model,
+		  const struct eg_instances *instances, struct eg_slot_plans *ret_plans);
+
+#endif
