@@ -5,16 +5,19 @@
 EGRESSD=$EG_BUILD/egressd
 
 daemon_setup() {
-	eg_setup
-	mount_point=$(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $5; exit } }' \
-		/proc/self/mountinfo)
+	require_root
+	# Before eg_setup lists the pins: a new BPF file system has files of its own.
 	bpffs=$(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "bpf") { print $5; exit } }' /proc/self/mountinfo)
 	if [ -z "$bpffs" ]; then
 		mount -t bpf bpf /sys/fs/bpf
 		bpffs=/sys/fs/bpf
 	fi
+	eg_setup
+	mount_point=$(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $5; exit } }' \
+		/proc/self/mountinfo)
+	[ ! -e "$bpffs/egressd" ] || { echo "$bpffs/egressd exists: an egressd is at work here" >&2; return 1; }
+	# From here on it is the test's own, and removed with it.
 	PINS=$bpffs/egressd
-	[ ! -e "$PINS" ] || { echo "$PINS exists: an egressd is at work here" >&2; return 1; }
 	# What a policy calls a cgroup: below the mount, with its leading slash.
 	WORK=$EG_CGROUP/work
 	WORK_PATH=${WORK#"$mount_point"}
@@ -23,8 +26,8 @@ daemon_setup() {
 }
 
 daemon_teardown() {
-	kill_daemon 2>/dev/null
-	rm -rf "${PINS:?}"
+	[ -z "${DAEMON:-}" ] || kill_daemon 2>/dev/null
+	[ -z "${PINS:-}" ] || rm -rf "$PINS"
 	eg_teardown
 }
 
