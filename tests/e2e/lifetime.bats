@@ -108,6 +108,17 @@ has_oom_score() {
 	finish
 }
 
+@test "a run loads the programs that it attaches, and no gates" {
+	start_pestering
+	names=$(sed -n 's/^prog_id:[[:space:]]*//p' /proc/$RUNNER/fdinfo/* | sort -u | while read -r id; do
+		bpftool prog show id "$id"
+	done | grep -o 'name eg_[a-z0-9_]*')
+	has "$names" eg_connect4
+	hasnt "$names" gate
+	kill -TERM $RUNNER
+	finish
+}
+
 @test "every map that the run loads has BTF and a name that bpftool shows whole" {
 	start_pestering
 	programs=$(bpftool cgroup show "$RUN_CGROUP" | awk '$1 ~ /^[0-9]+$/ { print $1 }')

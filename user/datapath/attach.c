@@ -38,14 +38,14 @@ size_t eg_links_fds(const struct eg_links *links, const int **ret_fds)
 	return links->count;
 }
 
-static bool is_gate(const struct bpf_program *program)
+bool eg_object_is_gate(const struct bpf_program *program)
 {
 	return strncmp(bpf_program__name(program), "eg_gate_", strlen("eg_gate_")) == 0;
 }
 
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
 {
-	return program != datapath->skeleton->progs.eg_anchor && !is_gate(program);
+	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_gate(program);
 }
 
 /* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
@@ -192,7 +192,7 @@ int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd)
 	int r = fstat(cgroup_fd, &st) < 0 ? -errno : 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && is_gate(program))
+		if (r == 0 && eg_object_is_gate(program))
 			r = attach_and_pin(datapath, cgroup_fd, GATE_SLOT, st.st_ino, program);
 	return r;
 }
@@ -204,7 +204,7 @@ int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)
 	int r = 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		if (r < 0 || !is_gate(program))
+		if (r < 0 || !eg_object_is_gate(program))
 			continue;
 		r = pin_path(datapath, GATE_SLOT, cgroup_id, program, path, sizeof(path));
 		if (r == 0)

@@ -6,6 +6,7 @@
  * The programs and maps in the kernel: load, apply a policy image, attach to
  * cgroups, read what was counted. The only folder that knows libbpf.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct eg_datapath_options {
 	uint32_t destinations;		/* entries of the destination table, 1..EG_DESTS_MAX */
 	uint32_t destination_quota;	/* of them for one slot */
 	uint32_t event_rate;		/* events a second for one slot */
+	bool without_gates;		/* saves loading programs that only pinned datapaths attach */
 };
 
 /* The capacities that the contract allows at most: what a daemon can ask for. */

@@ -96,6 +96,18 @@ int eg_object_write_control(struct eg_datapath *datapath, const struct eg_contro
 	return r;
 }
 
+/* The verifier takes milliseconds for each program. */
+static int leave_out_gates(struct eg_datapath *datapath)
+{
+	struct bpf_program *program;
+	int r = 0;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0 && eg_object_is_gate(program))
+			r = bpf_program__set_autoload(program, false);
+	return r;
+}
+
 int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath)
 {
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = calloc(1, sizeof(*datapath));
@@ -114,6 +126,8 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 	datapath->skeleton->rodata->eg_dest_quota = options->destination_quota;
 	datapath->skeleton->rodata->eg_event_rate = options->event_rate;
 	r = set_capacities(datapath, options);
+	if (r == 0 && options->without_gates)
+		r = leave_out_gates(datapath);
 	if (r < 0)
 		return r;
 	*ret_datapath = TAKE_PTR(datapath);
