@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,6 +19,8 @@
 #include "config/watch.h"
 #include "datapath/datapath.h"
 #include "datapath/pins.h"
+#include "enrol.h"
+#include "gates.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/rules.h"
@@ -65,9 +65,8 @@ struct daemon {
 	char *directory;		/* of the pins */
 	int lock_fd;
 	struct eg_datapath *datapath;
-	struct eg_slot_info *infos;	/* what eg_infos says, EG_SLOTS_MAX entries */
-	bool *attached;			/* slots whose links this process has seen complete, EG_SLOTS_MAX entries */
-	EG_ARRAY(uint64_t) gates;	/* ids of the cgroups that have one */
+	struct eg_roster roster;
+	struct eg_gates gates;
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
 };
@@ -84,12 +83,11 @@ static void daemon_clear(struct daemon *daemon)
 	eg_policy_watch_free(daemon->policy_watch);
 	eg_cgroup_watch_free(daemon->cgroup_watch);
 	eg_loop_free(daemon->loop);
+	eg_roster_clear(&daemon->roster);
+	eg_gates_clear(&daemon->gates);
 	eg_datapath_free(daemon->datapath);
 	policy_clear(&daemon->policy);
 	eg_closep(&daemon->lock_fd);
-	free(daemon->infos);
-	free(daemon->attached);
-	eg_array_clear(&daemon->gates);
 	free(daemon->mount_point);
 	free(daemon->directory);
 }
@@ -139,205 +137,6 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 	return 0;
 }
 
-/* ---- slots ---- */
-
-static int write_info(struct daemon *daemon, uint32_t slot, const struct eg_slot_info *info)
-{
-	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
-	int r = memcmp(&daemon->infos[slot], info, sizeof(*info)) == 0 ? 0 : eg_maps_write_info(&maps, slot, info);
-
-	if (r == 0)
-		daemon->infos[slot] = *info;
-	return r;
-}
-
-/* Written before the work begins, so that a successor finishes what is left of it. */
-static int mark_leaving(struct daemon *daemon, uint32_t slot)
-{
-	struct eg_slot_info info = daemon->infos[slot];
-
-	info.use = EG_SLOT_LEAVING;
-	return write_info(daemon, slot, &info);
-}
-
-/* The links of these slots have ended. One wait does for all. */
-static int retire(struct daemon *daemon, const struct eg_slot_set *leaving)
-{
-	int r = leaving->count > 0 ? eg_datapath_retire(daemon->datapath, leaving) : 0;
-
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
-		if (!leaving->has[slot])
-			continue;
-		eg_log_info("%s: no longer enforced on %s", daemon->infos[slot].name, daemon->infos[slot].cgroup);
-		daemon->infos[slot] = (struct eg_slot_info){};
-	}
-	return r;
-}
-
-/* The directory of a cgroup, if it is still the one that was seen. */
-static int open_cgroup(const struct daemon *daemon, const struct eg_slot_info *info)
-{
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *path = NULL;
-	struct stat st;
-
-	if (asprintf(&path, "%s%s", daemon->mount_point, info->cgroup) < 0)
-		return -ENOMEM;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	return st.st_ino == info->cgroup_id ? TAKE_FD(fd) : -ENOENT;
-}
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* How long a cgroup was there before it was enforced, by the time of its directory. */
-static double window_ms(int cgroup_fd)
-{
-	struct stat st;
-
-	if (fstat(cgroup_fd, &st) < 0)
-		return 0;
-	return (double)(int64_t)(now_ns(CLOCK_REALTIME) -
-				 ((uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec)) / 1e6;
-}
-
-/* Attaches what the slot's cgroup lacks. The slot has its policy already. */
-static int enrol(struct daemon *daemon, uint32_t slot, bool say)
-{
-	const struct eg_slot_info *info = &daemon->infos[slot];
-	_cleanup_close_ int fd = open_cgroup(daemon, info);
-	int r = fd < 0 ? fd : eg_datapath_enrol_pinned(daemon->datapath, fd, slot);
-
-	daemon->attached[slot] = r == 0;
-	if (r == 0 && say)
-		eg_log_info("%s: enforcing on %s, slot %u, %.1f ms after the cgroup was made", info->name, info->cgroup,
-			    slot, window_ms(fd));
-	return r;
-}
-
-/* A cgroup may go at any moment; the watch then brings us back here. Anything else is said, and tried again. */
-static int check_enrolled(struct daemon *daemon, uint32_t slot, int error)
-{
-	if (error == 0 || error == -ENOENT || error == -ENODEV)
-		return 0;
-	eg_log_error("%s: NOT enforced: cannot attach to %s: %s; trying again", daemon->infos[slot].name,
-		     daemon->infos[slot].cgroup, strerror(-error));
-	return eg_timer_set(daemon->gather_timer, RETRY_MS);
-}
-
-/* ---- gates ---- */
-
-struct gates {
-	EG_ARRAY(uint64_t) ids;
-	EG_ARRAY(char *) paths; /* of the same cgroups */
-};
-
-static void gates_clear(struct gates *gates)
-{
-	for (size_t i = 0; i < gates->paths.len; i++)
-		free(gates->paths.items[i]);
-	eg_array_clear(&gates->paths);
-	eg_array_clear(&gates->ids);
-}
-
-static bool has_id(const uint64_t *ids, size_t count, uint64_t id)
-{
-	for (size_t i = 0; i < count; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
-}
-
-/* The directory that a pattern begins in. One that is not there has nothing below it to refuse. */
-static int add_wanted_gate(const struct daemon *daemon, const struct eg_workload *workload, struct gates *wanted)
-{
-	_cleanup_free_ char *directory = NULL, *path = NULL;
-	struct stat st;
-	int r = eg_pattern_directory(workload->cgroup, &directory);
-
-	if (r < 0)
-		return r;
-	if (asprintf(&path, "%s%s", daemon->mount_point, directory) < 0)
-		return -ENOMEM;
-	if (stat(path, &st) < 0 || has_id(wanted->ids.items, wanted->ids.len, st.st_ino))
-		return 0;
-	r = eg_array_push(&wanted->paths, path);
-	if (r < 0)
-		return r;
-	TAKE_PTR(path);
-	return eg_array_push(&wanted->ids, (uint64_t)st.st_ino);
-}
-
-static int list_wanted_gates(const struct daemon *daemon, const struct eg_model *model, struct gates *wanted)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < model->workloads.len && r == 0; i++)
-		if (model->workloads.items[i]->refuses_unenrolled)
-			r = add_wanted_gate(daemon, model->workloads.items[i], wanted);
-	return r;
-}
-
-/* Before cgroups are let go: without its gate a cgroup that leaves is as free as its policy says. */
-static int remove_old_gates(struct daemon *daemon, const struct gates *wanted)
-{
-	size_t kept = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < daemon->gates.len; i++) {
-		uint64_t id = daemon->gates.items[i];
-
-		if (r == 0 && !has_id(wanted->ids.items, wanted->ids.len, id))
-			r = eg_datapath_remove_gate(daemon->datapath, id);
-		else
-			daemon->gates.items[kept++] = id;
-	}
-	daemon->gates.len = kept;
-	return r;
-}
-
-/* After cgroups are enrolled: what is allowed is not refused in between. */
-static int add_new_gates(struct daemon *daemon, const struct gates *wanted)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < wanted->ids.len && r == 0; i++) {
-		_cleanup_close_ int fd = -1;
-
-		if (has_id(daemon->gates.items, daemon->gates.len, wanted->ids.items[i]))
-			continue;
-		fd = open(wanted->paths.items[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = fd < 0 ? 0 : eg_datapath_add_gate(daemon->datapath, fd);
-		if (r == 0 && fd >= 0) {
-			eg_log_info("%s: what is in no enrolled cgroup is refused", wanted->paths.items[i]);
-			r = eg_array_push(&daemon->gates, wanted->ids.items[i]);
-		}
-	}
-	return r;
-}
-
-/* Those of an agent before us. */
-static int recover_gates(struct daemon *daemon)
-{
-	_cleanup_free_ char *problem = NULL;
-	struct eg_link_pins pins = {};
-	int r = eg_pins_list_links(daemon->directory, &pins, &problem);
-
-	for (size_t i = 0; i < pins.list.len && r == 0; i++)
-		if (pins.list.items[i].slot == 0 &&
-		    !has_id(daemon->gates.items, daemon->gates.len, pins.list.items[i].cgroup_id))
-			r = eg_array_push(&daemon->gates, pins.list.items[i].cgroup_id);
-	eg_array_clear(&pins.list);
-	return r;
-}
-
 /* ---- putting a policy in force ---- */
 
 /* Who has a slot now, those that leave included: they may do all until their programs are gone. */
@@ -379,55 +178,6 @@ static int compile_policy(const struct policy *policy, const struct eg_slot_plan
 	return r;
 }
 
-/* Ends the links of all slots that leave or move, in one go. Those that leave are in *leaving. */
-static int release(struct daemon *daemon, const struct eg_slot_plans *plans, struct eg_slot_set *leaving)
-{
-	struct eg_slot_set ending = {};
-	int r = 0;
-
-	for (size_t i = 0; i < plans->list.len && r == 0; i++) {
-		const struct eg_slot_plan *plan = &plans->list.items[i];
-
-		if (plan->step == EG_STEP_LEAVE) {
-			r = mark_leaving(daemon, plan->slot);
-			eg_slot_set_add(leaving, plan->slot);
-		}
-		if (plan->step == EG_STEP_LEAVE || plan->step == EG_STEP_MOVE) {
-			daemon->attached[plan->slot] = false;
-			eg_slot_set_add(&ending, plan->slot);
-			if (r == 0)
-				r = eg_datapath_forget(daemon->datapath, daemon->infos[plan->slot].cgroup_id);
-		}
-	}
-	return r < 0 || ending.count == 0 ? r : eg_datapath_release(daemon->datapath, &ending);
-}
-
-/* What is left of a plan once the policy is in force and links that must end have ended. */
-static int carry_out(struct daemon *daemon, const struct eg_slot_plan *plan)
-{
-	int r;
-
-	if (plan->step == EG_STEP_LEAVE)
-		return 0;
-	if (plan->step == EG_STEP_MOVE && plan->info.cgroup_id == 0)
-		eg_log_info("%s: %s is gone; waiting for it", plan->info.name, plan->info.cgroup);
-	r = write_info(daemon, plan->slot, &plan->info);
-	if (r < 0 || plan->info.cgroup_id == 0 || daemon->attached[plan->slot])
-		return r;
-	return check_enrolled(daemon, plan->slot, enrol(daemon, plan->slot, plan->step != EG_STEP_KEEP));
-}
-
-/* Those that come do not wait until those that go are forgotten. */
-static int carry_out_all(struct daemon *daemon, const struct eg_slot_plans *plans)
-{
-	struct eg_slot_set leaving = {};
-	int r = release(daemon, plans, &leaving);
-
-	for (size_t i = 0; i < plans->list.len && r == 0; i++)
-		r = carry_out(daemon, &plans->list.items[i]);
-	return r < 0 ? r : retire(daemon, &leaving);
-}
-
 /*
  * The cgroups of a policy get slots and the policy is put in force, as one: what
  * cannot be compiled or applied leaves all as it is. 0, -EBADMSG with diag, or
@@ -438,24 +188,27 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	_cleanup_(eg_instances_clear) struct eg_instances instances = {};
 	_cleanup_(eg_slot_plans_clear) struct eg_slot_plans plans = {};
 	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
-	_cleanup_(gates_clear) struct gates gates = {};
+	_cleanup_(eg_gates_clear) struct eg_gates gates = {};
+	bool try_again = false;
 	int r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
 
 	if (r == 0 && eg_diag_has_errors(diag))
 		r = -EBADMSG;
 	if (r == 0)
-		r = eg_slots_plan(daemon->infos, EG_SLOTS_MAX, policy->model, &instances, &plans);
+		r = eg_slots_plan(daemon->roster.infos, EG_SLOTS_MAX, policy->model, &instances, &plans);
 	if (r == 0)
 		r = compile_policy(policy, &plans, diag, &image);
 	if (r == 0)
-		r = list_wanted_gates(daemon, policy->model, &gates);
+		r = eg_gates_list_wanted(daemon->mount_point, policy->model, &gates);
 	if (r == 0)
 		r = eg_datapath_apply(daemon->datapath, &image);
 	if (r == 0)
-		r = remove_old_gates(daemon, &gates);
+		r = eg_gates_remove_old(&daemon->gates, daemon->datapath, &gates);
 	if (r == 0)
-		r = carry_out_all(daemon, &plans);
-	return r < 0 ? r : add_new_gates(daemon, &gates);
+		r = eg_roster_carry_out(&daemon->roster, &plans, &try_again);
+	if (r == 0 && try_again)
+		r = eg_timer_set(daemon->gather_timer, RETRY_MS);
+	return r < 0 ? r : eg_gates_add_new(&daemon->gates, daemon->datapath, &gates);
 }
 
 static int say_agent(struct daemon *daemon)
@@ -636,27 +389,6 @@ static int open_datapath(struct daemon *daemon)
 	return r < 0 ? fail(r, "cannot take over", problem) : 0;
 }
 
-/* Reads what the slots stand for, and finishes what a predecessor was killed in. */
-static int recover_slots(struct daemon *daemon)
-{
-	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
-	struct eg_slot_set leaving = {};
-	int r = 0;
-
-	daemon->infos = calloc(EG_SLOTS_MAX, sizeof(*daemon->infos));
-	daemon->attached = calloc(EG_SLOTS_MAX, sizeof(*daemon->attached));
-	if (!daemon->infos || !daemon->attached)
-		return -ENOMEM;
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
-		r = eg_maps_read_info(&maps, slot, &daemon->infos[slot]);
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
-		if (daemon->infos[slot].use == EG_SLOT_LEAVING)
-			eg_slot_set_add(&leaving, slot);
-	if (r == 0 && leaving.count > 0)
-		r = eg_datapath_release(daemon->datapath, &leaving);
-	return r < 0 ? r : retire(daemon, &leaving);
-}
-
 static int set_up_loop(struct daemon *daemon)
 {
 	const struct eg_daemon_options *options = daemon->options;
@@ -733,9 +465,9 @@ static int start(struct daemon *daemon)
 	if (r == 0)
 		r = say_agent(daemon);
 	if (r == 0)
-		r = recover_slots(daemon);
+		r = eg_roster_open(daemon->datapath, daemon->mount_point, &daemon->roster);
 	if (r == 0)
-		r = recover_gates(daemon);
+		r = eg_gates_recover(daemon->directory, &daemon->gates);
 	if (r == 0)
 		r = set_up_loop(daemon);
 	if (r < 0)

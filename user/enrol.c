@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "enrol.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "datapath/pins.h"
+
+void eg_roster_clear(struct eg_roster *roster)
+{
+	free(roster->infos);
+	free(roster->attached);
+	*roster = (struct eg_roster){};
+}
+
+static int write_info(struct eg_roster *roster, uint32_t slot, const struct eg_slot_info *info)
+{
+	struct eg_maps maps = eg_datapath_maps(roster->datapath);
+	int r = memcmp(&roster->infos[slot], info, sizeof(*info)) == 0 ? 0 : eg_maps_write_info(&maps, slot, info);
+
+	if (r == 0)
+		roster->infos[slot] = *info;
+	return r;
+}
+
+/* Written before the work begins, so that a successor finishes what is left of it. */
+static int mark_leaving(struct eg_roster *roster, uint32_t slot)
+{
+	struct eg_slot_info info = roster->infos[slot];
+
+	info.use = EG_SLOT_LEAVING;
+	return write_info(roster, slot, &info);
+}
+
+/* The links of these slots have ended. One wait does for all. */
+static int retire(struct eg_roster *roster, const struct eg_slot_set *leaving)
+{
+	int r = leaving->count > 0 ? eg_datapath_retire(roster->datapath, leaving) : 0;
+
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
+		if (!leaving->has[slot])
+			continue;
+		eg_log_info("%s: no longer enforced on %s", roster->infos[slot].name, roster->infos[slot].cgroup);
+		roster->infos[slot] = (struct eg_slot_info){};
+	}
+	return r;
+}
+
+/* The directory of a cgroup, if it is still the one that was seen. */
+static int open_cgroup(const struct eg_roster *roster, const struct eg_slot_info *info)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+
+	if (asprintf(&path, "%s%s", roster->mount_point, info->cgroup) < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_ino == info->cgroup_id ? TAKE_FD(fd) : -ENOENT;
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* How long a cgroup was there before it was enforced, by the time of its directory. */
+static double window_ms(int cgroup_fd)
+{
+	struct stat st;
+
+	if (fstat(cgroup_fd, &st) < 0)
+		return 0;
+	return (double)(int64_t)(now_ns(CLOCK_REALTIME) -
+				 ((uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec)) /
+	       1e6;
+}
+
+/* Attaches what the slot's cgroup lacks. The slot has its policy already. */
+static int enrol(struct eg_roster *roster, uint32_t slot, bool say)
+{
+	const struct eg_slot_info *info = &roster->infos[slot];
+	_cleanup_close_ int fd = open_cgroup(roster, info);
+	int r = fd < 0 ? fd : eg_datapath_enrol_pinned(roster->datapath, fd, slot);
+
+	roster->attached[slot] = r == 0;
+	if (r == 0 && say)
+		eg_log_info("%s: enforcing on %s, slot %u, %.1f ms after the cgroup was made", info->name, info->cgroup,
+			    slot, window_ms(fd));
+	return r;
+}
+
+/* A cgroup may go at any moment; the watch then brings us back here. Anything else is said, and tried again: true. */
+static bool has_failed(const struct eg_roster *roster, uint32_t slot, int error)
+{
+	if (error == 0 || error == -ENOENT || error == -ENODEV)
+		return false;
+	eg_log_error("%s: NOT enforced: cannot attach to %s: %s; trying again", roster->infos[slot].name,
+		     roster->infos[slot].cgroup, strerror(-error));
+	return true;
+}
+
+/* Ends the links of all slots that leave or move, in one go. Those that leave are in *leaving. */
+static int release(struct eg_roster *roster, const struct eg_slot_plans *plans, struct eg_slot_set *leaving)
+{
+	struct eg_slot_set ending = {};
+	int r = 0;
+
+	for (size_t i = 0; i < plans->list.len && r == 0; i++) {
+		const struct eg_slot_plan *plan = &plans->list.items[i];
+
+		if (plan->step == EG_STEP_LEAVE) {
+			r = mark_leaving(roster, plan->slot);
+			eg_slot_set_add(leaving, plan->slot);
+		}
+		if (plan->step == EG_STEP_LEAVE || plan->step == EG_STEP_MOVE) {
+			roster->attached[plan->slot] = false;
+			eg_slot_set_add(&ending, plan->slot);
+			if (r == 0)
+				r = eg_datapath_forget(roster->datapath, roster->infos[plan->slot].cgroup_id);
+		}
+	}
+	return r < 0 || ending.count == 0 ? r : eg_datapath_release(roster->datapath, &ending);
+}
+
+/* What is left of a plan once the policy is in force and links that must end have ended. */
+static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, bool *ret_try_again)
+{
+	int r;
+
+	if (plan->step == EG_STEP_LEAVE)
+		return 0;
+	if (plan->step == EG_STEP_MOVE && plan->info.cgroup_id == 0)
+		eg_log_info("%s: %s is gone; waiting for it", plan->info.name, plan->info.cgroup);
+	r = write_info(roster, plan->slot, &plan->info);
+	if (r < 0 || plan->info.cgroup_id == 0 || roster->attached[plan->slot])
+		return r;
+	if (has_failed(roster, plan->slot, enrol(roster, plan->slot, plan->step != EG_STEP_KEEP)))
+		*ret_try_again = true;
+	return 0;
+}
+
+int eg_roster_carry_out(struct eg_roster *roster, const struct eg_slot_plans *plans, bool *ret_try_again)
+{
+	struct eg_slot_set leaving = {};
+	int r = release(roster, plans, &leaving);
+
+	*ret_try_again = false;
+	for (size_t i = 0; i < plans->list.len && r == 0; i++)
+		r = carry_out(roster, &plans->list.items[i], ret_try_again);
+	return r < 0 ? r : retire(roster, &leaving);
+}
+
+int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct eg_roster *ret_roster)
+{
+	_cleanup_(eg_roster_clear) struct eg_roster roster = {.datapath = datapath, .mount_point = mount_point};
+	struct eg_maps maps = eg_datapath_maps(datapath);
+	struct eg_slot_set leaving = {};
+	int r = 0;
+
+	roster.infos = calloc(EG_SLOTS_MAX, sizeof(*roster.infos));
+	roster.attached = calloc(EG_SLOTS_MAX, sizeof(*roster.attached));
+	if (!roster.infos || !roster.attached)
+		return -ENOMEM;
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
+		r = eg_maps_read_info(&maps, slot, &roster.infos[slot]);
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
+		if (roster.infos[slot].use == EG_SLOT_LEAVING)
+			eg_slot_set_add(&leaving, slot);
+	if (r == 0 && leaving.count > 0)
+		r = eg_datapath_release(datapath, &leaving);
+	if (r == 0)
+		r = retire(&roster, &leaving);
+	if (r < 0)
+		return r;
+	*ret_roster = roster;
+	roster = (struct eg_roster){};
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_ENROL_H
+#define EG_ENROL_H
+
+/*
+ * The life of the slots: cgroups are enrolled, move and leave as a plan says
+ * (workload/slots.h), and what a killed agent began is finished.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "datapath/datapath.h"
+#include "workload/slots.h"
+
+struct eg_roster {
+	struct eg_datapath *datapath; /* not owned, as the next */
+	const char *mount_point;      /* of cgroup v2 */
+	struct eg_slot_info *infos;   /* what eg_infos says, EG_SLOTS_MAX entries */
+	bool *attached;               /* slots whose links this process has seen complete, EG_SLOTS_MAX entries */
+};
+
+void eg_roster_clear(struct eg_roster *roster);
+
+/* Reads what the slots stand for, and finishes what a predecessor was killed in. 0, or -errno. */
+int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct eg_roster *ret_roster);
+
+/*
+ * Brings links and slots to what the plans say; their policy is in force already.
+ * Those that come do not wait until those that go are forgotten. 0, or -errno. What
+ * could not be attached is logged and sets *ret_try_again: the same plans, made
+ * anew, have it again.
+ */
+int eg_roster_carry_out(struct eg_roster *roster, const struct eg_slot_plans *plans, bool *ret_try_again);
+
+#endif
