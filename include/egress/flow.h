@@ -10,14 +10,13 @@
  */
 #include <linux/types.h>
 
-#define EG_STATIC_SIZE(type, bytes) \
-	_Static_assert(sizeof(type) == (bytes), #type " changed size: raise EG_ABI_VERSION")
+#define EG_STATIC_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " changed size: raise EG_ABI_VERSION")
 
 /*
  * Raised by every change of a size or a meaning in include/egress. Maps that are
  * shared between two builds are used only when both say the same number.
  */
-#define EG_ABI_VERSION 2
+#define EG_ABI_VERSION 3
 
 /* The address families, with the numbers of AF_INET and AF_INET6 so that bpftool output needs no key. */
 enum eg_family {
@@ -35,10 +34,10 @@ struct eg_addr {
 EG_STATIC_SIZE(struct eg_addr, 16);
 
 struct eg_flow {
-	__u32 family;		/* enum eg_family; never IPv6 for a mapped address once it is normalised */
-	struct eg_addr addr;	/* destination */
-	__u16 port;		/* destination, host byte order */
-	__u16 protocol;		/* IPPROTO_*, 16 bits since IPPROTO_MPTCP is 262 */
+	__u32 family;        /* enum eg_family; never IPv6 for a mapped address once it is normalised */
+	struct eg_addr addr; /* destination */
+	__u16 port;          /* destination, host byte order */
+	__u16 protocol;      /* IPPROTO_*, 16 bits since IPPROTO_MPTCP is 262 */
 };
 EG_STATIC_SIZE(struct eg_flow, 24);
 
@@ -50,7 +49,7 @@ enum eg_protocol_bit {
 	EG_PROTO_TCP = 1u << 0,
 	EG_PROTO_UDP = 1u << 1,
 	EG_PROTO_UDPLITE = 1u << 2,
-	EG_PROTO_ICMP = 1u << 3,	/* ICMP and ICMPv6 */
+	EG_PROTO_ICMP = 1u << 3, /* ICMP and ICMPv6 */
 	EG_PROTO_SCTP = 1u << 4,
 	EG_PROTO_DCCP = 1u << 5,
 	EG_PROTO_OTHER = 1u << 6,
@@ -61,14 +60,14 @@ enum eg_protocol_bit {
 static inline __u32 eg_protocol_bit(__u32 protocol)
 {
 	switch (protocol) {
-	case 6: /* IPPROTO_TCP */
+	case 6:   /* IPPROTO_TCP */
 	case 262: /* IPPROTO_MPTCP */
 		return EG_PROTO_TCP;
 	case 17: /* IPPROTO_UDP */
 		return EG_PROTO_UDP;
 	case 136: /* IPPROTO_UDPLITE */
 		return EG_PROTO_UDPLITE;
-	case 1: /* IPPROTO_ICMP */
+	case 1:  /* IPPROTO_ICMP */
 	case 58: /* IPPROTO_ICMPV6 */
 		return EG_PROTO_ICMP;
 	case 132: /* IPPROTO_SCTP */

@@ -67,6 +67,9 @@ static struct eg_image *compile(const struct policy *policy)
 		.mesh = "default",
 		.slot = SLOT,
 		.block_errno = EPERM,
+		.breaker_errno = ECONNREFUSED,
+		.ipv4 = EG_DEFAULT_CLUSTER,
+		.ipv6 = EG_DEFAULT_CLUSTER,
 		.passthrough = policy->passthrough,
 		.mesh_scope = &scope,
 	};

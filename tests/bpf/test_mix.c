@@ -23,7 +23,7 @@
 #define SLOT 1u
 #define RELOADS 2000u
 #define ADDRESSES 100u
-#define FIRST 0x0a000001u		/* 10.0.0.1 */
+#define FIRST 0x0a000001u /* 10.0.0.1 */
 #define ALWAYS_ALLOWED (FIRST + 7)
 #define ALWAYS_BLOCKED (FIRST + 8)
 #define PORT 7777u
@@ -64,6 +64,9 @@ static struct eg_image *compile_scope(struct eg_scope *scope)
 		.mesh = "default",
 		.slot = SLOT,
 		.block_errno = EPERM,
+		.breaker_errno = ECONNREFUSED,
+		.ipv4 = EG_DEFAULT_CLUSTER,
+		.ipv6 = EG_DEFAULT_CLUSTER,
 		.mesh_scope = scope,
 	};
 	struct eg_subject *subjects[] = {&subject};

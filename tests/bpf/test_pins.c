@@ -82,6 +82,9 @@ static void apply(struct eg_datapath *datapath)
 		.mesh = "default",
 		.slot = SLOT,
 		.block_errno = EACCES,
+		.breaker_errno = ECONNREFUSED,
+		.ipv4 = EG_DEFAULT_CLUSTER,
+		.ipv6 = EG_DEFAULT_CLUSTER,
 		.mesh_scope = &scope,
 	};
 	struct eg_subject *subjects[] = {&subject};
@@ -292,7 +295,8 @@ static bool is_enforced(const struct world *world)
 	assert_int_equal(eg_cgroup_mount_point(&point), 0);
 	assert_int_equal(fstat(world->cgroup.fd, &st), 0);
 	assert_int_equal(eg_inspect_programs(&programs), 0);
-	assert_int_equal(eg_inspect_cgroup(&programs, &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection), 0);
+	assert_int_equal(eg_inspect_cgroup(&programs, &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection),
+			 0);
 	answer = eg_inspection_is_enforced(&inspection);
 	eg_inspection_clear(&inspection);
 	eg_array_clear(&pins.list);

@@ -618,7 +618,7 @@ static void an_image_decides_as_the_rules_do(void **state)
 	for (uint64_t seed = 1; seed <= RULESETS; seed++)
 		compare_ruleset(seed, counts);
 	print_message("%lu pairs\n", pairs);
-	for (int i = 0; i < EG_REASON_COUNT; i++) {
+	for (int i = 0; i < EG_REASONS_DECIDED; i++) {
 		print_message("  %-24s %lu\n", names[i], counts[i]);
 		assert_true(counts[i] > pairs / 50);
 	}

@@ -38,10 +38,15 @@ int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct e
 	return bpf_map_update_elem(maps->infos, &slot, info, BPF_ANY);
 }
 
+int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot)
+{
+	return bpf_map_lookup_elem(maps->slots, &slot, ret_slot);
+}
+
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts)
 {
 	struct eg_slot value;
-	int r = bpf_map_lookup_elem(maps->slots, &slot, &value);
+	int r = eg_maps_read_slot(maps, slot, &value);
 
 	if (r == 0)
 		*ret_counts = value.counts;
@@ -72,18 +77,24 @@ int eg_maps_wait_for_programs(const struct eg_maps *maps, int *grace_fd)
 
 /* ---- giving a slot back ---- */
 
-static int add_to_retired(const struct eg_maps *maps, uint32_t slot)
+/* Connections that outlive their slot are nobody's any more: total = active + destroyed holds for the sum too. */
+static void settle(struct eg_cluster_counts *counts, const struct eg_cluster_state *state)
+{
+	counts->destroy_local += eg_held_connections(state->held);
+	counts->cx_connect_fail += eg_held_pending(state->held);
+	counts->rq_cancelled += eg_held_pending(state->held);
+}
+
+static int add_to_retired(const struct eg_maps *maps, struct eg_slot *value, uint32_t slot)
 {
 	struct eg_retired retired;
-	struct eg_slot_counts counts;
 	int r = eg_maps_read_retired(maps, &retired);
 
 	if (r < 0 || retired.folding == slot)
 		return r;
-	r = eg_maps_read_counts(maps, slot, &counts);
-	if (r < 0)
-		return r;
-	eg_counts_add(&retired.counts, &counts);
+	settle(&value->counts.ipv4.cluster, &value->state.ipv4);
+	settle(&value->counts.ipv6.cluster, &value->state.ipv6);
+	eg_counts_add(&retired.counts, &value->counts);
 	retired.folding = slot;
 	retired.slots++;
 	return bpf_map_update_elem(maps->retired, &only_entry, &retired, BPF_ANY);
@@ -120,11 +131,15 @@ static int drop_destinations(const struct eg_maps *maps, const struct eg_slot_se
 static int fold(const struct eg_maps *maps, uint32_t slot)
 {
 	static const struct eg_slot_info free_info;
-	static const struct eg_slot nothing;
-	int r = add_to_retired(maps, slot);
+	struct eg_slot value, next = {};
+	int r = eg_maps_read_slot(maps, slot, &value);
 
+	/* What is still held by a socket of the last owner must never be given back to the next one. */
+	next.state.epoch = value.state.epoch + 1;
 	if (r == 0)
-		r = bpf_map_update_elem(maps->slots, &slot, &nothing, BPF_ANY);
+		r = add_to_retired(maps, &value, slot);
+	if (r == 0)
+		r = bpf_map_update_elem(maps->slots, &slot, &next, BPF_ANY);
 	/*
 	 * The fold is forgotten while the slot still belongs to nobody else: the next
 	 * owner's totals would be taken for folded. Killed in between, a successor folds

@@ -32,6 +32,7 @@ int eg_maps_read_retired(const struct eg_maps *maps, struct eg_retired *ret_reti
 /* -ENOENT for a slot that the maps do not have. */
 int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_info *ret_info);
 int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info);
+int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot);
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
 
 /*

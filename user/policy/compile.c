@@ -331,6 +331,10 @@ static int compile_subject(struct compiler *compiler, const struct eg_subject *s
 		.mesh_scope = subject->mesh_scope->id,
 		.own_scope = subject->own_scope ? subject->own_scope->id : 0,
 		.block_errno = subject->block_errno,
+		.breaker_errno = subject->breaker_errno,
+		.retry_window_ms = subject->retry_window_ms,
+		.ipv4 = subject->ipv4,
+		.ipv6 = subject->ipv6,
 	};
 
 	return add_entry(compiler, EG_TABLE_WORKLOADS, &subject->slot, &value);

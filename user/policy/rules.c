@@ -359,6 +359,9 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->cgroup = source->cgroup ? source->cgroup : source->workload ? source->workload->cgroup : NULL;
 	subject->slot = source->slot;
 	subject->block_errno = block_errno_of(resolution->model, source->workload);
+	subject->breaker_errno = EG_DEFAULT_BREAKER_ERRNO;
+	subject->retry_window_ms = EG_DEFAULT_RETRY_WINDOW_MS;
+	subject->ipv4 = subject->ipv6 = (struct eg_cluster_policy)EG_DEFAULT_CLUSTER;
 	subject->mesh_scope = entry->scope;
 	set_passthrough(subject, &source->passthrough, entry->mesh);
 	return set_own_scope(resolution, subject);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EGRESS_LEASE_H
+#define EGRESS_LEASE_H
+
+/*
+ * What an admitted socket holds, in its own storage (eg_leases): a TCP socket, each
+ * MPTCP subflow, a connected UDP socket, whose traffic is non-mesh or matched.
+ *
+ * Who ends which state. Each change is one compare-and-swap of the whole word, so that
+ * of several who see the same end exactly one accounts for it:
+ *
+ *   CONNECTING   -> ESTABLISHED  the connection is established
+ *                -> NONE         STATE_CB to CLOSE (refused, unreachable, timed out, RST,
+ *                                SOCK_DESTROY, AF_UNSPEC); sock_release (closed or killed
+ *                                while connecting: it runs before the TCP states); the next
+ *                                connect of the socket, and the sweep: where the socket
+ *                                stayed in CLOSE no event comes (no route, a refusal by a
+ *                                program after ours)
+ *   ESTABLISHED  -> DRAINING     sock_release: the last process let go of it
+ *                -> NONE         STATE_CB to CLOSE (RST, SOCK_DESTROY, AF_UNSPEC, the end of
+ *                                a shutdown). An MPTCP subflow has this end only: the release
+ *                                is that of its parent, which has no storage
+ *   DRAINING     -> NONE         STATE_CB to CLOSE; an orphan whose device is gone reports it
+ *                                when it gives up
+ *   SESSION      -> NONE         sock_release; a connect to a destination that needs no lease;
+ *                                the sweep, for AF_UNSPEC, of which no program hears
+ */
+#include "egress/flow.h"
+
+enum eg_lease_state {
+	EG_LEASE_NONE,
+	EG_LEASE_CONNECTING,  /* counts in connections and pending */
+	EG_LEASE_ESTABLISHED, /* counts in connections */
+	EG_LEASE_DRAINING,    /* closed by its processes and still flushing */
+	EG_LEASE_SESSION,     /* connected UDP */
+};
+
+enum eg_lease_mark {
+	EG_LEASE_IPV6 = 1u << 0,  /* of the IPv6 cluster */
+	EG_LEASE_RETRY = 1u << 1, /* counts in retries, until it is established or failed */
+	EG_LEASE_TIMED = 1u << 2, /* TCP_USER_TIMEOUT is ours, the application's is kept in the lease */
+	EG_LEASE_LATE = 1u << 3,  /* the sweep ends it: connect_timeout */
+	EG_LEASE_IDLE = 1u << 4,  /* the sweep ends it: idle_timeout */
+	EG_LEASE_OLD = 1u << 5,   /* the sweep ends it: max_connection_duration */
+};
+
+/* The word: state, marks, slot, epoch of the slot, and a number that no two leases of a socket in a row share. */
+#define EG_LEASE_MARKS_SHIFT 8
+#define EG_LEASE_SLOT_SHIFT 16
+#define EG_LEASE_EPOCH_SHIFT 32
+#define EG_LEASE_SEQUENCE_SHIFT 48
+
+static inline __u64 eg_lease_word(__u8 state, __u8 marks, __u16 slot, __u16 epoch, __u16 sequence)
+{
+	return (__u64)state | (__u64)marks << EG_LEASE_MARKS_SHIFT | (__u64)slot << EG_LEASE_SLOT_SHIFT |
+	       (__u64)epoch << EG_LEASE_EPOCH_SHIFT | (__u64)sequence << EG_LEASE_SEQUENCE_SHIFT;
+}
+
+static inline __u8 eg_lease_state(__u64 word)
+{
+	return (__u8)word;
+}
+
+static inline __u8 eg_lease_marks(__u64 word)
+{
+	return (__u8)(word >> EG_LEASE_MARKS_SHIFT);
+}
+
+static inline __u16 eg_lease_slot(__u64 word)
+{
+	return (__u16)(word >> EG_LEASE_SLOT_SHIFT);
+}
+
+static inline __u16 eg_lease_epoch(__u64 word)
+{
+	return (__u16)(word >> EG_LEASE_EPOCH_SHIFT);
+}
+
+struct eg_lease {
+	__u64 word;
+	__u64 opened_ns;      /* CLOCK_MONOTONIC; when it was admitted */
+	__u64 established_ns; /* 0 before */
+	__u64 rx_bytes;       /* payload that is in the slot's counters already */
+	__u64 tx_bytes;
+	__u64 active_ns;          /* when a sweep last found new payload; 0: not yet */
+	__u32 connect_timeout_ms; /* of the policy that admitted it */
+	__u32 user_timeout_ms;    /* the application's TCP_USER_TIMEOUT, while EG_LEASE_TIMED */
+};
+EG_STATIC_SIZE(struct eg_lease, 56);
+
+/* What the iterators write for user space: enough to name one socket and to destroy exactly this one. */
+struct eg_held_socket {
+	__u64 word;
+	__u64 cookie;    /* SO_COOKIE: with its namespace, the socket's identity */
+	__u64 cgroup_id; /* of the socket's own cgroup, which may lie below the workload's */
+	__u64 opened_ns;
+	__u64 established_ns;
+	__u64 active_ns; /* when payload was last seen to move, 0 before the first sweep */
+	__u64 rx_bytes;  /* payload until now */
+	__u64 tx_bytes;
+	struct eg_addr local; /* IPv4 in word 0, as struct eg_flow has it */
+	struct eg_addr remote;
+	__u32 netns;         /* inode number of the network namespace */
+	__u32 family;        /* enum eg_family of the addresses here; a mapped socket's are IPv4 */
+	__u32 socket_family; /* enum eg_family that the socket was made with: sock_diag asks for it */
+	__u16 local_port;    /* host byte order */
+	__u16 remote_port;
+	__u16 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 tcp_state; /* TCP_ESTABLISHED...; a connected UDP socket has that too */
+	__u8 reserved[5];
+};
+EG_STATIC_SIZE(struct eg_held_socket, 120);
+
+#endif
