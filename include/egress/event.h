@@ -18,16 +18,16 @@ enum eg_hook {
 };
 
 struct eg_event {
-	__u16 version; /* EG_EVENT_VERSION */
-	__u16 size;    /* of this record in bytes */
+	__u16 version;		/* EG_EVENT_VERSION */
+	__u16 size;		/* of this record in bytes */
 	__u32 slot;
-	__u64 time_ns;       /* CLOCK_MONOTONIC */
-	struct eg_flow flow; /* normalised */
-	__u32 pid;           /* thread group; a kernel thread for MPTCP's later subflows */
+	__u64 time_ns;		/* CLOCK_MONOTONIC */
+	struct eg_flow flow;	/* normalised */
+	__u32 pid;		/* thread group; a kernel thread for MPTCP's later subflows */
 	__u32 uid;
-	__u8 hook;    /* enum eg_hook */
-	__u8 verdict; /* enum eg_verdict */
-	__u8 reason;  /* enum eg_reason */
+	__u8 hook;		/* enum eg_hook */
+	__u8 verdict;		/* enum eg_verdict */
+	__u8 reason;		/* enum eg_reason */
 	__u8 reserved[5];
 	char comm[EG_COMM_LEN];
 };

@@ -10,7 +10,8 @@
  */
 #include <linux/types.h>
 
-#define EG_STATIC_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " changed size: raise EG_ABI_VERSION")
+#define EG_STATIC_SIZE(type, bytes) \
+	_Static_assert(sizeof(type) == (bytes), #type " changed size: raise EG_ABI_VERSION")
 
 /*
  * Raised by every change of a size or a meaning in include/egress. Maps that are
@@ -34,10 +35,10 @@ struct eg_addr {
 EG_STATIC_SIZE(struct eg_addr, 16);
 
 struct eg_flow {
-	__u32 family;        /* enum eg_family; never IPv6 for a mapped address once it is normalised */
-	struct eg_addr addr; /* destination */
-	__u16 port;          /* destination, host byte order */
-	__u16 protocol;      /* IPPROTO_*, 16 bits since IPPROTO_MPTCP is 262 */
+	__u32 family;		/* enum eg_family; never IPv6 for a mapped address once it is normalised */
+	struct eg_addr addr;	/* destination */
+	__u16 port;		/* destination, host byte order */
+	__u16 protocol;		/* IPPROTO_*, 16 bits since IPPROTO_MPTCP is 262 */
 };
 EG_STATIC_SIZE(struct eg_flow, 24);
 
@@ -49,7 +50,7 @@ enum eg_protocol_bit {
 	EG_PROTO_TCP = 1u << 0,
 	EG_PROTO_UDP = 1u << 1,
 	EG_PROTO_UDPLITE = 1u << 2,
-	EG_PROTO_ICMP = 1u << 3, /* ICMP and ICMPv6 */
+	EG_PROTO_ICMP = 1u << 3,	/* ICMP and ICMPv6 */
 	EG_PROTO_SCTP = 1u << 4,
 	EG_PROTO_DCCP = 1u << 5,
 	EG_PROTO_OTHER = 1u << 6,
@@ -60,14 +61,14 @@ enum eg_protocol_bit {
 static inline __u32 eg_protocol_bit(__u32 protocol)
 {
 	switch (protocol) {
-	case 6:   /* IPPROTO_TCP */
+	case 6: /* IPPROTO_TCP */
 	case 262: /* IPPROTO_MPTCP */
 		return EG_PROTO_TCP;
 	case 17: /* IPPROTO_UDP */
 		return EG_PROTO_UDP;
 	case 136: /* IPPROTO_UDPLITE */
 		return EG_PROTO_UDPLITE;
-	case 1:  /* IPPROTO_ICMP */
+	case 1: /* IPPROTO_ICMP */
 	case 58: /* IPPROTO_ICMPV6 */
 		return EG_PROTO_ICMP;
 	case 132: /* IPPROTO_SCTP */

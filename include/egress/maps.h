@@ -37,13 +37,13 @@
 #define EG_BANKS 2
 
 /* Capacities as built in; a loader may make them smaller before loading, never larger than this. */
-#define EG_SLOTS_MAX 4096 /* slot 0 means "none" and collects what has no slot */
+#define EG_SLOTS_MAX 4096	/* slot 0 means "none" and collects what has no slot */
 #define EG_EXACT_MAX (1u << 20)
 #define EG_PREFIXES_MAX (1u << 20)
 #define EG_PORTS_MAX (1u << 20)
 #define EG_DESTS_MAX (1u << 16)
 #define EG_EVENTS_BYTES (1u << 18)
-#define EG_FAILURES_MAX (1u << 14) /* the longest unused make room */
+#define EG_FAILURES_MAX (1u << 14)	/* the longest unused make room */
 
 struct eg_enrolment {
 	__u32 slot;
@@ -52,9 +52,9 @@ struct eg_enrolment {
 EG_STATIC_SIZE(struct eg_enrolment, 8);
 
 struct eg_control {
-	__u32 abi;        /* EG_ABI_VERSION */
-	__u32 active;     /* bank in force: 0 or 1 */
-	__u64 generation; /* 0 until the first policy is in force */
+	__u32 abi;		/* EG_ABI_VERSION */
+	__u32 active;		/* bank in force: 0 or 1 */
+	__u64 generation;	/* 0 until the first policy is in force */
 };
 EG_STATIC_SIZE(struct eg_control, 16);
 
@@ -63,13 +63,13 @@ EG_STATIC_SIZE(struct eg_control, 16);
  * brings rules of its own. 0 is no scope.
  */
 enum eg_workload_flag {
-	EG_WORKLOAD_PRESENT = 1u << 0,     /* without it the slot has no policy and is refused */
-	EG_WORKLOAD_PASSTHROUGH = 1u << 1, /* non-mesh traffic may leave */
+	EG_WORKLOAD_PRESENT = 1u << 0,		/* without it the slot has no policy and is refused */
+	EG_WORKLOAD_PASSTHROUGH = 1u << 1,	/* non-mesh traffic may leave */
 };
 
 enum eg_cluster_flag {
-	EG_CLUSTER_LIMITS_REQUESTS = 1u << 0, /* a policy wrote max_requests: it acts */
-	EG_CLUSTER_LIMITS_RETRIES = 1u << 1,  /* a policy wrote max_retries: it acts */
+	EG_CLUSTER_LIMITS_REQUESTS = 1u << 0,	/* a policy wrote max_requests: it acts */
+	EG_CLUSTER_LIMITS_RETRIES = 1u << 1,	/* a policy wrote max_retries: it acts */
 };
 
 /* The circuit breaker and the timeouts of one family's passthrough cluster. Refused when current >= max. */
@@ -78,10 +78,10 @@ struct eg_cluster_policy {
 	__u32 max_pending;
 	__u32 max_requests;
 	__u32 max_retries;
-	__u32 flags;              /* enum eg_cluster_flag */
-	__u32 connect_timeout_ms; /* from 1; the kernel gives up by itself after two minutes */
-	__u64 idle_timeout_ms;    /* 0: none */
-	__u64 max_duration_ms;    /* 0: none */
+	__u32 flags;	/* enum eg_cluster_flag */
+	__u32 connect_timeout_ms;	/* from 1; the kernel gives up by itself after two minutes */
+	__u64 idle_timeout_ms;	/* 0: none */
+	__u64 max_duration_ms;	/* 0: none */
 };
 EG_STATIC_SIZE(struct eg_cluster_policy, 40);
 
@@ -94,12 +94,12 @@ EG_STATIC_SIZE(struct eg_cluster_policy, 40);
 #define EG_DEFAULT_IDLE_TIMEOUT_MS 3600000
 
 struct eg_workload_policy {
-	__u32 flags; /* enum eg_workload_flag */
+	__u32 flags;		/* enum eg_workload_flag */
 	__u32 mesh_scope;
 	__u32 own_scope;
-	__u16 block_errno;     /* of a blocked destination, 1..4095 */
-	__u16 breaker_errno;   /* of what the circuit breaker refuses, 1..4095 */
-	__u32 retry_window_ms; /* how long after a failure a connect to the same destination is a retry */
+	__u16 block_errno;	/* of a blocked destination, 1..4095 */
+	__u16 breaker_errno;	/* of what the circuit breaker refuses, 1..4095 */
+	__u32 retry_window_ms;	/* how long after a failure a connect to the same destination is a retry */
 	__u32 reserved;
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
@@ -124,8 +124,8 @@ enum eg_class {
  * ports that the set `ports` lists (0: none).
  */
 struct eg_class_rules {
-	__u32 any_port; /* enum eg_protocol_bit */
-	__u32 ports;    /* id of a set in eg_ports_*, or 0 */
+	__u32 any_port;		/* enum eg_protocol_bit */
+	__u32 ports;		/* id of a set in eg_ports_*, or 0 */
 };
 EG_STATIC_SIZE(struct eg_class_rules, 8);
 
@@ -141,46 +141,46 @@ EG_STATIC_SIZE(struct eg_rules, 32);
 
 struct eg_addr_key {
 	__u32 scope;
-	__u32 family; /* enum eg_family: ::/0 must never cover IPv4 */
+	__u32 family;		/* enum eg_family: ::/0 must never cover IPv4 */
 	struct eg_addr addr;
 };
 EG_STATIC_SIZE(struct eg_addr_key, 24);
 
 /* An LPM key: the kernel compares scope, family and address as one string of bits. */
 struct eg_prefix_key {
-	__u32 bits; /* EG_PREFIX_KEY_BITS + the prefix's own length */
+	__u32 bits;		/* EG_PREFIX_KEY_BITS + the prefix's own length */
 	struct eg_addr_key match;
 };
 EG_STATIC_SIZE(struct eg_prefix_key, 28);
 
-#define EG_PREFIX_KEY_BITS 64u /* scope and family are always compared whole */
+#define EG_PREFIX_KEY_BITS 64u	/* scope and family are always compared whole */
 #define EG_PREFIX_BITS_IPV4 32u
 #define EG_PREFIX_BITS_IPV6 128u
 
 struct eg_port_key {
-	__u32 ports; /* set id, from 1 */
-	__u32 port;  /* host byte order */
+	__u32 ports;		/* set id, from 1 */
+	__u32 port;		/* host byte order */
 };
 EG_STATIC_SIZE(struct eg_port_key, 8);
 
 struct eg_port_rule {
-	__u32 protocols; /* enum eg_protocol_bit */
+	__u32 protocols;	/* enum eg_protocol_bit */
 };
 EG_STATIC_SIZE(struct eg_port_rule, 4);
 
 /* The reason is part of the key, so that each verdict on a destination has a count of its own. */
 struct eg_dest_key {
 	__u32 slot;
-	struct eg_flow flow; /* normalised */
-	__u32 reason;        /* enum eg_reason */
+	struct eg_flow flow;	/* normalised */
+	__u32 reason;		/* enum eg_reason */
 };
 EG_STATIC_SIZE(struct eg_dest_key, 32);
 
 struct eg_dest {
-	__u64 first_seen_ns; /* CLOCK_MONOTONIC */
+	__u64 first_seen_ns;	/* CLOCK_MONOTONIC */
 	__u64 last_seen_ns;
-	__u64 count; /* verdicts: connects, and datagrams of unconnected sockets */
-	__u32 pid;   /* who was seen first */
+	__u64 count;		/* verdicts: connects, and datagrams of unconnected sockets */
+	__u32 pid;		/* who was seen first */
 	__u32 uid;
 	char comm[EG_COMM_LEN];
 };
@@ -189,36 +189,36 @@ EG_STATIC_SIZE(struct eg_dest, 48);
 /* A destination that a workload's last connect to it did not reach. */
 struct eg_failure_key {
 	__u32 slot;
-	__u32 epoch;         /* of the slot */
-	struct eg_flow flow; /* normalised */
+	__u32 epoch;	/* of the slot */
+	struct eg_flow flow;	/* normalised */
 };
 EG_STATIC_SIZE(struct eg_failure_key, 32);
 
 /* The steps of a slot's life. Each is written before the work that it names, so that a successor can finish it. */
 enum eg_slot_use {
 	EG_SLOT_FREE,
-	EG_SLOT_ENROLLED, /* links are being attached, or are */
-	EG_SLOT_LEAVING,  /* links are going; its totals are not folded yet */
+	EG_SLOT_ENROLLED,	/* links are being attached, or are */
+	EG_SLOT_LEAVING,	/* links are going; its totals are not folded yet */
 };
 
-#define EG_NAME_LEN 512 /* NAME:RELPATH of an instance */
+#define EG_NAME_LEN 512		/* NAME:RELPATH of an instance */
 #define EG_MESH_LEN 256
 #define EG_CGROUP_LEN 1024
 
 struct eg_slot_info {
-	__u32 use; /* enum eg_slot_use */
+	__u32 use;		/* enum eg_slot_use */
 	__u32 reserved;
-	__u64 cgroup_id;        /* inode number of the cgroup's directory */
-	__u64 enrolled_ns;      /* CLOCK_MONOTONIC */
-	char name[EG_NAME_LEN]; /* of the workload or instance */
+	__u64 cgroup_id;	/* inode number of the cgroup's directory */
+	__u64 enrolled_ns;	/* CLOCK_MONOTONIC */
+	char name[EG_NAME_LEN];		/* of the workload or instance */
 	char mesh[EG_MESH_LEN];
-	char cgroup[EG_CGROUP_LEN]; /* below the cgroup v2 mount, with its leading slash */
+	char cgroup[EG_CGROUP_LEN];	/* below the cgroup v2 mount, with its leading slash */
 };
 EG_STATIC_SIZE(struct eg_slot_info, 24 + EG_NAME_LEN + EG_MESH_LEN + EG_CGROUP_LEN);
 
 enum eg_agent_state {
-	EG_AGENT_STARTING, /* adopting, or the first policy is not applied yet */
-	EG_AGENT_RUNNING,  /* the policy is applied and signals are handled */
+	EG_AGENT_STARTING,	/* adopting, or the first policy is not applied yet */
+	EG_AGENT_RUNNING,	/* the policy is applied and signals are handled */
 };
 
 #define EG_ERROR_LEN 1024
@@ -226,10 +226,10 @@ enum eg_agent_state {
 /* pid and start_ticks stay where they are in every ABI: any build can tell whether the agent lives. */
 struct eg_agent {
 	__u32 pid;
-	__u32 state;              /* enum eg_agent_state */
-	__u64 start_ticks;        /* field 22 of /proc/PID/stat: a process id alone may be another process's by now */
-	__u64 loads_failed;       /* policies that were refused while an older one stayed in force */
-	char error[EG_ERROR_LEN]; /* why the last load failed; empty when it did not */
+	__u32 state;		/* enum eg_agent_state */
+	__u64 start_ticks;	/* field 22 of /proc/PID/stat: a process id alone may be another process's by now */
+	__u64 loads_failed;	/* policies that were refused while an older one stayed in force */
+	char error[EG_ERROR_LEN];	/* why the last load failed; empty when it did not */
 };
 EG_STATIC_SIZE(struct eg_agent, 24 + EG_ERROR_LEN);
 
@@ -239,9 +239,9 @@ EG_STATIC_SIZE(struct eg_agent, 24 + EG_ERROR_LEN);
  */
 struct eg_retired {
 	struct eg_slot_counts counts;
-	__u32 folding; /* slot whose totals were just added; 0: none */
+	__u32 folding;		/* slot whose totals were just added; 0: none */
 	__u32 reserved;
-	__u64 slots; /* how many were folded */
+	__u64 slots;		/* how many were folded */
 };
 EG_STATIC_SIZE(struct eg_retired, sizeof(struct eg_slot_counts) + 16);
 

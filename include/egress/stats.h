@@ -8,7 +8,7 @@
 /* One counter a reason, named, so that bpftool prints what an operator looks for. */
 struct eg_reason_counts {
 #define EG_REASON_FIELD(id, field, name, verdict, text) __u64 field;
-	EG_REASONS (EG_REASON_FIELD)
+	EG_REASONS(EG_REASON_FIELD)
 #undef EG_REASON_FIELD
 };
 EG_STATIC_SIZE(struct eg_reason_counts, 8 * EG_REASON_COUNT);
@@ -17,7 +17,7 @@ EG_STATIC_SIZE(struct eg_reason_counts, 8 * EG_REASON_COUNT);
 #define EG_HISTOGRAM_BUCKETS 20
 
 struct eg_histogram {
-	__u64 buckets[EG_HISTOGRAM_BUCKETS]; /* samples of each, not cumulated */
+	__u64 buckets[EG_HISTOGRAM_BUCKETS];	/* samples of each, not cumulated */
 	__u64 sum_us;
 };
 EG_STATIC_SIZE(struct eg_histogram, 8 * EG_HISTOGRAM_BUCKETS + 8);
@@ -28,44 +28,44 @@ EG_STATIC_SIZE(struct eg_histogram, 8 * EG_HISTOGRAM_BUCKETS + 8);
  * cx_total = connections + destroy_local + destroy_remote at every moment of rest.
  */
 struct eg_cluster_counts {
-	__u64 cx_total;                 /* connects admitted: upstream_cx_total */
-	__u64 cx_no_route;              /* connects refused because passthrough is false: downstream_cx_no_route */
-	__u64 cx_overflow;              /* refused: max_connections */
-	__u64 rq_pending_overflow;      /* refused: max_pending_requests */
-	__u64 rq_overflow;              /* refused: max_requests */
-	__u64 rq_retry;                 /* admitted retries */
-	__u64 rq_retry_overflow;        /* refused: max_retries */
-	__u64 cx_connect_fail;          /* ended before they were established, whoever ended them */
-	__u64 cx_connect_timeout;       /* of those, by connect_timeout */
-	__u64 rq_cancelled;             /* of those, by the application */
-	__u64 destroy_local;            /* ended or released, by us or by the application */
-	__u64 destroy_remote;           /* ended by the peer or the network */
-	__u64 idle_timeout;             /* of the local ones, by idle_timeout */
-	__u64 max_duration;             /* of the local ones, by max_connection_duration */
-	__u64 rx_bytes;                 /* payload received, without retransmissions */
-	__u64 tx_bytes;                 /* payload sent, without retransmissions */
-	__u64 sessions_total;           /* connected UDP sockets admitted */
-	__u64 sessions_overflow;        /* refused: max_connections of their own gauge */
-	__u64 without_event;            /* leases that the next connect or the sweep ended, for want of an event */
-	__u64 contended;                /* compare-and-swap gave up, refused as blocked-no-state */
-	struct eg_histogram connect_ms; /* until established */
-	struct eg_histogram length_ms;  /* from admission until ended or released */
+	__u64 cx_total;		/* connects admitted: upstream_cx_total */
+	__u64 cx_no_route;	/* connects refused because passthrough is false: downstream_cx_no_route */
+	__u64 cx_overflow;	/* refused: max_connections */
+	__u64 rq_pending_overflow;	/* refused: max_pending_requests */
+	__u64 rq_overflow;	/* refused: max_requests */
+	__u64 rq_retry;	/* admitted retries */
+	__u64 rq_retry_overflow;	/* refused: max_retries */
+	__u64 cx_connect_fail;	/* ended before they were established, whoever ended them */
+	__u64 cx_connect_timeout;	/* of those, by connect_timeout */
+	__u64 rq_cancelled;	/* of those, by the application */
+	__u64 destroy_local;	/* ended or released, by us or by the application */
+	__u64 destroy_remote;	/* ended by the peer or the network */
+	__u64 idle_timeout;	/* of the local ones, by idle_timeout */
+	__u64 max_duration;	/* of the local ones, by max_connection_duration */
+	__u64 rx_bytes;	/* payload received, without retransmissions */
+	__u64 tx_bytes;	/* payload sent, without retransmissions */
+	__u64 sessions_total;	/* connected UDP sockets admitted */
+	__u64 sessions_overflow;	/* refused: max_connections of their own gauge */
+	__u64 without_event;	/* leases that the next connect or the sweep ended, for want of an event */
+	__u64 contended;	/* compare-and-swap gave up, refused as blocked-no-state */
+	struct eg_histogram connect_ms;	/* until established */
+	struct eg_histogram length_ms;	/* from admission until ended or released */
 };
 EG_STATIC_SIZE(struct eg_cluster_counts, 8 * 20 + 2 * sizeof(struct eg_histogram));
 
 struct eg_family_counts {
-	struct eg_reason_counts verdicts; /* all protocols, one a hook run */
+	struct eg_reason_counts verdicts;	/* all protocols, one a hook run */
 	struct eg_cluster_counts cluster;
 };
 EG_STATIC_SIZE(struct eg_family_counts, sizeof(struct eg_reason_counts) + sizeof(struct eg_cluster_counts));
 
 struct eg_slot_counts {
-	struct eg_family_counts ipv4; /* mapped IPv6 is IPv4 */
+	struct eg_family_counts ipv4;	/* mapped IPv6 is IPv4 */
 	struct eg_family_counts ipv6;
-	__u64 refused_before;      /* we allowed, but an earlier program had refused already */
-	__u64 destinations_missed; /* verdicts whose destination did not fit the table */
-	__u64 events_suppressed;   /* over the rate limit */
-	__u64 events_lost;         /* the ring buffer was full */
+	__u64 refused_before;		/* we allowed, but an earlier program had refused already */
+	__u64 destinations_missed;	/* verdicts whose destination did not fit the table */
+	__u64 events_suppressed;	/* over the rate limit */
+	__u64 events_lost;		/* the ring buffer was full */
 };
 EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 32);
 
@@ -74,10 +74,10 @@ EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 32);
  * so that both limits are checked and both taken in one step.
  */
 struct eg_cluster_state {
-	__u64 held;     /* connections + (pending << 32) */
-	__u32 retries;  /* retries that are connecting */
-	__u32 sessions; /* connected UDP sockets */
-	__u32 draining; /* closed by their processes, still flushing */
+	__u64 held;	/* connections + (pending << 32) */
+	__u32 retries;	/* retries that are connecting */
+	__u32 sessions;	/* connected UDP sockets */
+	__u32 draining;	/* closed by their processes, still flushing */
 	__u32 reserved;
 };
 EG_STATIC_SIZE(struct eg_cluster_state, 24);
@@ -97,10 +97,10 @@ static inline __u32 eg_held_pending(__u64 held)
 
 /* Working state of the programs. */
 struct eg_slot_state {
-	__u64 event_window; /* which second the next field counts in: CLOCK_MONOTONIC / 1 s */
-	__u32 event_count;  /* events of that second, refused ones included */
-	__u32 destinations; /* entries of this slot in the destination table */
-	__u32 epoch;        /* how many owners the slot has had: leases of an earlier one count no more */
+	__u64 event_window;	/* which second the next field counts in: CLOCK_MONOTONIC / 1 s */
+	__u32 event_count;	/* events of that second, refused ones included */
+	__u32 destinations;	/* entries of this slot in the destination table */
+	__u32 epoch;	/* how many owners the slot has had: leases of an earlier one count no more */
 	__u32 reserved;
 	struct eg_cluster_state ipv4;
 	struct eg_cluster_state ipv6;

@@ -6,7 +6,7 @@
 #include "egress/flow.h"
 
 enum eg_verdict {
-	EG_VERDICT_BLOCKED = 0, /* zero, so that a decision nobody filled in refuses */
+	EG_VERDICT_BLOCKED = 0,	/* zero, so that a decision nobody filled in refuses */
 	EG_VERDICT_ALLOWED = 1,
 };
 
@@ -17,14 +17,18 @@ enum eg_verdict {
  * counters in struct eg_reason_counts: append, and raise EG_ABI_VERSION.
  */
 #define EG_REASONS(X) \
-	X(MESH, mesh, "mesh", ALLOWED, "a destination of the workload's mesh") \
+	X(MESH, mesh, "mesh", ALLOWED, \
+	  "a destination of the workload's mesh") \
 	X(EXEMPT_LOOPBACK, exempt_loopback, "exempt-loopback", ALLOWED, \
 	  "127.0.0.0/8, ::1 and the unspecified addresses, which the kernel takes as loopback") \
 	X(EXEMPT_RESOLVER, exempt_resolver, "exempt-resolver", ALLOWED, \
 	  "a configured DNS resolver, port 53 over UDP or TCP") \
-	X(EXEMPT_RULE, exempt_rule, "exempt-rule", ALLOWED, "an address or port that the Workload excludes") \
-	X(PASSTHROUGH, passthrough, "passthrough", ALLOWED, "non-mesh, and passthrough is true") \
-	X(MATCHED, matched, "matched", ALLOWED, "non-mesh, and named by an allow list") \
+	X(EXEMPT_RULE, exempt_rule, "exempt-rule", ALLOWED, \
+	  "an address or port that the Workload excludes") \
+	X(PASSTHROUGH, passthrough, "passthrough", ALLOWED, \
+	  "non-mesh, and passthrough is true") \
+	X(MATCHED, matched, "matched", ALLOWED, \
+	  "non-mesh, and named by an allow list") \
 	X(BLOCKED_PASSTHROUGH_OFF, blocked_passthrough_off, "blocked-passthrough-off", BLOCKED, \
 	  "non-mesh, and passthrough is false") \
 	X(BLOCKED_NO_POLICY, blocked_no_policy, "blocked-no-policy", BLOCKED, \
@@ -42,7 +46,7 @@ enum eg_verdict {
 
 enum eg_reason {
 #define EG_REASON_ENUM(id, field, name, verdict, text) EG_REASON_##id,
-	EG_REASONS (EG_REASON_ENUM)
+	EG_REASONS(EG_REASON_ENUM)
 #undef EG_REASON_ENUM
 	EG_REASON_COUNT,
 };
@@ -52,9 +56,9 @@ enum eg_reason {
 
 /* What decide() and its reference answer. */
 struct eg_decision {
-	__u8 verdict;      /* enum eg_verdict */
-	__u8 reason;       /* enum eg_reason */
-	__u16 block_errno; /* what the caller sees when blocked: 1..4095; 0 when allowed */
+	__u8 verdict;		/* enum eg_verdict */
+	__u8 reason;		/* enum eg_reason */
+	__u16 block_errno;	/* what the caller sees when blocked: 1..4095; 0 when allowed */
 };
 EG_STATIC_SIZE(struct eg_decision, 4);
 

@@ -32,8 +32,7 @@ static void share_maps(struct bench *bench)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, bench->object)
-	{
+	bpf_object__for_each_map(map, bench->object) {
 		int fd = eg_datapath_map_fd(bench->datapath, bpf_map__name(map));
 
 		assert_true(fd >= 0);
@@ -103,8 +102,8 @@ static void compare(struct bench *bench, const struct generator *generator, cons
 	if (memcmp(&wanted, &found, sizeof(wanted)) == 0)
 		return;
 	generate_print(stderr, generator, subject, flow);
-	fail_msg("the reference says verdict %u reason %u errno %u, the kernel %u %u %u", wanted.verdict, wanted.reason,
-		 wanted.block_errno, found.verdict, found.reason, found.block_errno);
+	fail_msg("the reference says verdict %u reason %u errno %u, the kernel %u %u %u", wanted.verdict,
+		 wanted.reason, wanted.block_errno, found.verdict, found.reason, found.block_errno);
 }
 
 static void compare_policy(struct bench *bench, uint64_t seed)

@@ -36,7 +36,7 @@ struct world_options {
 	uint32_t quota;
 	uint32_t event_rate;
 	const struct eg_subject *subject; /* NULL: no policy at all */
-	const char *parent;               /* path of the cgroup above; NULL: the caller's */
+	const char *parent;		  /* path of the cgroup above; NULL: the caller's */
 };
 
 static const struct eg_scope empty_scope = {.id = 1, .name = "default"};
@@ -308,11 +308,7 @@ static void destinations_over_the_quota_are_counted_as_missed(void **state)
 /* Several processes meet the same new destinations at once: no count and no place is lost. */
 static void concurrent_processes_lose_no_count(void **state)
 {
-	enum {
-		PROCESSES = 4,
-		TIMES = 20000,
-		PORTS = 50
-	};
+	enum { PROCESSES = 4, TIMES = 20000, PORTS = 50 };
 	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.1", 2000, false, TIMES, PORTS};
 	struct eg_destinations destinations = {};
 	struct world world;
@@ -381,7 +377,8 @@ static void a_blocked_attempt_is_an_event_that_says_who_and_what(void **state)
 	struct world world;
 
 	(void)state;
-	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100, .event_rate = 100, .subject = &closed});
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = 100, .subject = &closed});
 	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
 	events = read_events(&world);
 	assert_int_equal(events.count, 1);
@@ -399,17 +396,15 @@ static void a_blocked_attempt_is_an_event_that_says_who_and_what(void **state)
 
 static void events_over_the_rate_are_suppressed_and_counted(void **state)
 {
-	enum {
-		TIMES = 2000,
-		RATE = 10
-	};
+	enum { TIMES = 2000, RATE = 10 };
 	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 80, false, TIMES, 1};
 	struct eg_slot_counts counts;
 	struct events events;
 	struct world world;
 
 	(void)state;
-	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100, .event_rate = RATE, .subject = &closed});
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = RATE, .subject = &closed});
 	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
 	events = read_events(&world);
 	counts = read_counts(&world, SLOT);
@@ -423,11 +418,7 @@ static void events_over_the_rate_are_suppressed_and_counted(void **state)
 /* As a program finds it that was preempted for a while: the others are in a later second. */
 static void a_program_that_is_late_does_not_start_the_count_of_events_again(void **state)
 {
-	enum {
-		TIMES = 20,
-		RATE = 10,
-		LATER_S = 3600
-	};
+	enum { TIMES = 20, RATE = 10, LATER_S = 3600 };
 	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 80, false, TIMES, 1};
 	__u32 slot_id = SLOT;
 	struct world world;
@@ -436,7 +427,8 @@ static void a_program_that_is_late_does_not_start_the_count_of_events_again(void
 	int fd;
 
 	(void)state;
-	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100, .event_rate = RATE, .subject = &closed});
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = RATE, .subject = &closed});
 	fd = eg_datapath_map_fd(world.datapath, "eg_slots");
 	assert_int_equal(bpf_map_lookup_elem(fd, &slot_id, &slot), 0);
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -451,17 +443,15 @@ static void a_program_that_is_late_does_not_start_the_count_of_events_again(void
 
 static void events_that_the_ring_buffer_cannot_take_are_counted_as_lost(void **state)
 {
-	enum {
-		TIMES = EG_EVENTS_BYTES / sizeof(struct eg_event) + 1000
-	};
+	enum { TIMES = EG_EVENTS_BYTES / sizeof(struct eg_event) + 1000 };
 	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 80, false, TIMES, 1};
 	struct eg_slot_counts counts;
 	struct events events;
 	struct world world;
 
 	(void)state;
-	make_world(&world,
-		   &(struct world_options){.slot = SLOT, .quota = 100, .event_rate = UINT32_MAX, .subject = &closed});
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = UINT32_MAX, .subject = &closed});
 	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
 	events = read_events(&world);
 	counts = read_counts(&world, SLOT);
@@ -507,11 +497,7 @@ static void apply_variant(struct eg_datapath *datapath, uint32_t scope_id)
 static void no_run_sees_a_mix_of_two_policies(void **state)
 {
 	/* Each waits for the kernel, tens of milliseconds under emulation. */
-	enum {
-		RELOADS = 3000,
-		RELOADS_MIN = 100,
-		SECONDS = 15
-	};
+	enum { RELOADS = 3000, RELOADS_MIN = 100, SECONDS = 15 };
 	time_t deadline = time(NULL) + SECONDS;
 	unsigned int reloads = 0;
 	struct world world;

@@ -23,7 +23,7 @@
 #define SLOT 1u
 #define RELOADS 2000u
 #define ADDRESSES 100u
-#define FIRST 0x0a000001u /* 10.0.0.1 */
+#define FIRST 0x0a000001u		/* 10.0.0.1 */
 #define ALWAYS_ALLOWED (FIRST + 7)
 #define ALWAYS_BLOCKED (FIRST + 8)
 #define PORT 7777u

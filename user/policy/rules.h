@@ -36,15 +36,15 @@
 struct eg_rule {
 	enum eg_class class;
 	struct eg_prefix prefix;
-	uint16_t port;      /* 0: every port */
-	uint32_t protocols; /* enum eg_protocol_bit, never 0 */
+	uint16_t port;		/* 0: every port */
+	uint32_t protocols;	/* enum eg_protocol_bit, never 0 */
 	struct eg_origin origin;
 };
 
 /* Rules without order: those of one class are a union. */
 struct eg_scope {
-	uint32_t id;      /* from 1, the scope of map keys */
-	const char *name; /* the mesh's or the workload's, for people */
+	uint32_t id;		/* from 1, the scope of map keys */
+	const char *name;	/* the mesh's or the workload's, for people */
 	EG_ARRAY(struct eg_rule) rules;
 };
 
@@ -52,34 +52,34 @@ struct eg_scope {
 struct eg_subject {
 	const char *name;
 	const char *mesh;
-	const char *cgroup;                 /* NULL: none named */
-	const struct eg_workload *workload; /* as written; NULL for a command without a Workload document */
-	uint32_t slot;                      /* from 1; the key of eg_workloads_* */
+	const char *cgroup;			/* NULL: none named */
+	const struct eg_workload *workload;	/* as written; NULL for a command without a Workload document */
+	uint32_t slot;				/* from 1; the key of eg_workloads_* */
 	bool passthrough;
-	struct eg_origin passthrough_origin; /* file NULL: the default */
+	struct eg_origin passthrough_origin;	/* file NULL: the default */
 	uint16_t block_errno;
 	uint16_t breaker_errno;
 	uint32_t retry_window_ms;
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
-	const struct eg_scope *mesh_scope; /* never NULL */
-	const struct eg_scope *own_scope;  /* NULL without rules of its own */
+	const struct eg_scope *mesh_scope;	/* never NULL */
+	const struct eg_scope *own_scope;	/* NULL without rules of its own */
 };
 
 struct eg_ruleset {
 	struct eg_arena arena;
 	EG_ARRAY(struct eg_scope *) scopes;
-	EG_ARRAY(struct eg_subject *) subjects; /* in the order of the model's workloads */
+	EG_ARRAY(struct eg_subject *) subjects;	/* in the order of the model's workloads */
 };
 
 /* One that rules are wanted for: a command, or a cgroup that a Workload names. */
 struct eg_rules_source {
-	const char *name;                   /* of the command, workload or instance */
-	const struct eg_workload *workload; /* NULL: none of the documents is about it */
+	const char *name;			/* of the command, workload or instance */
+	const struct eg_workload *workload;	/* NULL: none of the documents is about it */
 	const char *mesh;
-	const char *cgroup;                  /* NULL: the Workload's */
-	uint32_t slot;                       /* from 1, no two alike */
-	struct eg_optional_bool passthrough; /* what a flag says, which beats the documents */
+	const char *cgroup;			/* NULL: the Workload's */
+	uint32_t slot;				/* from 1, no two alike */
+	struct eg_optional_bool passthrough;	/* what a flag says, which beats the documents */
 };
 
 /*
