@@ -11,15 +11,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
+#include "../lib/support/cgroup.h"
+#include "../lib/support/image.h"
+#include "../lib/support/socket.h"
 #include "base/cleanup.h"
-#include "datapath/datapath.h"
-#include "workload/cgroup.h"
 
 #define SLOT 1u
 #define SCOPE 1u
 #define CAPACITY 8u
+#define FIRST 0x0a000001u /* 10.0.0.1 */
 
 /* A mesh of the addresses from 10.0.0.1 on, each with the same ports. */
 struct policy {
@@ -29,63 +30,18 @@ struct policy {
 	bool passthrough;
 };
 
-static struct eg_datapath *load(size_t capacity)
-{
-	struct eg_datapath_options options = {
-		.slots = SLOT + 1,
-		.capacity = {.max_entries = {0, capacity, capacity, capacity}},
-		.destinations = 16,
-		.destination_quota = 16,
-	};
-	struct eg_datapath *datapath = NULL;
-
-	skip_unless_root();
-	assert_int_equal(eg_datapath_load(&options, &datapath), 0);
-	return datapath;
-}
-
-static void add_rules(struct eg_scope *scope, const struct policy *policy)
-{
-	for (uint32_t i = 0; i < policy->addresses * policy->ports; i++) {
-		struct eg_rule rule = {
-			.class = EG_CLASS_MESH,
-			.prefix = {EG_FAMILY_IPV4, 32, {{htonl(0x0a000001 + i / policy->ports)}}},
-			.port = (uint16_t)(policy->first_port + i % policy->ports),
-			.protocols = EG_PROTO_UDP,
-		};
-
-		assert_int_equal(eg_array_push(&scope->rules, rule), 0);
-	}
-}
-
 static struct eg_image *compile(const struct policy *policy)
 {
-	struct eg_capacity capacity = eg_datapath_max_capacity();
 	struct eg_scope scope = {.id = SCOPE, .name = "default"};
-	struct eg_subject subject = {
-		.name = "subject",
-		.mesh = "default",
-		.slot = SLOT,
-		.block_errno = EPERM,
-		.breaker_errno = ECONNREFUSED,
-		.ipv4 = EG_DEFAULT_CLUSTER,
-		.ipv6 = EG_DEFAULT_CLUSTER,
-		.passthrough = policy->passthrough,
-		.mesh_scope = &scope,
-	};
-	struct eg_subject *subjects[] = {&subject};
-	struct eg_scope *scopes[] = {&scope};
-	struct eg_ruleset rules = {
-		.scopes = {.items = scopes, .len = 1, .capacity = 1},
-		.subjects = {.items = subjects, .len = 1, .capacity = 1},
-	};
-	struct eg_image *image = NULL;
-	struct eg_diag diag = {};
+	struct eg_subject subject = subject_of(SLOT, &scope);
+	struct eg_image *image;
 
-	add_rules(&scope, policy);
-	assert_int_equal(eg_image_compile(&rules, &capacity, &diag, &image), 0);
+	subject.passthrough = policy->passthrough;
+	for (uint32_t i = 0; i < policy->addresses * policy->ports; i++)
+		scope_add(&scope, EG_CLASS_MESH, prefix_of_ipv4(FIRST + i / policy->ports),
+			  (uint16_t)(policy->first_port + i % policy->ports), EG_PROTO_UDP);
+	image = image_of(&subject);
 	eg_array_clear(&scope.rules);
-	eg_diag_clear(&diag);
 	return image;
 }
 
@@ -137,7 +93,7 @@ static struct eg_control read_control(const struct eg_datapath *datapath)
 
 static bool has_address(const struct eg_datapath *datapath, unsigned int bank, uint32_t i)
 {
-	struct eg_addr_key key = {SCOPE, EG_FAMILY_IPV4, {{htonl(0x0a000001 + i)}}};
+	struct eg_addr_key key = {SCOPE, EG_FAMILY_IPV4, {{htonl(FIRST + i)}}};
 	struct eg_rules rules;
 
 	return bpf_map_lookup_elem(bank_map(datapath, "exact", bank), &key, &rules) == 0;
@@ -174,7 +130,7 @@ static const struct policy too_many_ports = {.addresses = 2, .first_port = 400, 
 static void both_banks_hold_what_was_applied(void **state)
 {
 	static const struct policy *const policies[] = {&small, &fitting, &small, &fitting};
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
 
 	(void)state;
 	assert_int_equal(eg_datapath_generation(datapath), 0);
@@ -189,7 +145,7 @@ static void both_banks_hold_what_was_applied(void **state)
 static void a_policy_that_does_not_fit_leaves_the_old_one_in_force_and_the_next_is_applied_whole(void **state)
 {
 	static const struct policy *const failures[] = {&too_many, &too_many_ports, &too_many};
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
 	struct eg_control before, after;
 
 	(void)state;
@@ -209,7 +165,7 @@ static void a_policy_that_does_not_fit_leaves_the_old_one_in_force_and_the_next_
 
 static void the_policy_in_force_can_be_applied_again_after_a_failure(void **state)
 {
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
 
 	(void)state;
 	assert_int_equal(apply(datapath, &small), 0);
@@ -220,7 +176,7 @@ static void the_policy_in_force_can_be_applied_again_after_a_failure(void **stat
 
 static void a_first_policy_that_does_not_fit_leaves_none(void **state)
 {
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
 	struct eg_control control;
 
 	(void)state;
@@ -236,7 +192,7 @@ static void a_failure_in_a_later_batch_is_mended_too(void **state)
 {
 	static const struct policy fits = {.addresses = 5000, .first_port = 1, .ports = 1};
 	static const struct policy does_not = {.addresses = 9000, .first_port = 1, .ports = 1};
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(5000);
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, 5000);
 
 	(void)state;
 	assert_int_equal(apply(datapath, &small), 0);
@@ -249,7 +205,7 @@ static void a_failure_in_a_later_batch_is_mended_too(void **state)
 /* Something in the old bank makes the replay fail, when the new policy is in force already. */
 static void a_replay_that_fails_is_mended_by_the_next_policy(void **state)
 {
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
 	struct eg_rules rules = {};
 	unsigned int old;
 
@@ -271,64 +227,36 @@ static void a_replay_that_fails_is_mended_by_the_next_policy(void **state)
 /* ---- what sockets see ---- */
 
 /* The errno of a UDP connect, which sends nothing, from within the cgroup. */
-static int connect_inside(const struct eg_cgroup *cgroup, uint32_t address, uint16_t port)
+static int connect_inside(const struct eg_cgroup *cgroup, const char *address, uint16_t port)
 {
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(address),
-	};
-	int status;
-	pid_t pid = fork();
+	struct target target = {AF_INET, SOCK_DGRAM, address, .port = port};
 
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		char path[4096];
-		FILE *procs;
-		int fd;
-
-		snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup->path);
-		procs = fopen(path, "we");
-		if (!procs || fputs("0", procs) < 0 || fclose(procs) != 0)
-			_exit(255);
-		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		_exit(connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? errno : 0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_not_equal(WEXITSTATUS(status), 255);
-	return WEXITSTATUS(status);
+	return cgroup_run(cgroup, attempt_all, &target);
 }
 
 static void sockets_are_judged_by_the_old_policy_after_a_failure_and_by_the_next_one_then(void **state)
 {
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load(CAPACITY);
-	_cleanup_free_ char *own = NULL;
-	struct eg_cgroup cgroup;
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
+	struct eg_cgroup cgroup = cgroup_make("apply");
 	struct eg_links *links;
-	char name[64];
 
 	(void)state;
-	assert_int_equal(eg_cgroup_own_path(&own), 0);
-	snprintf(name, sizeof(name), "egress-test-apply-%d", getpid());
-	assert_int_equal(eg_cgroup_create(own, name, &cgroup), 0);
 	assert_int_equal(eg_datapath_enrol(datapath, cgroup.fd, SLOT, &links), 0);
 
 	assert_int_equal(apply(datapath, &too_many), -E2BIG);
-	assert_int_equal(connect_inside(&cgroup, 0x0a000001, too_many.first_port), EPERM);
+	assert_int_equal(connect_inside(&cgroup, "10.0.0.1", too_many.first_port), EPERM);
 	assert_int_equal(apply(datapath, &small), 0);
-	assert_int_not_equal(connect_inside(&cgroup, 0x0a000001, small.first_port), EPERM);
+	assert_int_not_equal(connect_inside(&cgroup, "10.0.0.1", small.first_port), EPERM);
 	assert_int_equal(apply(datapath, &too_many), -E2BIG);
 	/* it would have passthrough, and another port */
-	assert_int_equal(connect_inside(&cgroup, 0xc0000201, 80), EPERM);
-	assert_int_equal(connect_inside(&cgroup, 0x0a000001, too_many.first_port), EPERM);
-	assert_int_not_equal(connect_inside(&cgroup, 0x0a000001, small.first_port), EPERM);
+	assert_int_equal(connect_inside(&cgroup, "192.0.2.1", 80), EPERM);
+	assert_int_equal(connect_inside(&cgroup, "10.0.0.1", too_many.first_port), EPERM);
+	assert_int_not_equal(connect_inside(&cgroup, "10.0.0.1", small.first_port), EPERM);
 	assert_int_equal(apply(datapath, &fitting), 0);
-	assert_int_not_equal(connect_inside(&cgroup, 0xc0000201, 80), EPERM);
+	assert_int_not_equal(connect_inside(&cgroup, "192.0.2.1", 80), EPERM);
 
 	eg_links_free(links);
-	assert_int_equal(eg_cgroup_remove(&cgroup), 0);
-	eg_cgroup_close(&cgroup);
+	cgroup_end(&cgroup);
 }
 
 int main(void)

@@ -9,18 +9,15 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 
+#include "../lib/support/cgroup.h"
+#include "../lib/support/image.h"
+#include "../lib/support/socket.h"
 #include "base/cleanup.h"
 #include "datapath/datapath.h"
-#include "workload/cgroup.h"
 
 #define SLOT 1u
 
@@ -62,23 +59,6 @@ static const struct eg_subject open_subject = {
 	.mesh_scope = &empty_scope,
 };
 
-static void apply(struct eg_datapath *datapath, struct eg_subject *subject, struct eg_scope *scope)
-{
-	struct eg_capacity capacity = eg_datapath_max_capacity();
-	struct eg_subject *subjects[] = {subject};
-	struct eg_scope *scopes[] = {scope};
-	struct eg_ruleset rules = {
-		.scopes = {.items = scopes, .len = 1, .capacity = 1},
-		.subjects = {.items = subjects, .len = 1, .capacity = 1},
-	};
-	struct eg_image *image = NULL;
-	struct eg_diag diag = {};
-
-	assert_int_equal(eg_image_compile(&rules, &capacity, &diag, &image), 0);
-	assert_int_equal(eg_datapath_apply(datapath, &image), 0);
-	eg_diag_clear(&diag);
-}
-
 static void make_world(struct world *world, const struct world_options *options)
 {
 	struct eg_datapath_options datapath_options = {
@@ -88,107 +68,20 @@ static void make_world(struct world *world, const struct world_options *options)
 		.destination_quota = options->quota,
 		.event_rate = options->event_rate,
 	};
-	_cleanup_free_ char *own = NULL;
-	char name[64];
 
 	skip_unless_root();
 	assert_int_equal(eg_datapath_load(&datapath_options, &world->datapath), 0);
-	if (options->subject) {
-		struct eg_subject subject = *options->subject;
-		struct eg_scope scope = *subject.mesh_scope;
-
-		apply(world->datapath, &subject, &scope);
-	}
-	assert_int_equal(eg_cgroup_own_path(&own), 0);
-	snprintf(name, sizeof(name), "egress-test-hooks-%d", getpid());
-	assert_int_equal(eg_cgroup_create(options->parent ? options->parent : own, name, &world->cgroup), 0);
+	if (options->subject)
+		image_apply(world->datapath, options->subject);
+	world->cgroup = cgroup_make_below(options->parent, "hooks");
 	assert_int_equal(eg_datapath_enrol(world->datapath, world->cgroup.fd, options->slot, &world->links), 0);
 }
 
 static void end_world(struct world *world)
 {
 	eg_links_free(world->links);
-	assert_int_equal(eg_cgroup_remove(&world->cgroup), 0);
-	eg_cgroup_close(&world->cgroup);
+	cgroup_end(&world->cgroup);
 	eg_datapath_free(world->datapath);
-}
-
-/* Runs work() in a process within the cgroup. Its return value, 0..255, comes back. */
-static int run_inside(const struct eg_cgroup *cgroup, int (*work)(void *argument), void *argument)
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		char path[4096];
-		FILE *procs;
-
-		snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup->path);
-		procs = fopen(path, "we");
-		if (!procs || fputs("0", procs) < 0 || fclose(procs) != 0)
-			_exit(255);
-		_exit(work(argument));
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-struct target {
-	int family;
-	int type;
-	const char *address;
-	uint16_t port;
-	bool sendto;
-	unsigned int times;
-	unsigned int ports; /* how many consecutive ports to go through */
-};
-
-static socklen_t fill_address(const struct target *target, uint16_t port, struct sockaddr_storage *ret_address)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
-
-	memset(ret_address, 0, sizeof(*ret_address));
-	ret_address->ss_family = (sa_family_t)target->family;
-	if (target->family == AF_INET) {
-		v4->sin_port = htons(port);
-		inet_pton(AF_INET, target->address, &v4->sin_addr);
-		return sizeof(*v4);
-	}
-	v6->sin6_port = htons(port);
-	inet_pton(AF_INET6, target->address, &v6->sin6_addr);
-	return sizeof(*v6);
-}
-
-static int attempt(const struct target *target, uint16_t port)
-{
-	struct sockaddr_storage address;
-	socklen_t len = fill_address(target, port, &address);
-	int fd = socket(target->family, target->type, 0), r;
-
-	if (fd < 0)
-		return errno;
-	if (target->sendto)
-		r = sendto(fd, "x", 1, 0, (struct sockaddr *)&address, len) < 0 ? errno : 0;
-	else
-		r = connect(fd, (struct sockaddr *)&address, len) < 0 ? errno : 0;
-	close(fd);
-	return r;
-}
-
-/* The errno of the last attempt, 254 when two attempts differ. */
-static int attempt_all(void *argument)
-{
-	const struct target *target = argument;
-	unsigned int ports = target->ports ? target->ports : 1;
-	int first = attempt(target, target->port);
-
-	for (unsigned int i = 1; i < target->times; i++)
-		if (attempt(target, (uint16_t)(target->port + i % ports)) != first)
-			return 254;
-	return first;
 }
 
 static struct eg_slot_counts read_counts(const struct world *world, uint32_t slot)
@@ -224,7 +117,7 @@ static void every_hook_refuses_with_the_errno_of_the_policy_and_counts_by_family
 	(void)state;
 	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100, .subject = &closed});
 	for (size_t i = 0; i < EG_COUNT_OF(targets); i++)
-		assert_int_equal(run_inside(&world.cgroup, attempt_all, &targets[i]), EACCES);
+		assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &targets[i]), EACCES);
 	counts = read_counts(&world, SLOT);
 	assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off, 5);
 	assert_int_equal(counts.ipv6.verdicts.blocked_passthrough_off, 2);
@@ -241,7 +134,7 @@ static void a_slot_without_policy_is_refused_and_counted(void **state)
 
 	(void)state;
 	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100});
-	assert_int_equal(run_inside(&world.cgroup, attempt_all, &loopback), EPERM);
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &loopback), EPERM);
 	assert_int_equal(read_counts(&world, SLOT).ipv4.verdicts.blocked_no_policy, 3);
 	end_world(&world);
 }
@@ -253,7 +146,7 @@ static void a_slot_that_the_maps_do_not_have_is_refused_and_counted_in_slot_0(vo
 
 	(void)state;
 	make_world(&world, &(struct world_options){.slot = 4711, .quota = 100, .subject = &open_subject});
-	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EPERM);
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), EPERM);
 	assert_int_equal(read_counts(&world, 0).ipv4.verdicts.blocked_no_policy, 3);
 	end_world(&world);
 }
@@ -268,7 +161,7 @@ static void what_a_program_below_refused_is_not_counted_as_admitted(void **state
 	make_world(&outer, &(struct world_options){.slot = SLOT, .quota = 100, .subject = &open_subject});
 	make_world(&inner, &(struct world_options){
 				   .slot = SLOT, .quota = 100, .subject = &closed, .parent = outer.cgroup.path});
-	assert_int_equal(run_inside(&inner.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(cgroup_run(&inner.cgroup, attempt_all, &target), EACCES);
 	counts = read_counts(&outer, SLOT);
 	assert_int_equal(counts.refused_before, 4);
 	assert_int_equal(counts.ipv4.cluster.cx_total, 0);
@@ -286,7 +179,7 @@ static void destinations_over_the_quota_are_counted_as_missed(void **state)
 
 	(void)state;
 	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 8, .subject = &closed});
-	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), EACCES);
 	read_destinations(&world, &destinations);
 	assert_int_equal(destinations.list.len, 8);
 	for (size_t i = 0; i < destinations.list.len; i++) {
@@ -314,20 +207,13 @@ static void concurrent_processes_lose_no_count(void **state)
 	struct world world;
 	pid_t pids[PROCESSES];
 	uint64_t listed = 0;
-	int status;
 
 	(void)state;
 	make_world(&world, &(struct world_options){.slot = SLOT, .quota = PORTS, .subject = &closed});
-	for (int i = 0; i < PROCESSES; i++) {
-		pids[i] = fork();
-		assert_true(pids[i] >= 0);
-		if (pids[i] == 0)
-			_exit(run_inside(&world.cgroup, attempt_all, &target) == EACCES ? 0 : 1);
-	}
-	for (int i = 0; i < PROCESSES; i++) {
-		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
-		assert_int_equal(status, 0);
-	}
+	for (int i = 0; i < PROCESSES; i++)
+		pids[i] = cgroup_start(&world.cgroup, attempt_all, &target);
+	for (int i = 0; i < PROCESSES; i++)
+		assert_int_equal(cgroup_join(pids[i]), EACCES);
 	assert_int_equal(read_counts(&world, SLOT).ipv4.verdicts.blocked_passthrough_off, PROCESSES * TIMES);
 	assert_int_equal(read_counts(&world, SLOT).destinations_missed, 0);
 	read_destinations(&world, &destinations);
@@ -379,7 +265,7 @@ static void a_blocked_attempt_is_an_event_that_says_who_and_what(void **state)
 	(void)state;
 	make_world(&world, &(struct world_options){
 				   .slot = SLOT, .quota = 100, .event_rate = 100, .subject = &closed});
-	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), EACCES);
 	events = read_events(&world);
 	assert_int_equal(events.count, 1);
 	assert_int_equal(events.last.slot, SLOT);
@@ -405,7 +291,7 @@ static void events_over_the_rate_are_suppressed_and_counted(void **state)
 	(void)state;
 	make_world(&world, &(struct world_options){
 				   .slot = SLOT, .quota = 100, .event_rate = RATE, .subject = &closed});
-	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), EACCES);
 	events = read_events(&world);
 	counts = read_counts(&world, SLOT);
 	assert_true(events.count >= RATE);
@@ -435,7 +321,7 @@ static void a_program_that_is_late_does_not_start_the_count_of_events_again(void
 	slot.state.event_window = (__u64)now.tv_sec + LATER_S;
 	slot.state.event_count = RATE;
 	assert_int_equal(bpf_map_update_elem(fd, &slot_id, &slot, BPF_ANY), 0);
-	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), EACCES);
 	assert_int_equal(read_events(&world).count, 0);
 	assert_int_equal(read_counts(&world, SLOT).events_suppressed, TIMES);
 	end_world(&world);
@@ -452,79 +338,12 @@ static void events_that_the_ring_buffer_cannot_take_are_counted_as_lost(void **s
 	(void)state;
 	make_world(&world, &(struct world_options){
 				   .slot = SLOT, .quota = 100, .event_rate = UINT32_MAX, .subject = &closed});
-	assert_int_equal(run_inside(&world.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), EACCES);
 	events = read_events(&world);
 	counts = read_counts(&world, SLOT);
 	assert_true(counts.events_lost > 0);
 	assert_int_equal(events.count + counts.events_lost, TIMES);
 	assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off, TIMES);
-	end_world(&world);
-}
-
-/* ---- one run, one policy ---- */
-
-/* Until the pipe closes; 0 when every attempt was let through to where UDP's connect ends. */
-static int connect_until_told(void *argument)
-{
-	int stop_fd = *(int *)argument;
-	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.1", 80, false, 1, 1};
-	char byte;
-
-	while (read(stop_fd, &byte, 1) != 0) {
-		int error = attempt(&target, target.port);
-
-		if (error == EPERM || error == EACCES)
-			return 1;
-	}
-	return 0;
-}
-
-/*
- * Both policies allow 192.0.2.1, by scopes of different numbers: a run that took
- * the workload from one policy and the rules from the other would refuse.
- */
-static void apply_variant(struct eg_datapath *datapath, uint32_t scope_id)
-{
-	struct eg_rule rule = {.class = EG_CLASS_MESH, .port = 80, .protocols = EG_PROTO_UDP};
-	struct eg_scope scope = {.id = scope_id, .name = "default", .rules = {.items = &rule, .len = 1, .capacity = 1}};
-	struct eg_subject subject = closed;
-
-	assert_int_equal(eg_prefix_parse("192.0.2.1", &rule.prefix), 0);
-	subject.mesh_scope = &scope;
-	apply(datapath, &subject, &scope);
-}
-
-static void no_run_sees_a_mix_of_two_policies(void **state)
-{
-	/* Each waits for the kernel, tens of milliseconds under emulation. */
-	enum { RELOADS = 3000, RELOADS_MIN = 100, SECONDS = 15 };
-	time_t deadline = time(NULL) + SECONDS;
-	unsigned int reloads = 0;
-	struct world world;
-	int stop[2], status;
-	pid_t pid;
-
-	(void)state;
-	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100});
-	apply_variant(world.datapath, 1);
-	assert_int_equal(pipe(stop), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		close(stop[1]);
-		assert_int_equal(fcntl(stop[0], F_SETFL, O_NONBLOCK), 0);
-		_exit(run_inside(&world.cgroup, connect_until_told, &stop[0]));
-	}
-	close(stop[0]);
-	for (; reloads < RELOADS && (reloads < RELOADS_MIN || time(NULL) < deadline); reloads++)
-		apply_variant(world.datapath, reloads % 2 == 0 ? 2 : 1);
-	close(stop[1]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_int_equal(eg_datapath_generation(world.datapath), reloads + 1);
-	print_message("# %u policies, %" PRIu64 " connects judged meanwhile\n", reloads,
-		      (uint64_t)read_counts(&world, SLOT).ipv4.verdicts.mesh);
-	assert_true(read_counts(&world, SLOT).ipv4.verdicts.mesh > 1000);
 	end_world(&world);
 }
 
@@ -541,7 +360,6 @@ int main(void)
 		cmocka_unit_test(events_over_the_rate_are_suppressed_and_counted),
 		cmocka_unit_test(a_program_that_is_late_does_not_start_the_count_of_events_again),
 		cmocka_unit_test(events_that_the_ring_buffer_cannot_take_are_counted_as_lost),
-		cmocka_unit_test(no_run_sees_a_mix_of_two_policies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

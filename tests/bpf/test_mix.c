@@ -8,17 +8,16 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "../lib/support/cgroup.h"
+#include "../lib/support/image.h"
 #include "base/cleanup.h"
-#include "datapath/datapath.h"
 #include "policy/diff.h"
-#include "workload/cgroup.h"
 
 #define SLOT 1u
 #define RELOADS 2000u
@@ -29,58 +28,16 @@
 #define PORT 7777u
 #define DECOY_PORT 8888u
 
-static struct eg_datapath *load(void)
+static struct eg_image *compile_scope(const struct eg_scope *scope)
 {
-	struct eg_datapath_options options = {
-		.slots = SLOT + 1,
-		.capacity = {.max_entries = {0, 1u << 15, 1u << 15, 1u << 15}},
-		.destinations = 16,
-		.destination_quota = 16,
-	};
-	struct eg_datapath *datapath = NULL;
+	const struct eg_subject subject = subject_of(SLOT, scope);
 
-	skip_unless_root();
-	assert_int_equal(eg_datapath_load(&options, &datapath), 0);
-	return datapath;
+	return image_of(&subject);
 }
 
 static void add_rule(struct eg_scope *scope, enum eg_class class, uint32_t address, uint16_t port)
 {
-	struct eg_rule rule = {
-		.class = class,
-		.prefix = {EG_FAMILY_IPV4, 32, {{htonl(address)}}},
-		.port = port,
-		.protocols = EG_PROTO_UDP,
-	};
-
-	assert_int_equal(eg_array_push(&scope->rules, rule), 0);
-}
-
-static struct eg_image *compile_scope(struct eg_scope *scope)
-{
-	struct eg_capacity capacity = eg_datapath_max_capacity();
-	struct eg_subject subject = {
-		.name = "subject",
-		.mesh = "default",
-		.slot = SLOT,
-		.block_errno = EPERM,
-		.breaker_errno = ECONNREFUSED,
-		.ipv4 = EG_DEFAULT_CLUSTER,
-		.ipv6 = EG_DEFAULT_CLUSTER,
-		.mesh_scope = scope,
-	};
-	struct eg_subject *subjects[] = {&subject};
-	struct eg_scope *scopes[] = {scope};
-	struct eg_ruleset rules = {
-		.scopes = {.items = scopes, .len = 1, .capacity = 1},
-		.subjects = {.items = subjects, .len = 1, .capacity = 1},
-	};
-	struct eg_image *image = NULL;
-	struct eg_diag diag = {};
-
-	assert_int_equal(eg_image_compile(&rules, &capacity, &diag, &image), 0);
-	eg_diag_clear(&diag);
-	return image;
+	scope_add(scope, class, prefix_of_ipv4(address), port, EG_PROTO_UDP);
 }
 
 /*
@@ -125,20 +82,15 @@ static int connect_to(int fd, uint32_t address)
 	return connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? errno : 0;
 }
 
-static void watch_verdicts(const struct eg_cgroup *cgroup, struct seen *seen)
+static int watch_verdicts(void *argument)
 {
-	char path[4096];
-	FILE *procs;
+	struct seen *seen = argument;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup->path);
-	procs = fopen(path, "we");
-	if (!procs || fputs("0", procs) < 0 || fclose(procs) != 0)
-		_exit(255);
 	/* A socket belongs to the cgroup that it was made in. */
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		_exit(255);
+		return 1;
 	/* A flip falls between two reads of one decision only if most of the time is spent deciding. */
 	for (;;) {
 		for (int i = 0; i < 8; i++)
@@ -150,27 +102,19 @@ static void watch_verdicts(const struct eg_cgroup *cgroup, struct seen *seen)
 
 static void no_connect_sees_a_mix_of_two_policies_over_thousands_of_reloads(void **state)
 {
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load();
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, 1u << 15);
 	struct seen *seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct eg_image *image = compile_policy(0);
-	_cleanup_free_ char *own = NULL;
-	struct eg_cgroup cgroup;
+	struct eg_cgroup cgroup = cgroup_make("mix");
 	struct eg_links *links;
 	uint64_t before;
-	char name[64];
 	pid_t pid;
 
 	(void)state;
 	assert_ptr_not_equal(seen, MAP_FAILED);
 	assert_int_equal(eg_datapath_apply(datapath, &image), 0);
-	assert_int_equal(eg_cgroup_own_path(&own), 0);
-	snprintf(name, sizeof(name), "egress-test-mix-%d", getpid());
-	assert_int_equal(eg_cgroup_create(own, name, &cgroup), 0);
 	assert_int_equal(eg_datapath_enrol(datapath, cgroup.fd, SLOT, &links), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		watch_verdicts(&cgroup, seen);
+	pid = cgroup_start(&cgroup, watch_verdicts, seen);
 
 	for (unsigned int i = 1; i <= RELOADS; i++) {
 		image = compile_policy(i % 2);
@@ -180,11 +124,9 @@ static void no_connect_sees_a_mix_of_two_policies_over_thousands_of_reloads(void
 	before = seen->connects;
 	while (seen->connects == before)
 		assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	cgroup_kill(pid);
 	eg_links_free(links);
-	assert_int_equal(eg_cgroup_remove(&cgroup), 0);
-	eg_cgroup_close(&cgroup);
+	cgroup_end(&cgroup);
 
 	print_message("# %u reloads, %llu connects\n", RELOADS, (unsigned long long)seen->connects);
 	assert_true(seen->connects > RELOADS);
@@ -242,7 +184,7 @@ static void one_rule_more_among_ten_thousand_writes_one_entry_to_each_bank(void 
 {
 	static const struct eg_rules marked = {.classes = {[EG_CLASS_MESH] = {.any_port = EG_PROTO_TCP}}};
 	static const char *const banks[] = {"eg_exact_0", "eg_exact_1"};
-	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = load();
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, 1u << 15);
 	_cleanup_(eg_image_freep) struct eg_image *before = compile_many(0);
 	struct eg_image *image = compile_many(0), *more = compile_many(1);
 

@@ -6,24 +6,23 @@
  */
 #include "support.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
+#include "../lib/support/cgroup.h"
+#include "../lib/support/image.h"
+#include "../lib/support/socket.h"
 #include "base/cleanup.h"
 #include "datapath/inspect.h"
 #include "datapath/pins.h"
-#include "workload/cgroup.h"
 
 #define SLOT 1u
 #define MESH "192.0.2.1"
@@ -74,34 +73,13 @@ static void reopen(struct world *world)
 
 static void apply(struct eg_datapath *datapath)
 {
-	struct eg_capacity capacity = eg_datapath_max_capacity();
 	struct eg_scope scope = {.id = 1, .name = "default"};
-	struct eg_rule mesh = {.class = EG_CLASS_MESH, .protocols = EG_PROTO_ANY};
-	struct eg_subject subject = {
-		.name = "subject",
-		.mesh = "default",
-		.slot = SLOT,
-		.block_errno = EACCES,
-		.breaker_errno = ECONNREFUSED,
-		.ipv4 = EG_DEFAULT_CLUSTER,
-		.ipv6 = EG_DEFAULT_CLUSTER,
-		.mesh_scope = &scope,
-	};
-	struct eg_subject *subjects[] = {&subject};
-	struct eg_scope *scopes[] = {&scope};
-	struct eg_ruleset rules = {
-		.scopes = {.items = scopes, .len = 1, .capacity = 1},
-		.subjects = {.items = subjects, .len = 1, .capacity = 1},
-	};
-	struct eg_image *image = NULL;
-	struct eg_diag diag = {};
+	struct eg_subject subject = subject_of(SLOT, &scope);
 
-	assert_int_equal(eg_prefix_parse(MESH, &mesh.prefix), 0);
-	assert_int_equal(eg_array_push(&scope.rules, mesh), 0);
-	assert_int_equal(eg_image_compile(&rules, &capacity, &diag, &image), 0);
-	assert_int_equal(eg_datapath_apply(datapath, &image), 0);
+	subject.block_errno = EACCES;
+	scope_add(&scope, EG_CLASS_MESH, prefix_of(MESH), 0, EG_PROTO_ANY);
+	image_apply(datapath, &subject);
 	eg_array_clear(&scope.rules);
-	eg_diag_clear(&diag);
 }
 
 static char *own_directory(void)
@@ -116,16 +94,11 @@ static char *own_directory(void)
 
 static void make_world(struct world *world)
 {
-	_cleanup_free_ char *own = NULL;
-	char name[64];
-
 	skip_unless_root();
 	*world = (struct world){.directory = own_directory(), .cgroup = EG_CGROUP_NONE};
 	reopen(world);
 	apply(world->datapath);
-	assert_int_equal(eg_cgroup_own_path(&own), 0);
-	snprintf(name, sizeof(name), "egress-test-pins-%d", getpid());
-	assert_int_equal(eg_cgroup_create(own, name, &world->cgroup), 0);
+	world->cgroup = cgroup_make("pins");
 }
 
 static void ignore_path(const char *path, void *context)
@@ -145,8 +118,7 @@ static void end_world(struct world *world)
 {
 	eg_datapath_free(world->datapath);
 	remove_pins(world->directory);
-	assert_int_equal(eg_cgroup_remove(&world->cgroup), 0);
-	eg_cgroup_close(&world->cgroup);
+	cgroup_end(&world->cgroup);
 	free(world->directory);
 }
 
@@ -157,41 +129,24 @@ static void enrol(struct world *world)
 
 /* ---- what happens inside ---- */
 
-static void enter(const struct eg_cgroup *cgroup)
-{
-	char path[4096];
-	FILE *procs;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup->path);
-	procs = fopen(path, "we");
-	if (!procs || fputs("0", procs) < 0 || fclose(procs) != 0)
-		_exit(255);
-}
-
 /* Whether our programs let it pass; that there may be no route is another matter. */
 static bool passes(const char *address)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct target target = {AF_INET, SOCK_DGRAM, address, .port = 9};
+	int error = attempt_all(&target);
 
-	inet_pton(AF_INET, address, &to.sin_addr);
-	return connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 || (errno != EACCES && errno != EPERM);
+	return error != EACCES && error != EPERM;
+}
+
+static int passes_address(void *address)
+{
+	return passes(address);
 }
 
 /* Whether a new process of the cgroup gets through. */
 static bool passes_inside(const struct world *world, const char *address)
 {
-	pid_t pid = fork();
-	int status;
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		enter(&world->cgroup);
-		_exit(passes(address));
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
-	return WEXITSTATUS(status);
+	return cgroup_run(&world->cgroup, passes_address, (void *)address);
 }
 
 /* A process of the cgroup that tries both destinations all the time. Shared with it. */
@@ -202,25 +157,24 @@ struct pesterer {
 	volatile uint64_t elsewhere_passed;
 };
 
+static int pester(void *argument)
+{
+	struct pesterer *pesterer = argument;
+
+	for (;; pesterer->attempts++) {
+		pesterer->mesh_refused += !passes(MESH);
+		pesterer->elsewhere_passed += passes(ELSEWHERE);
+	}
+	return 0;
+}
+
 static struct pesterer *start_pesterer(const struct world *world)
 {
 	struct pesterer *pesterer =
 		mmap(NULL, sizeof(*pesterer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	pid_t pid;
-
 	assert_ptr_not_equal(pesterer, MAP_FAILED);
-	/* Not straight into what both share. */
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		enter(&world->cgroup);
-		for (;; pesterer->attempts++) {
-			pesterer->mesh_refused += !passes(MESH);
-			pesterer->elsewhere_passed += passes(ELSEWHERE);
-		}
-	}
-	pesterer->pid = pid;
+	pesterer->pid = cgroup_start(&world->cgroup, pester, pesterer);
 	while (pesterer->attempts == 0)
 		usleep(1000);
 	return pesterer;
@@ -228,8 +182,7 @@ static struct pesterer *start_pesterer(const struct world *world)
 
 static void end_pesterer(struct pesterer *pesterer)
 {
-	kill(pesterer->pid, SIGKILL);
-	waitpid(pesterer->pid, NULL, 0);
+	cgroup_kill(pesterer->pid);
 	munmap(pesterer, sizeof(*pesterer));
 }
 

@@ -13,24 +13,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "../lib/support/cgroup.h"
 #include "base/cleanup.h"
 #include "workload/cgroup.h"
 
 #define WAIT_MS 5000
-
-/* Below the caller's cgroup; the name is the test's own. */
-static struct eg_cgroup make(const char *what)
-{
-	_cleanup_free_ char *own = NULL;
-	struct eg_cgroup cgroup = EG_CGROUP_NONE;
-	char name[64];
-
-	skip_unless_root();
-	assert_int_equal(eg_cgroup_own_path(&own), 0);
-	snprintf(name, sizeof(name), "egress-test-%s-%d", what, getpid());
-	assert_int_equal(eg_cgroup_create(own, name, &cgroup), 0);
-	return cgroup;
-}
 
 static bool exists(const struct eg_cgroup *cgroup)
 {
@@ -76,7 +63,7 @@ static int make_below(int dir_fd, const char *name)
 
 static void a_cgroup_that_was_made_is_there_and_one_that_was_removed_is_not(void **state)
 {
-	struct eg_cgroup cgroup = make("life");
+	struct eg_cgroup cgroup = cgroup_make("life");
 	struct stat by_path, by_fd;
 
 	(void)state;
@@ -90,7 +77,7 @@ static void a_cgroup_that_was_made_is_there_and_one_that_was_removed_is_not(void
 
 static void a_name_that_is_taken_gets_a_number(void **state)
 {
-	struct eg_cgroup first = make("taken"), second = make("taken"), third = make("taken");
+	struct eg_cgroup first = cgroup_make("taken"), second = cgroup_make("taken"), third = cgroup_make("taken");
 
 	(void)state;
 	assert_string_not_equal(first.name, second.name);
@@ -117,7 +104,7 @@ static void where_none_can_be_made_nothing_is(void **state)
 
 static void one_with_processes_is_not_empty_and_is_not_removed(void **state)
 {
-	struct eg_cgroup cgroup = make("busy");
+	struct eg_cgroup cgroup = cgroup_make("busy");
 	pid_t pid = start_sleeper(cgroup.fd);
 
 	(void)state;
@@ -133,7 +120,7 @@ static void one_with_processes_is_not_empty_and_is_not_removed(void **state)
 
 static void killing_reaches_what_is_below_and_what_is_stopped(void **state)
 {
-	struct eg_cgroup cgroup = make("kill");
+	struct eg_cgroup cgroup = cgroup_make("kill");
 	int below = make_below(cgroup.fd, "below"), hidden = make_below(below, ".hidden"), status;
 	pid_t pids[] = {start_sleeper(cgroup.fd), start_sleeper(below), start_sleeper(hidden)};
 
@@ -152,7 +139,7 @@ static void killing_reaches_what_is_below_and_what_is_stopped(void **state)
 
 static void many_beside_and_below_each_other_are_removed(void **state)
 {
-	struct eg_cgroup cgroup = make("tree");
+	struct eg_cgroup cgroup = cgroup_make("tree");
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -174,7 +161,7 @@ static void ones_nested_deeper_than_descriptors_go_are_removed(void **state)
 		DEPTH = 100,
 		DESCRIPTORS = 40
 	};
-	struct eg_cgroup cgroup = make("deep");
+	struct eg_cgroup cgroup = cgroup_make("deep");
 	struct rlimit old, low;
 	int fd = dup(cgroup.fd);
 
@@ -195,7 +182,7 @@ static void ones_nested_deeper_than_descriptors_go_are_removed(void **state)
 
 static void one_is_removed_when_no_descriptor_is_to_spare(void **state)
 {
-	struct eg_cgroup cgroup = make("spare");
+	struct eg_cgroup cgroup = cgroup_make("spare");
 	struct rlimit old, none;
 
 	(void)state;
@@ -208,7 +195,7 @@ static void one_is_removed_when_no_descriptor_is_to_spare(void **state)
 
 static void one_that_somebody_else_removed_is_empty_and_gone(void **state)
 {
-	struct eg_cgroup cgroup = make("gone");
+	struct eg_cgroup cgroup = cgroup_make("gone");
 
 	(void)state;
 	assert_int_equal(rmdir(cgroup.path), 0);

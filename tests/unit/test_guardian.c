@@ -12,11 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "../lib/support/cgroup.h"
 #include "base/cleanup.h"
-#include "workload/cgroup.h"
 #include "workload/guardian.h"
 
 #define WAIT_MS 5000
@@ -28,28 +27,18 @@ struct scene {
 	int held_link; /* what a runner hands to its guardian */
 };
 
+static int sleep_until_killed(void *unused)
+{
+	(void)unused;
+	return pause();
+}
+
 static void set_up(struct scene *scene)
 {
-	_cleanup_free_ char *own = NULL;
-	char name[64], text[16];
-	int fds[2], procs;
+	int fds[2];
 
-	skip_unless_root();
-	assert_int_equal(eg_cgroup_own_path(&own), 0);
-	snprintf(name, sizeof(name), "egress-test-guardian-%d", getpid());
-	assert_int_equal(eg_cgroup_create(own, name, &scene->cgroup), 0);
-	scene->command = fork();
-	assert_true(scene->command >= 0);
-	if (scene->command == 0) {
-		/* not for longer than a test that failed */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	procs = openat(scene->cgroup.fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	snprintf(text, sizeof(text), "%d", scene->command);
-	assert_int_equal(write(procs, text, strlen(text)), (int)strlen(text));
-	close(procs);
+	scene->cgroup = cgroup_make("guardian");
+	scene->command = cgroup_start(&scene->cgroup, sleep_until_killed, NULL);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	scene->link = fds[0];
 	scene->held_link = fds[1];
