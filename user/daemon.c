@@ -343,16 +343,12 @@ static int probe_kernel(void)
 		.destinations = 1,
 		.destination_quota = 1,
 	};
+	_cleanup_free_ char *problem = NULL;
 	struct eg_datapath *datapath = NULL;
-	int r = eg_datapath_load(&options, &datapath);
+	int r = eg_datapath_load(&options, &datapath, &problem);
 
 	eg_datapath_free(datapath);
-	if (r == -EPERM || r == -EACCES)
-		return fail(r, "cannot load the BPF programs", "root, or CAP_BPF and CAP_NET_ADMIN, is needed");
-	if (r < 0)
-		return fail(r, "this kernel cannot run the BPF programs",
-			    "Linux 6.1 or newer with BTF is needed (EG_DEBUG=1 shows what the kernel says)");
-	return 0;
+	return r < 0 ? fail(r, "cannot load the BPF programs", problem) : 0;
 }
 
 /* One agent at a time: the lock ends with the process that holds it. */

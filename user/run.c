@@ -66,22 +66,6 @@ static int open_signals(struct session *session)
 
 /* ---- setting up ---- */
 
-/* What to do about a load that failed. */
-static const char *load_remedy(int error)
-{
-	switch (error) {
-	case EPERM:
-	case EACCES:
-		return "; root, or CAP_BPF and CAP_NET_ADMIN, is needed";
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-		return "";
-	default:
-		return "; Linux 6.1 or newer with BTF is needed (EG_DEBUG=1 shows what the kernel says)";
-	}
-}
-
 static int load_datapath(struct session *session)
 {
 	struct eg_datapath_options options = {
@@ -91,13 +75,14 @@ static int load_datapath(struct session *session)
 		.event_rate = 0, /* nobody listens: the report has it all */
 		.without_gates = true,
 	};
+	_cleanup_free_ char *problem = NULL;
 	int r;
 
 	for (enum eg_table table = 0; table < EG_TABLE_COUNT; table++)
 		options.capacity.max_entries[table] = (*session->run->image)->tables[table].count;
-	r = eg_datapath_load(&options, &session->datapath);
+	r = eg_datapath_load(&options, &session->datapath, &problem);
 	if (r < 0) {
-		eg_log_error("cannot load the BPF programs: %s%s", strerror(-r), load_remedy(-r));
+		eg_log_error("cannot load the BPF programs: %s", problem ? problem : strerror(-r));
 		return r;
 	}
 	r = eg_datapath_apply(session->datapath, session->run->image);

@@ -4,6 +4,8 @@
 
 load ../tests/lib/common
 
+EGRESSD=$EG_BUILD/egressd
+
 # All that a run could leave behind or change.
 state() {
 	find "$(own_cgroup)" -type d
@@ -21,26 +23,32 @@ setup() {
 
 teardown() {
 	diff before <(state)
-	is "$(pgrep egressctl || true)" ""
+	is "$(pgrep egress || true)" ""
 }
 
-refused() { # refused COMMAND...
-	run --separate-stderr timeout --kill-after=5 $RUN_LIMIT_S "$@"
-	is "$status" 125
+refused() { # refused STATUS COMMAND...
+	run --separate-stderr timeout --kill-after=5 $RUN_LIMIT_S "${@:2}"
+	is "$status" "$1"
 	is "$output" ""
 	has "$stderr" "Linux 6.1 or newer"
+	has "$stderr" "and this is $(uname -r)"
 }
 
 @test "a run is refused with 125, names the kernel that is needed and does not start the command" {
-	refused "$EGRESSCTL" run -- touch started
+	refused 125 "$EGRESSCTL" run -- touch started
 	[ ! -e started ]
 }
 
 @test "a run under a policy is refused alike and writes no report" {
 	printf 'type: Mesh\nname: default\nnetworking: {outbound: {passthrough: false}}\n' >p.yaml
-	refused "$EGRESSCTL" run --policy p.yaml --report r.json -- touch started
+	refused 125 "$EGRESSCTL" run --policy p.yaml --report r.json -- touch started
 	[ ! -e started ]
 	[ ! -e r.json ]
+}
+
+@test "the daemon is refused too, and makes no directory of pins" {
+	printf 'type: Mesh\nname: default\n---\ntype: Workload\nname: web\nmesh: default\ncgroup: /nowhere\n' >p.yaml
+	refused 1 "$EGRESSD" --policy p.yaml
 }
 
 @test "wrong usage and a wrong policy are still said to be that" {

@@ -50,12 +50,13 @@ static int set_up(void **state)
 	};
 	const char *build = getenv("EG_BUILD");
 	struct bench *bench = calloc(1, sizeof(*bench));
+	char *problem = NULL;
 	char path[4096];
 
 	if (geteuid() != 0)
 		return 0;
 	assert_non_null(bench);
-	assert_int_equal(eg_datapath_load(&options, &bench->datapath), 0);
+	assert_int_equal(eg_datapath_load(&options, &bench->datapath, &problem), 0);
 	snprintf(path, sizeof(path), "%s/tests/bpf/decide.bpf.o", build ? build : "build");
 	bench->object = bpf_object__open_file(path, NULL);
 	assert_non_null(bench->object);

@@ -68,9 +68,10 @@ static void make_world(struct world *world, const struct world_options *options)
 		.destination_quota = options->quota,
 		.event_rate = options->event_rate,
 	};
+	char *problem = NULL;
 
 	skip_unless_root();
-	assert_int_equal(eg_datapath_load(&datapath_options, &world->datapath), 0);
+	assert_int_equal(eg_datapath_load(&datapath_options, &world->datapath, &problem), 0);
 	if (options->subject)
 		image_apply(world->datapath, options->subject);
 	world->cgroup = cgroup_make_below(options->parent, "hooks");

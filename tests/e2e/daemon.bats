@@ -76,6 +76,16 @@ ways() { # ways DIRECTORY ADDRESS: the answers of TCP and UDP in one line
 	[ ! -e "$PINS" ]
 }
 
+@test "a daemon that may not load its programs says which capability it lacks and touches nothing" {
+	policy false >policy.yaml
+	for missing in bpf net_admin perfmon; do
+		run setpriv "--bounding-set=-sys_admin,-$missing" "--inh-caps=-sys_admin,-$missing" "$EGRESSD" --policy policy.yaml
+		is "$missing $status" "$missing 1"
+		has "$output" "cannot load the BPF programs: this process lacks CAP_${missing^^}:"
+		[ ! -e "$PINS" ]
+	done
+}
+
 @test "a wrong policy at a restart leaves what is enforced as it is" {
 	policy false >policy.yaml
 	start_daemon

@@ -233,15 +233,47 @@ while time.monotonic() < end:
 	is "$status $output" "3 "
 }
 
+# refused WORD [COMMAND...]: a run under COMMAND does not start, and says the word.
+refused() {
+	run as_caller "${@:2}" "$EGRESSCTL" run -- echo started
+	is "$1: $status" "$1: 125"
+	has "$output" "egressctl: cannot load the BPF programs: "
+	has "$output" "$1"
+	hasnt "$output" started
+	is "$(leftovers)" ""
+}
+
 @test "each capability that is missing is said, and the command does not start" {
-	for missing in sys_admin,bpf sys_admin,net_admin sys_admin,bpf,net_admin,perfmon; do
-		run as_caller setpriv "--bounding-set=-${missing//,/,-}" "--inh-caps=-${missing//,/,-}" \
-			"$EGRESSCTL" run -- echo started
-		is "$missing $status" "$missing 125"
-		has "$output" egressctl:
-		hasnt "$output" started
-		is "$(leftovers)" ""
+	for missing in bpf net_admin perfmon; do
+		refused "lacks CAP_${missing^^}:" setpriv "--bounding-set=-sys_admin,-$missing" "--inh-caps=-sys_admin,-$missing"
 	done
+	none=-sys_admin,-bpf,-net_admin,-perfmon
+	refused "lacks CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON:" setpriv --bounding-set=$none --inh-caps=$none
+}
+
+@test "the capabilities that are asked for are enough, and so is CAP_SYS_ADMIN alone" {
+	for dropped in -sys_admin -bpf,-net_admin,-perfmon; do
+		run as_caller setpriv --bounding-set=$dropped --inh-caps=$dropped "$EGRESSCTL" run --passthrough false -- \
+			"$CLIENT" tcp $OUT4 $TCP
+		is "$dropped $status $output" "$dropped 1 errno EPERM"
+	done
+}
+
+@test "what keeps a run from loading its programs is told apart: namespace, memory, descriptors, policy of the system" {
+	require_strace
+	refused "user namespace" unshare --user --map-root-user
+	refused "ulimit -n" prlimit --nofile=20
+	refused "MemoryMax=" strace -f -qq -o /dev/null -e inject=bpf:error=ENOMEM:when=20+
+	refused "seccomp" strace -f -qq -o /dev/null -e inject=bpf:error=EPERM:when=20+
+	refused "Linux 6.1 or newer" strace -f -qq -o /dev/null -e inject=bpf:error=ENOSYS
+}
+
+@test "the whole log of a program that was refused is shown when it is asked for" {
+	dropped=-sys_admin,-perfmon
+	EG_DEBUG=1 run as_caller setpriv --bounding-set=$dropped --inh-caps=$dropped "$EGRESSCTL" run -- echo started
+	is "$status" 125
+	has "$output" "egressctl: eg_connect4: processed "
+	hasnt "$output" started
 }
 
 @test "a report on standard output comes behind what the command printed, in a file too" {

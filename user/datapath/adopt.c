@@ -259,7 +259,7 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
 		r = datapath->directory ? prepare_maps(datapath, ret_problem) : -ENOMEM;
 	}
 	if (r == 0)
-		r = egress_bpf__load(datapath->skeleton);
+		r = eg_object_load(datapath, ret_problem);
 	if (r == 0)
 		r = adopt_policy(datapath);
 	if (r == 0)

@@ -32,11 +32,12 @@ struct eg_capacity eg_datapath_max_capacity(void);
 
 /*
  * Loads programs and maps; nothing is attached or pinned, and all slots refuse
- * until a policy is applied. 0 with *ret_datapath, or -errno: -EPERM without the
- * privileges, others where this kernel lacks something (eg_log has libbpf's words
- * at debug level).
+ * until a policy is applied. 0 with *ret_datapath, or -errno: then *ret_problem
+ * (malloc) says why this process or this kernel cannot, and the remedy; NULL where
+ * there is no more to say than the error. At debug level the log has all that
+ * libbpf and the verifier say.
  */
-int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath);
+int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath, char **ret_problem);
 struct eg_datapath *eg_datapath_free(struct eg_datapath *datapath);
 EG_DEFINE_CLEANUP(struct eg_datapath *, eg_datapath_free)
 

@@ -134,7 +134,7 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 	return 0;
 }
 
-int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath)
+int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath, char **ret_problem)
 {
 	/* Generation 0: no policy yet. */
 	static const struct eg_control first = {.abi = EG_ABI_VERSION};
@@ -142,7 +142,7 @@ int eg_datapath_load(const struct eg_datapath_options *options, struct eg_datapa
 	int r = eg_object_open(options, &datapath);
 
 	if (r == 0)
-		r = egress_bpf__load(datapath->skeleton);
+		r = eg_object_load(datapath, ret_problem);
 	if (r == 0)
 		r = eg_object_write_control(datapath, &first);
 	if (r < 0)

@@ -20,6 +20,8 @@ struct eg_datapath {
 
 /* A datapath that is opened and not loaded yet. 0, or -errno. */
 int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath);
+/* Puts it into the kernel. 0, or -errno with *ret_problem (malloc) saying why not and the remedy. */
+int eg_object_load(struct eg_datapath *datapath, char **ret_problem);
 /* Says which policy is in force; the first write also says the ABI. */
 int eg_object_write_control(struct eg_datapath *datapath, const struct eg_control *control);
 /* Returns when no program runs that may have seen what was there before the call. 0, or -errno. */

@@ -36,9 +36,10 @@ struct eg_datapath *datapath_load(uint32_t slots, size_t capacity)
 		.destination_quota = 16,
 	};
 	struct eg_datapath *datapath = NULL;
+	char *problem = NULL;
 
 	skip_unless_root();
-	assert_int_equal(eg_datapath_load(&options, &datapath), 0);
+	assert_int_equal(eg_datapath_load(&options, &datapath, &problem), 0);
 	return datapath;
 }
 
