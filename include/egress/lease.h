@@ -103,11 +103,12 @@ struct eg_held_socket {
 	__u32 netns;         /* inode number of the network namespace */
 	__u32 family;        /* enum eg_family of the addresses here; a mapped socket's are IPv4 */
 	__u32 socket_family; /* enum eg_family that the socket was made with: sock_diag asks for it */
+	__u32 interface;     /* index of the one that it is bound to, 0: none; part of its identity */
 	__u16 local_port;    /* host byte order */
 	__u16 remote_port;
 	__u16 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 tcp_state; /* TCP_ESTABLISHED...; a connected UDP socket has that too */
-	__u8 reserved[5];
+	__u8 reserved;
 };
 EG_STATIC_SIZE(struct eg_held_socket, 120);
 

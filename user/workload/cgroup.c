@@ -155,6 +155,34 @@ int eg_cgroup_own_path(char **ret_path)
 	return -ENOENT;
 }
 
+/* ---- looking into one ---- */
+
+/* What the kernel says of the files of a cgroup that was removed, which is as good as empty. */
+static bool is_gone(int error)
+{
+	return error == ENOENT || error == ENODEV;
+}
+
+/* Process 0 is one of a pid namespace that we do not see. A threaded cgroup lists its processes in the one above. */
+int eg_cgroup_each_process(int cgroup_fd, int (*take)(pid_t pid, void *context), void *context)
+{
+	_cleanup_close_ int fd = openat(cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	_cleanup_fclose_ FILE *file = NULL;
+	pid_t pid;
+	int r = 0;
+
+	if (fd < 0)
+		return is_gone(errno) ? 0 : -errno;
+	file = fdopen(fd, "r");
+	if (!file)
+		return -errno;
+	TAKE_FD(fd);
+	while (r == 0 && fscanf(file, "%d", &pid) == 1)
+		if (pid > 0)
+			r = take(pid, context);
+	return r;
+}
+
 /* ---- making ---- */
 
 static int make_directory(int parent_fd, const char *wanted, char **ret_name)
@@ -210,12 +238,6 @@ void eg_cgroup_close(struct eg_cgroup *cgroup)
 }
 
 /* ---- ending ---- */
-
-/* What the kernel says of the files of a cgroup that was removed, which is as good as empty. */
-static bool is_gone(int error)
-{
-	return error == ENOENT || error == ENODEV;
-}
 
 int eg_cgroup_kill(const struct eg_cgroup *cgroup)
 {

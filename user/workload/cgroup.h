@@ -5,6 +5,7 @@
 /* cgroup v2: where it is mounted, the caller's place in it, and cgroups of our own. */
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * The directory where the whole cgroup v2 tree is mounted (its root, not a part). 0
@@ -21,6 +22,12 @@ int eg_cgroup_find_path(uint64_t id, char **ret_path);
  * or -errno.
  */
 int eg_cgroup_own_path(char **ret_path);
+
+/*
+ * Calls take() with each process of the cgroup itself, not of those below, until it
+ * returns other than 0: that value; or 0 (also when the cgroup is gone), or -errno.
+ */
+int eg_cgroup_each_process(int cgroup_fd, int (*take)(pid_t pid, void *context), void *context);
 
 /* A cgroup that this process made, held by descriptors: its path may be renamed or hidden, they stay. */
 struct eg_cgroup {

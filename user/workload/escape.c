@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "workload/cgroup.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 /* Deeper than any real tree: what is below is not looked at. */
@@ -58,7 +59,7 @@ void eg_escape_add(struct eg_escapes *escapes, pid_t pid, uint64_t capabilities)
 }
 
 /* A process that has ended meanwhile escapes no more. */
-static void add_process(struct eg_escapes *escapes, pid_t pid)
+static int add_process(pid_t pid, void *context)
 {
 	_cleanup_close_ int fd = -1;
 	char path[32], status[4096];
@@ -69,28 +70,10 @@ static void add_process(struct eg_escapes *escapes, pid_t pid)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	len = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
 	if (len < 0)
-		return;
+		return 0;
 	status[len] = '\0';
 	if (eg_escape_parse(status, &capabilities) == 0)
-		eg_escape_add(escapes, pid, capabilities);
-}
-
-/* Process 0 is one of a pid namespace that we do not see. A threaded cgroup lists its processes in the one above. */
-static int add_processes(struct eg_escapes *escapes, int cgroup_fd)
-{
-	_cleanup_close_ int fd = openat(cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	_cleanup_fclose_ FILE *file = NULL;
-	pid_t pid;
-
-	if (fd < 0)
-		return errno == ENOENT || errno == ENODEV ? 0 : -errno;
-	file = fdopen(fd, "r");
-	if (!file)
-		return -errno;
-	TAKE_FD(fd);
-	while (fscanf(file, "%d", &pid) == 1)
-		if (pid > 0)
-			add_process(escapes, pid);
+		eg_escape_add(context, pid, capabilities);
 	return 0;
 }
 
@@ -98,7 +81,7 @@ static int add_tree(struct eg_escapes *escapes, int cgroup_fd, unsigned int dept
 {
 	struct dirent *entry;
 	DIR *directory;
-	int r = add_processes(escapes, cgroup_fd);
+	int r = eg_cgroup_each_process(cgroup_fd, add_process, escapes);
 
 	if (r < 0 || depth == DEPTH_MAX)
 		return r;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "workload/netns.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/vfs.h>
+
+#include "base/cleanup.h"
+#include "workload/cgroup.h"
+
+/* Where `ip netns` and container runtimes keep namespaces by name. */
+#define NAMES "/run/netns"
+
+/* ---- finding ---- */
+
+/* What is wanted, and its descriptor once it is found. */
+struct search {
+	uint32_t inode;
+	int fd; /* -1: not yet */
+};
+
+/* A name may be anything: it must not block us. */
+static bool is_found_at(struct search *search, int directory, const char *path)
+{
+	_cleanup_close_ int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct statfs fs;
+	struct stat st;
+
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC || fstat(fd, &st) < 0 ||
+	    st.st_ino != search->inode)
+		return false;
+	search->fd = TAKE_FD(fd);
+	return true;
+}
+
+/* 1 ends the walk over the processes. */
+static int try_process(pid_t pid, void *context)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	return is_found_at(context, AT_FDCWD, path);
+}
+
+static void try_cgroup(struct search *search, uint64_t cgroup_id)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (cgroup_id == 0 || eg_cgroup_find_path(cgroup_id, &path) < 0)
+		return;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		eg_cgroup_each_process(fd, try_process, search);
+}
+
+static void try_names(struct search *search)
+{
+	DIR *names = opendir(NAMES);
+	struct dirent *entry;
+
+	while (names && (entry = readdir(names)))
+		if (is_found_at(search, dirfd(names), entry->d_name))
+			break;
+	if (names)
+		closedir(names);
+}
+
+static void try_processes(struct search *search)
+{
+	DIR *processes = opendir("/proc");
+	struct dirent *entry;
+
+	while (processes && search->fd < 0 && (entry = readdir(processes)))
+		if (atoi(entry->d_name) > 0)
+			try_process(atoi(entry->d_name), search);
+	if (processes)
+		closedir(processes);
+}
+
+int eg_netns_open(uint32_t inode, uint64_t cgroup_id)
+{
+	struct search search = {.inode = inode, .fd = -1};
+
+	if (is_found_at(&search, AT_FDCWD, "/proc/self/ns/net"))
+		return search.fd;
+	try_cgroup(&search, cgroup_id);
+	if (search.fd < 0)
+		try_names(&search);
+	if (search.fd < 0)
+		try_processes(&search);
+	return search.fd < 0 ? -ENOENT : search.fd;
+}
+
+/* ---- visiting ---- */
+
+struct visit {
+	int netns_fd;
+	int (*work)(void *context);
+	void *context;
+	int result;
+};
+
+static void *visit(void *argument)
+{
+	struct visit *visit = argument;
+
+	visit->result = setns(visit->netns_fd, CLONE_NEWNET) < 0 ? -errno : visit->work(visit->context);
+	return NULL;
+}
+
+int eg_netns_call(int netns_fd, int (*work)(void *context), void *context)
+{
+	struct visit there = {.netns_fd = netns_fd, .work = work, .context = context};
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, visit, &there);
+
+	if (error)
+		return -error;
+	pthread_join(thread, NULL);
+	return there.result;
+}
