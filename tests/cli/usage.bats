@@ -8,6 +8,8 @@ setup() {
 	cli_setup
 }
 
+LIMITS="--max-connections --max-pending-requests --max-requests --max-retries"
+TIMEOUTS="--connect-timeout --idle-timeout --max-connection-duration"
 COMMANDS="run check explain status stats clusters flows destinations monitor top preflight detach uninstall"
 
 @test "--help prints every command on stdout and exits 0" {
@@ -30,7 +32,7 @@ COMMANDS="run check explain status stats clusters flows destinations monitor top
 
 @test "run --help names each of its flags" {
 	run ctl run --help
-	for flag in --policy --passthrough --mesh --report; do
+	for flag in --policy --passthrough --mesh --report $LIMITS $TIMEOUTS; do
 		has "$output" $flag
 	done
 }
@@ -66,11 +68,48 @@ COMMANDS="run check explain status stats clusters flows destinations monitor top
 }
 
 @test "a flag without its value exits 2" {
-	for flag in --policy --passthrough --mesh --report; do
+	for flag in --policy --passthrough --mesh --report $LIMITS $TIMEOUTS; do
 		run ctl run $flag
 		is "$flag $status" "$flag 2"
 		has "$output" $flag
 	done
+}
+
+@test "a limit that is no whole number is refused by its flag, and the command does not start" {
+	for flag in $LIMITS; do
+		for value in -1 5.0 1e3 many "" 4294967296 007; do
+			run --separate-stderr ctl run $flag "$value" -- touch started
+			is "$flag $value $status" "$flag $value 2"
+			has "$stderr" "$flag wants a whole number"
+			is "$output" ""
+		done
+	done
+	[ ! -e started ]
+}
+
+@test "a timeout that is no duration is refused by its flag, and the command does not start" {
+	for flag in $TIMEOUTS; do
+		for value in 5 1d soon "" 5S " 5s" 1e3s; do
+			run --separate-stderr ctl run $flag "$value" -- touch started
+			is "$flag $value $status" "$flag $value 2"
+			has "$stderr" "$flag wants a duration"
+		done
+		run --separate-stderr ctl run $flag -5s -- touch started
+		is "$flag $status" "$flag 2"
+		has "$stderr" "$flag must not be negative"
+	done
+	[ ! -e started ]
+}
+
+@test "only a connect timeout must be more than 0" {
+	run --separate-stderr ctl run --connect-timeout 0 -- touch started
+	is "$status" 2
+	has "$stderr" "--connect-timeout must be more than 0"
+	for flag in --idle-timeout --max-connection-duration; do
+		run --separate-stderr ctl run $flag 0 --no-such-flag -- touch started
+		has "$stderr" --no-such-flag
+	done
+	[ ! -e started ]
 }
 
 @test "check without a path and explain without a workload exit 2" {

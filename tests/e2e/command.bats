@@ -238,18 +238,3 @@ in_caller() {
 	kill -TERM $RUNNER
 	finish
 }
-
-@test "limits and timeouts that are not built yet are refused by name and the command does not start" {
-	for flag in --max-connections --max-pending-requests --max-requests --max-retries; do
-		run ctl run $flag 5 -- touch started
-		is "$flag $status" "$flag 2"
-		has "$output" "not supported yet"
-		has "$output" $flag
-	done
-	for flag in --connect-timeout --idle-timeout --max-connection-duration; do
-		run ctl run $flag 5s -- touch started
-		is "$flag $status" "$flag 2"
-		has "$output" "not supported yet"
-	done
-	[ ! -e started ]
-}

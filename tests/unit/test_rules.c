@@ -426,6 +426,26 @@ static void a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads(void
 	assert_string_equal(by_flag->subjects.items[0]->passthrough_origin.file, "--passthrough");
 }
 
+static void a_commands_limits_hold_for_both_families_and_beat_the_defaults(void **state)
+{
+	struct eg_rules_source run = {.name = "curl", .slot = 1, .mesh = EG_DEFAULT_MESH};
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
+	const struct eg_subject *subject;
+
+	(void)state;
+	run.settings.numbers[EG_SETTING_MAX_CONNECTIONS] =
+		(struct eg_optional_number){true, 50, {.file = "--max-connections"}};
+	assert_int_equal(eg_rules_resolve_sources(model, &run, 1, NULL, 0, &rules), 0);
+	subject = rules->subjects.items[0];
+	assert_int_equal(subject->ipv4.max_connections, 50);
+	assert_int_equal(subject->ipv6.max_connections, 50);
+	assert_int_equal(subject->ipv4.max_pending, EG_DEFAULT_MAX_PENDING);
+	assert_string_equal(subject->ipv4_origins[EG_SETTING_MAX_CONNECTIONS].file, "--max-connections");
+	assert_string_equal(subject->ipv6_origins[EG_SETTING_MAX_CONNECTIONS].file, "--max-connections");
+	assert_null(subject->ipv4_origins[EG_SETTING_MAX_PENDING].file);
+}
+
 static const char *format(struct eg_model *model, const char *pattern, unsigned int a, unsigned int b)
 {
 	char *text = alloc(model, 32);
@@ -495,6 +515,7 @@ int main(void)
 		cmocka_unit_test(the_first_of_two_equal_names_counts),
 		cmocka_unit_test(a_command_without_documents_has_slot_1_and_the_default_mesh),
 		cmocka_unit_test(a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads),
+		cmocka_unit_test(a_commands_limits_hold_for_both_families_and_beat_the_defaults),
 		cmocka_unit_test(a_hundred_thousand_dataplanes_and_a_thousand_workloads_resolve),
 	};
 

@@ -34,9 +34,9 @@ static void print_help(const struct eg_command_help *help, const struct eg_optio
 		if (!options[i].help)
 			continue;
 		snprintf(left, sizeof(left), "--%s %s", options[i].name, options[i].value ? options[i].value : "");
-		printf("  %-26s %s\n", left, options[i].help);
+		printf("  %-29s %s\n", left, options[i].help);
 	}
-	printf("  %-26s %s\n", "--help", "this text");
+	printf("  %-29s %s\n", "--help", "this text");
 }
 
 static int unknown_option(const struct eg_command_help *help, const char *word, const struct eg_option *options,

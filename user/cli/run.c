@@ -8,16 +8,19 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/policy.h"
 #include "datapath/datapath.h"
+#include "policy/cluster.h"
 
 /* What the command line said. */
 struct run_words {
 	struct eg_paths policies;
 	EG_ARRAY(struct eg_prefix) meshes;
 	struct eg_optional_bool passthrough;
+	struct eg_settings settings;
 	const char *report;
 };
 
@@ -69,6 +72,76 @@ static int take_mesh(const char *value, void *context)
 	return eg_array_push(&words->meshes, prefix);
 }
 
+static void keep_setting(struct run_words *words, enum eg_setting setting, const char *flag, uint64_t value)
+{
+	words->settings.numbers[setting] = (struct eg_optional_number){
+		.is_set = true,
+		.value = value,
+		.origin.file = flag,
+	};
+}
+
+static int take_limit(struct run_words *words, enum eg_setting setting, const char *flag, const char *text)
+{
+	uint32_t value;
+
+	if (eg_parse_u32(text, &value) < 0)
+		return eg_options_error(help.name, "%s wants a whole number in the range [0, %u], not '%s'", flag,
+					UINT32_MAX, text);
+	keep_setting(words, setting, flag, value);
+	return 0;
+}
+
+static int take_timeout(struct run_words *words, enum eg_setting setting, const char *flag, const char *text)
+{
+	uint64_t ms;
+	int64_t ns;
+
+	if (eg_parse_duration(text, &ns) < 0)
+		return eg_options_error(help.name, "%s wants a duration with its unit, as 500ms, 10s or 1h30m, not '%s'",
+					flag, text);
+	if (eg_setting_from_ns(setting, ns, &ms) < 0)
+		return eg_options_error(help.name, "%s must %s, not '%s'", flag,
+					ns < 0 ? "not be negative" : "be more than 0", text);
+	keep_setting(words, setting, flag, ms);
+	return 0;
+}
+
+static int take_max_connections(const char *value, void *context)
+{
+	return take_limit(context, EG_SETTING_MAX_CONNECTIONS, "--max-connections", value);
+}
+
+static int take_max_pending(const char *value, void *context)
+{
+	return take_limit(context, EG_SETTING_MAX_PENDING, "--max-pending-requests", value);
+}
+
+static int take_max_requests(const char *value, void *context)
+{
+	return take_limit(context, EG_SETTING_MAX_REQUESTS, "--max-requests", value);
+}
+
+static int take_max_retries(const char *value, void *context)
+{
+	return take_limit(context, EG_SETTING_MAX_RETRIES, "--max-retries", value);
+}
+
+static int take_connect_timeout(const char *value, void *context)
+{
+	return take_timeout(context, EG_SETTING_CONNECT_TIMEOUT, "--connect-timeout", value);
+}
+
+static int take_idle_timeout(const char *value, void *context)
+{
+	return take_timeout(context, EG_SETTING_IDLE_TIMEOUT, "--idle-timeout", value);
+}
+
+static int take_max_duration(const char *value, void *context)
+{
+	return take_timeout(context, EG_SETTING_MAX_DURATION, "--max-connection-duration", value);
+}
+
 static int take_report(const char *value, void *context)
 {
 	struct run_words *words = context;
@@ -81,13 +154,14 @@ static const struct eg_option options[] = {
 	{"policy", "PATH", "a policy file or folder; may be given several times", take_policy},
 	{"passthrough", "true|false", "whether non-mesh traffic may leave (default: true)", take_passthrough},
 	{"mesh", "CIDR", "a mesh range, any port and protocol; may be given several times", take_mesh},
-	{"max-connections", "N", NULL, NULL},
-	{"max-pending-requests", "N", NULL, NULL},
-	{"max-requests", "N", NULL, NULL},
-	{"max-retries", "N", NULL, NULL},
-	{"connect-timeout", "DURATION", NULL, NULL},
-	{"idle-timeout", "DURATION", NULL, NULL},
-	{"max-connection-duration", "DURATION", NULL, NULL},
+	{"max-connections", "N", "open non-mesh connections, of each family (default: 1024)", take_max_connections},
+	{"max-pending-requests", "N", "those of them not established yet (default: 1024)", take_max_pending},
+	{"max-requests", "N", "pending and established ones (default: no limit)", take_max_requests},
+	{"max-retries", "N", "connects to a destination that has just failed (default: no limit)", take_max_retries},
+	{"connect-timeout", "DUR", "how long a connect may take: 700ms, 1h30m (default: 10s)", take_connect_timeout},
+	{"idle-timeout", "DUR", "end a connection this long after its last byte; 0: never (default: 1h)",
+	 take_idle_timeout},
+	{"max-connection-duration", "DUR", "end a connection at this age; 0: never (default: 0)", take_max_duration},
 	{"report", "FILE", "write what was counted as JSON, once all is over", take_report},
 };
 
@@ -155,6 +229,7 @@ static int build_policy(const struct run_words *words, const char *command, stru
 		.name = base_name(command),
 		.slot = 1,
 		.passthrough = words->passthrough,
+		.settings = words->settings,
 	};
 	struct eg_capacity capacity = eg_datapath_max_capacity();
 	int r = eg_cli_policy_load(&words->policies, policy);

@@ -36,6 +36,29 @@ struct eg_optional_errno {
 	struct eg_origin origin;
 };
 
+/* What can be set of a passthrough cluster, in the order in which people are shown it. */
+enum eg_setting {
+	EG_SETTING_MAX_CONNECTIONS,
+	EG_SETTING_MAX_PENDING,
+	EG_SETTING_MAX_REQUESTS,
+	EG_SETTING_MAX_RETRIES,
+	EG_SETTING_CONNECT_TIMEOUT,	/* ms, from 1 */
+	EG_SETTING_IDLE_TIMEOUT,	/* ms; 0: none */
+	EG_SETTING_MAX_DURATION,	/* ms; 0: none */
+	EG_SETTING_COUNT,
+};
+
+struct eg_optional_number {
+	bool is_set;
+	uint64_t value;
+	struct eg_origin origin;
+};
+
+/* What one patch, or the command line, says of a cluster. */
+struct eg_settings {
+	struct eg_optional_number numbers[EG_SETTING_COUNT];
+};
+
 struct eg_mesh {
 	const char *name;
 	struct eg_origin origin;

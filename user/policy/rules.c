@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "policy/cluster.h"
 
 #define RESOLVER_PORT 53
 
@@ -340,6 +341,14 @@ static void set_passthrough(struct eg_subject *subject, const struct eg_optional
 	}
 }
 
+/* The nearest to the command line wins, setting by setting: its flags, then the defaults. */
+static void set_clusters(struct eg_subject *subject, const struct eg_settings *flags)
+{
+	subject->ipv4 = subject->ipv6 = (struct eg_cluster_policy)EG_DEFAULT_CLUSTER;
+	eg_cluster_apply(&subject->ipv4, subject->ipv4_origins, flags);
+	eg_cluster_apply(&subject->ipv6, subject->ipv6_origins, flags);
+}
+
 /* The mesh has a scope already. */
 static int add_subject(struct resolution *resolution, const struct eg_rules_source *source)
 {
@@ -361,7 +370,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->block_errno = block_errno_of(resolution->model, source->workload);
 	subject->breaker_errno = EG_DEFAULT_BREAKER_ERRNO;
 	subject->retry_window_ms = EG_DEFAULT_RETRY_WINDOW_MS;
-	subject->ipv4 = subject->ipv6 = (struct eg_cluster_policy)EG_DEFAULT_CLUSTER;
+	set_clusters(subject, &source->settings);
 	subject->mesh_scope = entry->scope;
 	set_passthrough(subject, &source->passthrough, entry->mesh);
 	return set_own_scope(resolution, subject);

@@ -62,6 +62,8 @@ struct eg_subject {
 	uint32_t retry_window_ms;
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
+	struct eg_origin ipv4_origins[EG_SETTING_COUNT];	/* file NULL: the default */
+	struct eg_origin ipv6_origins[EG_SETTING_COUNT];
 	const struct eg_scope *mesh_scope;	/* never NULL */
 	const struct eg_scope *own_scope;	/* NULL without rules of its own */
 };
@@ -80,6 +82,7 @@ struct eg_rules_source {
 	const char *cgroup;			/* NULL: the Workload's */
 	uint32_t slot;				/* from 1, no two alike */
 	struct eg_optional_bool passthrough;	/* what a flag says, which beats the documents */
+	struct eg_settings settings;		/* the same for the clusters of both families */
 };
 
 /*
