@@ -38,6 +38,10 @@ explained() { # explained EXPRESSION [DEST...]
 	json e.json "$expression"
 }
 
+cluster() { # cluster ipv4|ipv6
+	explained "d['clusters']['outbound:passthrough:$1']"
+}
+
 # The verdict line for a destination, and the line of the rule that gave it.
 verdict() {
 	ctl explain --policy p.yaml shop "$1" | sed -n 's/^verdict *//p'
@@ -60,8 +64,20 @@ rule_of() {
 	is "$(tail -c 1 e.json | od -An -c | tr -d ' ')" '\n'
 }
 
-@test "what no mechanism enforces yet is absent from explain --json" {
-	is "$(explained '"clusters" in d, "template" in d')" "(False, False)"
+@test "explain --json has the limits and timeouts of both clusters, as whole numbers" {
+	is "$(explained 'sorted(d["clusters"])')" "['outbound:passthrough:ipv4', 'outbound:passthrough:ipv6']"
+	for family in ipv4 ipv6; do
+		is "$(cluster $family)" "{'max_connections': 1024, 'max_pending_requests': 1024, 'max_requests': 1024, 'max_retries': 3, 'connect_timeout_ms': 10000, 'idle_timeout_ms': 3600000}"
+	done
+}
+
+@test "explain says of limits that nobody wrote that they are defaults, and which of them refuse nothing" {
+	ctl explain --policy p.yaml shop >out
+	is "$(grep -c '^outbound:passthrough:ipv[46]$' out)" 2
+	is "$(grep -c '^  max_connections  *1024  *(default)$' out)" 2
+	is "$(grep -c '^  max_retries  *3  *(default), refuses nothing$' out)" 2
+	is "$(grep -c '^  connect_timeout  *10s  *(default)$' out)" 2
+	is "$(grep -c '^  idle_timeout  *1h  *(default)$' out)" 2
 }
 
 @test "explain names the file and line that passthrough comes from" {

@@ -80,6 +80,23 @@ static void what_is_no_duration_is_refused(void **state)
 	assert_int_equal(eg_parse_duration("9999999h", &ns), -ERANGE);
 }
 
+static void a_duration_is_written_the_shortest_way(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		const char *text;
+	} cases[] = {
+		{0, "0s"},        {700, "700ms"},     {10000, "10s"},   {99000, "1m39s"},
+		{3600000, "1h"},  {5400000, "1h30m"}, {61500, "1m1s500ms"},
+		{UINT64_MAX, "5124095576030h25m51s615ms"},
+	};
+	char buffer[EG_DURATION_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(eg_format_duration(cases[i].ms, buffer), cases[i].text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +104,7 @@ int main(void)
 		cmocka_unit_test(an_errno_is_a_name_or_a_number),
 		cmocka_unit_test(durations_are_written_as_in_go),
 		cmocka_unit_test(what_is_no_duration_is_refused),
+		cmocka_unit_test(a_duration_is_written_the_shortest_way),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,4 +130,23 @@ int eg_parse_duration(const char *text, int64_t *ret_ns)
 		return -ERANGE;
 	*ret_ns = (int64_t)(negative ? -ns : ns);
 	return 0;
+}
+
+const char *eg_format_duration(uint64_t ms, char buffer[EG_DURATION_TEXT_MAX])
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+	size_t len = 0;
+
+	for (size_t i = 0; i < EG_COUNT_OF(units); i++) {
+		uint64_t count = ms / units[i].ms;
+
+		ms %= units[i].ms;
+		if (count > 0)
+			len += (size_t)snprintf(buffer + len, EG_DURATION_TEXT_MAX - len, "%llu%s",
+						(unsigned long long)count, units[i].name);
+	}
+	return len > 0 ? buffer : strcpy(buffer, "0s");
 }

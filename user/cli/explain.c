@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/policy.h"
 #include "export/names.h"
+#include "policy/cluster.h"
 #include "policy/eval.h"
 
 struct explain_words {
@@ -117,16 +119,51 @@ static int parse_destination(const char *text, struct eg_flow *ret_flow)
 	return 0;
 }
 
+/* ---- the clusters ---- */
+
+static const uint32_t families[] = {EG_FAMILY_IPV4, EG_FAMILY_IPV6};
+
+static const struct eg_cluster_policy *cluster_of(const struct eg_subject *subject, uint32_t family)
+{
+	return family == EG_FAMILY_IPV4 ? &subject->ipv4 : &subject->ipv6;
+}
+
+static const struct eg_origin *origins_of(const struct eg_subject *subject, uint32_t family)
+{
+	return family == EG_FAMILY_IPV4 ? subject->ipv4_origins : subject->ipv6_origins;
+}
+
+static bool is_timeout(enum eg_setting setting)
+{
+	return setting >= EG_SETTING_CONNECT_TIMEOUT;
+}
+
+/* Connections may become as old as they like unless somebody says otherwise; nothing is shown then. */
+static bool is_shown(const struct eg_cluster_policy *cluster, enum eg_setting setting)
+{
+	return setting != EG_SETTING_MAX_DURATION || eg_cluster_get(cluster, setting) > 0;
+}
+
+/* Requests and retries have a value whatever anybody writes, but no effect. */
+static bool acts(const struct eg_cluster_policy *cluster, enum eg_setting setting)
+{
+	if (setting == EG_SETTING_MAX_REQUESTS)
+		return cluster->flags & EG_CLUSTER_LIMITS_REQUESTS;
+	if (setting == EG_SETTING_MAX_RETRIES)
+		return cluster->flags & EG_CLUSTER_LIMITS_RETRIES;
+	return true;
+}
+
 /* ---- the answer for people ---- */
 
 static void print_origin(const struct eg_origin *origin)
 {
 	if (!origin->file)
-		printf("  (default)\n");
+		printf("  (default)");
 	else if (origin->line == 0)
-		printf("  (%s)\n", origin->file);
+		printf("  (%s)", origin->file);
 	else
-		printf("  (%s:%u:%u)\n", origin->file, origin->line, origin->column);
+		printf("  (%s:%u:%u)", origin->file, origin->line, origin->column);
 }
 
 static void print_value(const char *name, const char *value, const struct eg_origin *origin)
@@ -134,8 +171,36 @@ static void print_value(const char *name, const char *value, const struct eg_ori
 	printf("%-12s %s", name, value);
 	if (origin)
 		print_origin(origin);
+	printf("\n");
+}
+
+static void print_setting(const struct eg_cluster_policy *cluster, enum eg_setting setting,
+			  const struct eg_origin *origin)
+{
+	const uint64_t value = eg_cluster_get(cluster, setting);
+	const char *name = eg_setting_name(setting);
+	char text[EG_DURATION_TEXT_MAX];
+
+	if (!is_shown(cluster, setting))
+		return;
+	/* A time has its own unit here, and needs none in its name. */
+	if (!is_timeout(setting))
+		printf("  %-23s %-6" PRIu64, name, value);
 	else
-		printf("\n");
+		printf("  %-23.*s %-6s", (int)(strlen(name) - strlen("_ms")), name,
+		       value ? eg_format_duration(value, text) : "none");
+	print_origin(origin);
+	printf("%s\n", acts(cluster, setting) ? "" : ", refuses nothing");
+}
+
+static void print_clusters(const struct eg_subject *subject)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(families); i++) {
+		printf("%s\n", eg_cluster_name(families[i]));
+		for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++)
+			print_setting(cluster_of(subject, families[i]), setting,
+				      &origins_of(subject, families[i])[setting]);
+	}
 }
 
 static void print_destination(const struct answer *answer)
@@ -157,6 +222,7 @@ static void print_destination(const struct answer *answer)
 		if (answer->rule->port)
 			printf(" port %u", answer->rule->port);
 		print_origin(&answer->rule->origin);
+		printf("\n");
 	}
 }
 
@@ -171,6 +237,7 @@ static void print_answer(const struct answer *answer)
 		print_value("cgroup", subject->cgroup, NULL);
 	print_value("mode", "enforce", NULL);
 	print_value("passthrough", subject->passthrough ? "true" : "false", &subject->passthrough_origin);
+	print_clusters(subject);
 	if (answer->has_flow)
 		print_destination(answer);
 }
@@ -202,6 +269,27 @@ static json_t *warnings_json(const struct eg_diag *diag)
 	return list;
 }
 
+static json_t *cluster_json(const struct eg_cluster_policy *cluster)
+{
+	json_t *json = json_object();
+
+	for (enum eg_setting setting = 0; json && setting < EG_SETTING_COUNT; setting++)
+		if (is_shown(cluster, setting))
+			json_object_set_new(json, eg_setting_name(setting),
+					    json_integer((json_int_t)eg_cluster_get(cluster, setting)));
+	return json;
+}
+
+static json_t *clusters_json(const struct eg_subject *subject)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; json && i < EG_COUNT_OF(families); i++)
+		json_object_set_new(json, eg_cluster_name(families[i]),
+				    cluster_json(cluster_of(subject, families[i])));
+	return json;
+}
+
 static json_t *destination_json(const struct answer *answer)
 {
 	char address[EG_ADDR_TEXT_MAX], protocol[12], prefix[EG_ADDR_TEXT_MAX];
@@ -223,10 +311,11 @@ static json_t *destination_json(const struct answer *answer)
 static int print_answer_json(const struct answer *answer, const struct eg_diag *diag)
 {
 	const struct eg_subject *subject = answer->subject;
-	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:o, s:o}", "workload", subject->name, "mesh",
+	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:o, s:o, s:o}", "workload", subject->name, "mesh",
 				      subject->mesh, "cgroup", subject->cgroup, "mode", "enforce", "passthrough",
 				      subject->passthrough, "passthrough_origin",
-				      origin_json(&subject->passthrough_origin), "warnings", warnings_json(diag));
+				      origin_json(&subject->passthrough_origin), "clusters", clusters_json(subject),
+				      "warnings", warnings_json(diag));
 
 	if (json && answer->has_flow)
 		json_object_set_new(json, "destination", destination_json(answer));

@@ -26,6 +26,11 @@ static const struct {
 #undef WIDE
 };
 
+const char *eg_cluster_name(uint32_t family)
+{
+	return family == EG_FAMILY_IPV4 ? "outbound:passthrough:ipv4" : "outbound:passthrough:ipv6";
+}
+
 const char *eg_setting_name(enum eg_setting setting)
 {
 	return infos[setting].name;

@@ -12,6 +12,9 @@
 /* Above it a connect timeout never acts: Linux gives a connect up by itself after about two minutes (tcp_syn_retries). */
 #define EG_KERNEL_CONNECT_TIMEOUT_MS 127000
 
+/* "outbound:passthrough:ipv4": the cluster of a family, and the listener in front of it. */
+const char *eg_cluster_name(uint32_t family);
+
 /* "max_connections", "connect_timeout_ms": as JSON has it. */
 const char *eg_setting_name(enum eg_setting setting);
 
