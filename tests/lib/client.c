@@ -6,7 +6,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -18,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "support/destination.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -31,15 +31,6 @@
 #define ERRNO_MAX 4096
 #define THREADS_MAX 64
 
-struct destination {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in ipv4;
-		struct sockaddr_in6 ipv6;
-	};
-	socklen_t len;
-};
-
 /* One way to reach a destination. */
 struct way {
 	const char *name;
@@ -50,24 +41,6 @@ struct way {
 	int (*run)(int fd, const struct destination *first, const struct destination *second);
 	bool takes_two;
 };
-
-static int parse_destination(const char *address, const char *port, struct destination *ret)
-{
-	*ret = (struct destination){};
-	if (inet_pton(AF_INET, address, &ret->ipv4.sin_addr) == 1) {
-		ret->ipv4.sin_family = AF_INET;
-		ret->ipv4.sin_port = htons(atoi(port));
-		ret->len = sizeof(ret->ipv4);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, address, &ret->ipv6.sin6_addr) == 1) {
-		ret->ipv6.sin6_family = AF_INET6;
-		ret->ipv6.sin6_port = htons(atoi(port));
-		ret->len = sizeof(ret->ipv6);
-		return 0;
-	}
-	return -EINVAL;
-}
 
 static int result_of(ssize_t returned)
 {

@@ -223,7 +223,7 @@ start_server() {
 	shift
 	touch server.log
 	before=$(grep -c '^ready' server.log) || true
-	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$namespace" python3 -IS "$EG_ROOT/tests/lib/server.py" \
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$namespace" "$EG_BUILD/tests/lib/server" \
 		"$BATS_TEST_TMPDIR/server.log" "$@") >server.err 2>&1 3>&- &
 	disown
 	wait_for 30 more_are_ready_than "$before" || { cat server.err >&2; return 1; }
