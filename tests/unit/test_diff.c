@@ -12,6 +12,7 @@
 
 #include "../lib/support/generate.h"
 #include "base/cleanup.h"
+#include "policy/cluster.h"
 #include "policy/diff.h"
 
 static struct eg_image *compile(const struct eg_ruleset *rules)
@@ -219,6 +220,35 @@ static void passthrough_switched_is_one_entry_for_each_workload(void **state)
 	assert_int_equal(value.flags, EG_WORKLOAD_PRESENT);
 }
 
+static void a_threshold_or_timeout_that_changed_is_one_entry_of_its_workload(void **state)
+{
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = mesh_of(1);
+	_cleanup_(eg_image_freep) struct eg_image *before = NULL;
+	struct eg_subject subject = {.slot = 1, .ipv4 = EG_DEFAULT_CLUSTER, .ipv6 = EG_DEFAULT_CLUSTER};
+
+	(void)state;
+	subject.mesh_scope = rules->scopes.items[0];
+	assert_int_equal(eg_array_push(&rules->subjects, &subject), 0);
+	before = compile(rules);
+	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++) {
+		_cleanup_(eg_image_freep) struct eg_image *after = NULL;
+		_cleanup_(eg_diff_freep) struct eg_diff *changes = NULL;
+		struct eg_origin origins[EG_SETTING_COUNT];
+		struct eg_settings settings = {};
+		struct eg_workload_policy value;
+
+		settings.numbers[setting] = (struct eg_optional_number){.is_set = true, .value = 77};
+		subject.ipv6 = (struct eg_cluster_policy)EG_DEFAULT_CLUSTER;
+		eg_cluster_apply(&subject.ipv6, origins, &settings);
+		after = compile(rules);
+		changes = diff(before, after);
+		assert_int_equal(count_changes(changes), 1);
+		memcpy(&value, changes->tables[EG_TABLE_WORKLOADS].put.values, sizeof(value));
+		assert_int_equal(eg_cluster_get(&value.ipv6, setting), 77);
+		assert_memory_equal(&value.ipv4, &subject.ipv4, sizeof(value.ipv4));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a_difference_is_all_that_changed_and_nothing_else),
 		cmocka_unit_test(a_new_port_in_front_of_a_thousand_others_is_two_entries),
 		cmocka_unit_test(passthrough_switched_is_one_entry_for_each_workload),
+		cmocka_unit_test(a_threshold_or_timeout_that_changed_is_one_entry_of_its_workload),
 	};
 
 	return cmocka_run_group_tests_name("diff", tests, NULL, NULL);

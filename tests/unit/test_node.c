@@ -57,8 +57,7 @@ static void a_resolver_is_one_address(void **state)
 
 static void fields_without_a_mechanism_are_refused(void **state)
 {
-	static const char *const fields[] = {"admin: {}", "sweepInterval: 5s", "retryWindow: 5s", "compat: envoy",
-					     "domains: refuse"};
+	static const char *const fields[] = {"admin: {}", "domains: refuse"};
 	char text[128];
 
 	(void)state;
@@ -66,6 +65,45 @@ static void fields_without_a_mechanism_are_refused(void **state)
 		snprintf(text, sizeof(text), NODE "%s\n", fields[i]);
 		assert_refused(text, "not supported yet");
 	}
+}
+
+static void what_retries_and_the_sweep_go_by_is_read(void **state)
+{
+	struct policy *policy =
+		policy_read(NODE "retryWindow: 1m\nsweepInterval: 250ms\ncompat: envoy\nbreakerErrno: EHOSTUNREACH\n");
+	const struct eg_node *node = policy->model->node;
+
+	(void)state;
+	assert_string_equal(policy->findings, "");
+	assert_int_equal(node->retry_window_ms.value, 60000);
+	assert_int_equal(eg_model_sweep_interval_ms(policy->model), 250);
+	assert_true(node->is_compatible_with_envoy);
+	assert_int_equal(node->breaker_errno.value, EHOSTUNREACH);
+	policy_free(policy);
+}
+
+static void the_sweep_is_each_second_unless_written(void **state)
+{
+	struct policy *with = policy_read(NODE), *without = policy_read("type: Mesh\nname: default\n");
+
+	(void)state;
+	assert_int_equal(eg_model_sweep_interval_ms(with->model), 1000);
+	assert_int_equal(eg_model_sweep_interval_ms(without->model), 1000);
+	assert_false(with->model->node->is_compatible_with_envoy);
+	policy_free(with);
+	policy_free(without);
+}
+
+static void intervals_out_of_range_and_words_that_mean_nothing_are_refused(void **state)
+{
+	(void)state;
+	assert_refused(NODE "sweepInterval: 9ms\n", "sweepInterval: must be in the range [10ms, 1h]");
+	assert_refused(NODE "sweepInterval: 61m\n", "sweepInterval: must be in the range [10ms, 1h]");
+	assert_refused(NODE "sweepInterval: 5\n", "sweepInterval: must be a duration with its unit");
+	assert_refused(NODE "retryWindow: -1s\n", "retryWindow: must be in the range [0s, 24h]");
+	assert_refused(NODE "retryWindow: soon\n", "retryWindow: must be a duration with its unit");
+	assert_refused(NODE "compat: nginx\n", "compat: must be envoy");
+	assert_refused(NODE "breakerErrno: EFOO\n", "breakerErrno: must be one of");
 }
 
 static void a_second_node_is_refused_and_checked(void **state)
@@ -85,6 +123,9 @@ int main(void)
 		cmocka_unit_test(an_empty_list_of_resolvers_is_a_list),
 		cmocka_unit_test(a_resolver_is_one_address),
 		cmocka_unit_test(fields_without_a_mechanism_are_refused),
+		cmocka_unit_test(what_retries_and_the_sweep_go_by_is_read),
+		cmocka_unit_test(the_sweep_is_each_second_unless_written),
+		cmocka_unit_test(intervals_out_of_range_and_words_that_mean_nothing_are_refused),
 		cmocka_unit_test(a_second_node_is_refused_and_checked),
 	};
 

@@ -374,6 +374,57 @@ static void the_first_of_two_equal_names_counts(void **state)
 	assert_rules(rules->subjects.items[0]->own_scope, "mesh 10.0.0.1/32 1 tcp\n");
 }
 
+static void the_breakers_errno_is_the_workloads_then_the_nodes_then_econnrefused(void **state)
+{
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *without_node = NULL, *with_node = NULL;
+
+	(void)state;
+	add_workload(model, "a", "one")->breaker_errno.value = ETIMEDOUT;
+	add_workload(model, "a", "two");
+	without_node = resolve(model);
+	assert_int_equal(without_node->subjects.items[0]->breaker_errno, ETIMEDOUT);
+	assert_int_equal(without_node->subjects.items[1]->breaker_errno, ECONNREFUSED);
+	add_node(model)->breaker_errno.value = EACCES;
+	with_node = resolve(model);
+	assert_int_equal(with_node->subjects.items[0]->breaker_errno, ETIMEDOUT);
+	assert_int_equal(with_node->subjects.items[1]->breaker_errno, EACCES);
+	assert_int_equal(with_node->subjects.items[1]->block_errno, EPERM);
+}
+
+static void the_retry_window_is_the_nodes_then_ten_seconds(void **state)
+{
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *without_node = NULL, *with_node = NULL;
+
+	(void)state;
+	add_workload(model, "a", "one");
+	without_node = resolve(model);
+	assert_int_equal(without_node->subjects.items[0]->retry_window_ms, 10000);
+	add_node(model)->retry_window_ms = (struct eg_optional_number){.is_set = true, .value = 0};
+	with_node = resolve(model);
+	assert_int_equal(with_node->subjects.items[0]->retry_window_ms, 0);
+}
+
+static void compatible_with_envoy_requests_and_retries_refuse_nothing(void **state)
+{
+	struct eg_rules_source run = {.name = "curl", .slot = 1, .mesh = EG_DEFAULT_MESH};
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *ours = NULL, *envoys = NULL;
+
+	(void)state;
+	run.settings.numbers[EG_SETTING_MAX_REQUESTS] = (struct eg_optional_number){.is_set = true, .value = 7};
+	run.settings.numbers[EG_SETTING_MAX_RETRIES] = (struct eg_optional_number){.is_set = true, .value = 8};
+	assert_int_equal(eg_rules_resolve_sources(model, &run, 1, NULL, 0, &ours), 0);
+	assert_int_equal(ours->subjects.items[0]->ipv4.flags, EG_CLUSTER_LIMITS_REQUESTS | EG_CLUSTER_LIMITS_RETRIES);
+	assert_int_equal(ours->subjects.items[0]->ipv6.flags, EG_CLUSTER_LIMITS_REQUESTS | EG_CLUSTER_LIMITS_RETRIES);
+	add_node(model)->is_compatible_with_envoy = true;
+	assert_int_equal(eg_rules_resolve_sources(model, &run, 1, NULL, 0, &envoys), 0);
+	assert_int_equal(envoys->subjects.items[0]->ipv4.flags, 0);
+	assert_int_equal(envoys->subjects.items[0]->ipv6.flags, 0);
+	assert_int_equal(envoys->subjects.items[0]->ipv4.max_requests, 7);
+}
+
 static void a_command_without_documents_has_slot_1_and_the_default_mesh(void **state)
 {
 	const struct eg_rules_source run = {.name = "curl", .slot = 1, .mesh = EG_DEFAULT_MESH};
@@ -512,6 +563,9 @@ int main(void)
 		cmocka_unit_test(slots_follow_the_order_of_workloads_and_only_own_rules_take_a_scope),
 		cmocka_unit_test(passthrough_is_the_meshs_and_true_where_nobody_says_so),
 		cmocka_unit_test(the_errno_is_the_workloads_then_the_nodes_then_eperm),
+		cmocka_unit_test(the_breakers_errno_is_the_workloads_then_the_nodes_then_econnrefused),
+		cmocka_unit_test(the_retry_window_is_the_nodes_then_ten_seconds),
+		cmocka_unit_test(compatible_with_envoy_requests_and_retries_refuse_nothing),
 		cmocka_unit_test(the_first_of_two_equal_names_counts),
 		cmocka_unit_test(a_command_without_documents_has_slot_1_and_the_default_mesh),
 		cmocka_unit_test(a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads),

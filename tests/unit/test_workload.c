@@ -17,7 +17,7 @@ static void what_the_model_holds_is_read(void **state)
 {
 	struct policy *policy =
 		policy_read("type: Workload\nname: w\nmesh: m\ncgroup: /system.slice/*.service\n"
-			    "tags: {kuma.io/service: s}\ndataplane: d\nmode: enforce\nblockErrno: ECONNREFUSED\n"
+			    "tags: {kuma.io/service: s}\ndataplane: d\nmode: enforce\nblockErrno: ECONNREFUSED\nbreakerErrno: 11\n"
 			    "excludeOutboundPorts: [22, \"23\"]\nexcludeOutboundIPs: [10.0.0.0/8, 'fd00::1']\n"
 			    "allow:\n- {cidr: 192.0.2.1, port: 443, protocol: tcp}\n- cidr: ::/0\n");
 	const struct eg_workload *workload = policy->model->workloads.items[0];
@@ -32,6 +32,7 @@ static void what_the_model_holds_is_read(void **state)
 	assert_string_equal(workload->tags.items[0].value, "s");
 	assert_string_equal(workload->dataplane, "d");
 	assert_int_equal(workload->block_errno.value, ECONNREFUSED);
+	assert_int_equal(workload->breaker_errno.value, EAGAIN);
 	assert_int_equal(workload->exclude_outbound_ports.items[1].port, 23);
 	assert_int_equal(workload->exclude_outbound_ips.items[0].prefix.len, 8);
 	assert_int_equal(workload->exclude_outbound_ips.items[1].prefix.len, 128);
@@ -39,7 +40,7 @@ static void what_the_model_holds_is_read(void **state)
 	assert_int_equal(workload->allow.items[0].port, 443);
 	assert_int_equal(workload->allow.items[0].protocols, EG_PROTO_TCP);
 	assert_int_equal(workload->allow.items[0].prefix.len, 32);
-	assert_int_equal(workload->allow.items[0].origin.line, 12);
+	assert_int_equal(workload->allow.items[0].origin.line, 13);
 	assert_int_equal(workload->allow.items[1].port, 0);
 	assert_int_equal(workload->allow.items[1].protocols, EG_PROTO_ANY);
 	assert_int_equal(workload->allow.items[1].prefix.family, EG_FAMILY_IPV6);

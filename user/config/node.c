@@ -5,7 +5,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "config/address.h"
+
+#define NS_PER_MS 1000000
+#define RETRY_WINDOW_MAX_MS 86400000 /* a day: what is remembered takes room */
 
 static int read_mesh_cidr(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -48,6 +52,55 @@ static int read_resolvers(struct eg_reader *reader, const struct eg_field *field
 }
 static const struct eg_type resolvers_type = {"auto, or list of addresses", read_resolvers};
 
+/* A duration within min..max, in ms. */
+static bool read_interval(struct eg_reader *reader, const struct eg_yaml_node *node, uint64_t min_ms, uint64_t max_ms,
+			  struct eg_optional_number *ret_number)
+{
+	char min[EG_DURATION_TEXT_MAX], max[EG_DURATION_TEXT_MAX];
+	int64_t ns;
+
+	if (!eg_read_duration(reader, node, &ns))
+		return false;
+	if (ns < 0 || (uint64_t)ns < min_ms * NS_PER_MS || (uint64_t)ns > max_ms * NS_PER_MS) {
+		eg_reader_error(reader, node, "must be in the range [%s, %s]", eg_format_duration(min_ms, min),
+				eg_format_duration(max_ms, max));
+		return false;
+	}
+	*ret_number = (struct eg_optional_number){true, (uint64_t)ns / NS_PER_MS, eg_reader_origin(reader, node)};
+	return true;
+}
+
+static int read_retry_window(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			     void *target)
+{
+	(void)field;
+	read_interval(reader, node, 0, RETRY_WINDOW_MAX_MS, target);
+	return 0;
+}
+static const struct eg_type retry_window_type = {"duration", read_retry_window};
+
+static int read_sweep_interval(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			       void *target)
+{
+	(void)field;
+	read_interval(reader, node, EG_SWEEP_INTERVAL_MIN_MS, EG_SWEEP_INTERVAL_MAX_MS, target);
+	return 0;
+}
+static const struct eg_type sweep_interval_type = {"duration", read_sweep_interval};
+
+static int read_compat(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		       void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	if (text && strcmp(text, "envoy") != 0)
+		eg_reader_error(reader, node, "must be envoy, not \"%.64s\"", text);
+	*(bool *)target = text && strcmp(text, "envoy") == 0;
+	return 0;
+}
+static const struct eg_type compat_type = {"envoy", read_compat};
+
 static const struct eg_field node_fields[] = {
 	{.name = "meshCIDRs",
 	 .type = &mesh_cidrs_type,
@@ -61,14 +114,26 @@ static const struct eg_field node_fields[] = {
 	 .offset = offsetof(struct eg_node, block_errno),
 	 .fallback = "EPERM",
 	 .doc = "What a blocked program sees where its Workload does not say."},
+	{.name = "breakerErrno",
+	 .type = &eg_type_errno,
+	 .offset = offsetof(struct eg_node, breaker_errno),
+	 .fallback = "ECONNREFUSED",
+	 .doc = "The same of what the circuit breaker refuses."},
 	{.name = "admin", .later = "there is no admin endpoint", .doc = "The admin endpoint."},
-	{.name = "sweepInterval", .later = "nothing sweeps", .doc = "How often held connections are counted again."},
+	{.name = "sweepInterval",
+	 .type = &sweep_interval_type,
+	 .offset = offsetof(struct eg_node, sweep_interval_ms),
+	 .fallback = "1s",
+	 .doc = "How often held connections are looked at, for idle and duration timeouts among others."},
 	{.name = "retryWindow",
-	 .later = "retries are not counted",
-	 .doc = "How long a failed destination is remembered."},
+	 .type = &retry_window_type,
+	 .offset = offsetof(struct eg_node, retry_window_ms),
+	 .fallback = "10s",
+	 .doc = "How long after a failure a connect to the same destination counts as a retry."},
 	{.name = "compat",
-	 .later = "there are no limits that it could change",
-	 .doc = "envoy: limits as in its TCP proxy."},
+	 .type = &compat_type,
+	 .offset = offsetof(struct eg_node, is_compatible_with_envoy),
+	 .doc = "envoy: max_requests and max_retries refuse nothing, as in its TCP proxy."},
 	{.name = "domains", .later = "domain names are not matched", .doc = "What to do with Domain entries."},
 };
 const struct eg_schema eg_node_schema = {.name = "Node", EG_SCHEMA_FIELDS(node_fields)};

@@ -197,6 +197,34 @@ static int read_errno(struct eg_reader *reader, const struct eg_field *field, co
 }
 const struct eg_type eg_type_errno = {"errno", read_errno};
 
+static int read_u32(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		    void *target)
+{
+	uint32_t value;
+
+	(void)field;
+	if (node->kind != EG_YAML_SCALAR || eg_parse_u32(node->text, &value) < 0) {
+		eg_reader_error(reader, node, "must be a whole number in the range [0, %u], not %.64s", UINT32_MAX,
+				written(node));
+		return 0;
+	}
+	*(struct eg_optional_number *)target = (struct eg_optional_number){true, value, eg_reader_origin(reader, node)};
+	return 0;
+}
+const struct eg_type eg_type_u32 = {"number", read_u32};
+
+/* The bare number 10 has no unit, and nobody knows which was meant. Kuma refuses 0 too, unless it is quoted. */
+bool eg_read_duration(struct eg_reader *reader, const struct eg_yaml_node *node, int64_t *ret_ns)
+{
+	if (node->kind != EG_YAML_SCALAR || node->meaning != EG_YAML_TEXT ||
+	    eg_parse_duration(node->text, ret_ns) < 0) {
+		eg_reader_error(reader, node, "must be a duration with its unit, as 500ms, 10s or 1h30m, not %.64s",
+				written(node));
+		return false;
+	}
+	return true;
+}
+
 static int read_nested(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
 {

@@ -74,6 +74,8 @@ extern const struct eg_type eg_type_optional_port;
 extern const struct eg_type eg_type_object;
 /* struct eg_optional_errno */
 extern const struct eg_type eg_type_errno;
+/* struct eg_optional_number, 0..2^32-1 */
+extern const struct eg_type eg_type_u32;
 int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
 		   void *target);
 
@@ -86,6 +88,8 @@ const char *eg_read_text(struct eg_reader *reader, const struct eg_yaml_node *no
 /* A number, quoted or not, within min..max; `refusal` is the whole message for one outside. false after a finding. */
 bool eg_read_u16(struct eg_reader *reader, const struct eg_yaml_node *node, uint16_t min, const char *refusal,
 		 uint16_t *ret_value);
+/* A duration as Kuma has it: a text in Go's form. false after a finding. */
+bool eg_read_duration(struct eg_reader *reader, const struct eg_yaml_node *node, int64_t *ret_ns);
 /* *ret_copy in the model's arena. */
 int eg_read_copy(struct eg_reader *reader, const char *text, const char **ret_copy);
 

@@ -116,6 +116,7 @@ struct eg_workload {
 	EG_ARRAY(struct eg_tag) tags;
 	bool refuses_unenrolled;	/* unenrolled: refuse */
 	struct eg_optional_errno block_errno;
+	struct eg_optional_errno breaker_errno;
 	EG_ARRAY(struct eg_located_port) exclude_outbound_ports;
 	EG_ARRAY(struct eg_located_prefix) exclude_outbound_ips;
 	EG_ARRAY(struct eg_allow) allow;
@@ -128,7 +129,15 @@ struct eg_node {
 	bool resolvers_listed;	/* false: "auto", the node's own resolv.conf */
 	EG_ARRAY(struct eg_located_prefix) resolvers;	/* single addresses */
 	struct eg_optional_errno block_errno;
+	struct eg_optional_errno breaker_errno;
+	struct eg_optional_number retry_window_ms;	/* up to 2^32-1 */
+	struct eg_optional_number sweep_interval_ms;	/* within EG_SWEEP_INTERVAL_MIN_MS..MAX_MS */
+	bool is_compatible_with_envoy;	/* compat: envoy */
 };
+
+#define EG_SWEEP_INTERVAL_MIN_MS 10
+#define EG_SWEEP_INTERVAL_MAX_MS 3600000
+#define EG_DEFAULT_SWEEP_INTERVAL_MS 1000
 
 /* What came from the command line or from the node, and stands beside the documents. */
 struct eg_model {
@@ -149,5 +158,8 @@ EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
 const struct eg_mesh *eg_model_find_mesh(const struct eg_model *model, const char *name);
 const struct eg_dataplane *eg_model_find_dataplane(const struct eg_model *model, const char *mesh, const char *name);
 const struct eg_workload *eg_model_find_workload(const struct eg_model *model, const char *name);
+
+/* How often the agent looks at held connections: for timeouts, and for leases that nothing else gives back. */
+uint32_t eg_model_sweep_interval_ms(const struct eg_model *model);
 
 #endif

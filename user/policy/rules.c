@@ -10,6 +10,7 @@
 #include "policy/cluster.h"
 
 #define RESOLVER_PORT 53
+#define WRITTEN_LIMITS ((uint32_t)(EG_CLUSTER_LIMITS_REQUESTS | EG_CLUSTER_LIMITS_RETRIES))
 
 /* A mesh that a document defines or a workload names. */
 struct mesh_entry {
@@ -319,13 +320,19 @@ static int set_own_scope(struct resolution *resolution, struct eg_subject *subje
 	return tsearch(entry, &resolution->own, compare_own) ? 0 : -ENOMEM;
 }
 
-static uint16_t block_errno_of(const struct eg_model *model, const struct eg_workload *workload)
+/* The Workload's word, then the Node's, then the default. */
+static void set_errnos(struct eg_subject *subject, const struct eg_workload *workload, const struct eg_node *node)
 {
+	subject->block_errno = EG_DEFAULT_BLOCK_ERRNO;
+	subject->breaker_errno = EG_DEFAULT_BREAKER_ERRNO;
+	if (node && node->block_errno.value)
+		subject->block_errno = node->block_errno.value;
+	if (node && node->breaker_errno.value)
+		subject->breaker_errno = node->breaker_errno.value;
 	if (workload && workload->block_errno.value)
-		return workload->block_errno.value;
-	if (model->node && model->node->block_errno.value)
-		return model->node->block_errno.value;
-	return EG_DEFAULT_BLOCK_ERRNO;
+		subject->block_errno = workload->block_errno.value;
+	if (workload && workload->breaker_errno.value)
+		subject->breaker_errno = workload->breaker_errno.value;
 }
 
 /* The nearest to the command line wins: its flag, then the Mesh, then the default, which nobody wrote. */
@@ -349,10 +356,23 @@ static void set_clusters(struct eg_subject *subject, const struct eg_settings *f
 	eg_cluster_apply(&subject->ipv6, subject->ipv6_origins, flags);
 }
 
+/* `compat: envoy`: its TCP proxy never asks for requests and retries, whoever wrote a limit for them. */
+static void set_retries(struct eg_subject *subject, const struct eg_node *node)
+{
+	subject->retry_window_ms = EG_DEFAULT_RETRY_WINDOW_MS;
+	if (node && node->retry_window_ms.is_set)
+		subject->retry_window_ms = (uint32_t)node->retry_window_ms.value;
+	if (node && node->is_compatible_with_envoy) {
+		subject->ipv4.flags &= ~WRITTEN_LIMITS;
+		subject->ipv6.flags &= ~WRITTEN_LIMITS;
+	}
+}
+
 /* The mesh has a scope already. */
 static int add_subject(struct resolution *resolution, const struct eg_rules_source *source)
 {
 	struct eg_ruleset *rules = resolution->rules;
+	const struct eg_node *node = resolution->model->node;
 	const struct mesh_entry *entry = find_mesh(resolution, source->mesh);
 	struct eg_subject *subject = eg_arena_alloc(&rules->arena, sizeof(*subject));
 	int r;
@@ -367,10 +387,9 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->workload = source->workload;
 	subject->cgroup = source->cgroup ? source->cgroup : source->workload ? source->workload->cgroup : NULL;
 	subject->slot = source->slot;
-	subject->block_errno = block_errno_of(resolution->model, source->workload);
-	subject->breaker_errno = EG_DEFAULT_BREAKER_ERRNO;
-	subject->retry_window_ms = EG_DEFAULT_RETRY_WINDOW_MS;
+	set_errnos(subject, source->workload, node);
 	set_clusters(subject, &source->settings);
+	set_retries(subject, node);
 	subject->mesh_scope = entry->scope;
 	set_passthrough(subject, &source->passthrough, entry->mesh);
 	return set_own_scope(resolution, subject);
