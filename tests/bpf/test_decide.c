@@ -3,12 +3,12 @@
 #include "support.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/support/generate.h"
+#include "../lib/support/object.h"
 #include "base/cleanup.h"
 #include "datapath/datapath.h"
 #include "policy/eval.h"
@@ -27,19 +27,6 @@ struct bench {
 	size_t reasons[EG_REASON_COUNT];
 };
 
-/* The test's program works on the very maps that the product's loader made and filled. */
-static void share_maps(struct bench *bench)
-{
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, bench->object) {
-		int fd = eg_datapath_map_fd(bench->datapath, bpf_map__name(map));
-
-		assert_true(fd >= 0);
-		assert_int_equal(bpf_map__reuse_fd(map, fd), 0);
-	}
-}
-
 static int set_up(void **state)
 {
 	struct eg_datapath_options options = {
@@ -48,21 +35,15 @@ static int set_up(void **state)
 		.destinations = 1,
 		.destination_quota = 1,
 	};
-	const char *build = getenv("EG_BUILD");
 	struct bench *bench = calloc(1, sizeof(*bench));
 	char *problem = NULL;
-	char path[4096];
 
 	if (geteuid() != 0)
 		return 0;
 	assert_non_null(bench);
 	assert_int_equal(eg_datapath_load(&options, &bench->datapath, &problem), 0);
-	snprintf(path, sizeof(path), "%s/tests/bpf/decide.bpf.o", build ? build : "build");
-	bench->object = bpf_object__open_file(path, NULL);
-	assert_non_null(bench->object);
-	share_maps(bench);
-	assert_int_equal(bpf_object__load(bench->object), 0);
-	bench->program_fd = bpf_program__fd(bpf_object__find_program_by_name(bench->object, "eg_decide"));
+	bench->object = object_load(bench->datapath, "decide");
+	bench->program_fd = object_program_fd(bench->object, "eg_decide");
 	*state = bench;
 	return 0;
 }

@@ -57,29 +57,49 @@ struct eg_subject subject_of(uint32_t slot, const struct eg_scope *mesh)
 	};
 }
 
-struct eg_image *image_of(const struct eg_subject *subject)
+/* The compiler takes pointers to what it may change: copies. */
+static struct eg_scope *add_scope(struct eg_ruleset *rules, const struct eg_scope *scope)
+{
+	struct eg_scope *copy = eg_arena_alloc(&rules->arena, sizeof(*copy));
+
+	assert_non_null(copy);
+	*copy = *scope;
+	assert_int_equal(eg_array_push(&rules->scopes, copy), 0);
+	return copy;
+}
+
+static void add_subject(struct eg_ruleset *rules, const struct eg_subject *subject)
+{
+	struct eg_subject *copy = eg_arena_alloc(&rules->arena, sizeof(*copy));
+
+	assert_non_null(copy);
+	*copy = *subject;
+	copy->mesh_scope = add_scope(rules, subject->mesh_scope);
+	if (subject->own_scope)
+		copy->own_scope = add_scope(rules, subject->own_scope);
+	assert_int_equal(eg_array_push(&rules->subjects, copy), 0);
+}
+
+struct eg_image *image_of_all(const struct eg_subject *subjects, size_t count)
 {
 	struct eg_capacity capacity = eg_datapath_max_capacity();
-	struct eg_scope mesh = *subject->mesh_scope, own = {};
-	struct eg_scope *scopes[] = {&mesh, &own};
-	struct eg_subject copy = *subject;
-	struct eg_subject *subjects[] = {&copy};
-	struct eg_ruleset rules = {
-		.scopes = {.items = scopes, .len = 1, .capacity = 2},
-		.subjects = {.items = subjects, .len = 1, .capacity = 1},
-	};
+	struct eg_ruleset rules = {};
 	struct eg_image *image = NULL;
 	struct eg_diag diag = {};
 
-	copy.mesh_scope = &mesh;
-	if (subject->own_scope) {
-		own = *subject->own_scope;
-		copy.own_scope = &own;
-		rules.scopes.len = 2;
-	}
+	for (size_t i = 0; i < count; i++)
+		add_subject(&rules, &subjects[i]);
 	assert_int_equal(eg_image_compile(&rules, &capacity, &diag, &image), 0);
 	eg_diag_clear(&diag);
+	eg_array_clear(&rules.scopes);
+	eg_array_clear(&rules.subjects);
+	eg_arena_clear(&rules.arena);
 	return image;
+}
+
+struct eg_image *image_of(const struct eg_subject *subject)
+{
+	return image_of_all(subject, 1);
 }
 
 void image_apply(struct eg_datapath *datapath, const struct eg_subject *subject)

@@ -3,7 +3,7 @@
 #define EG_TESTS_IMAGE_H
 
 /*
- * Policies of one subject, made by hand, as images for the maps.
+ * Policies of one subject or a few, made by hand, as images for the maps.
  *
  *   struct eg_scope scope = {.id = 1, .name = "default"};
  *   struct eg_subject subject = subject_of(1, &scope);
@@ -31,6 +31,8 @@ struct eg_subject subject_of(uint32_t slot, const struct eg_scope *mesh);
 
 /* For eg_image_free(). */
 struct eg_image *image_of(const struct eg_subject *subject);
+/* The same for some of them, no two of which share a scope. */
+struct eg_image *image_of_all(const struct eg_subject *subjects, size_t count);
 /* Puts it in force, which must succeed. */
 void image_apply(struct eg_datapath *datapath, const struct eg_subject *subject);
 
