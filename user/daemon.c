@@ -385,22 +385,44 @@ static int open_datapath(struct daemon *daemon)
 	return r < 0 ? fail(r, "cannot take over", problem) : 0;
 }
 
-static int set_up_loop(struct daemon *daemon)
+static int watch_policy(struct daemon *daemon)
 {
 	const struct eg_daemon_options *options = daemon->options;
 	int r = eg_loop_new(&daemon->loop);
 
 	if (r == 0)
-		r = eg_loop_add_signals(daemon->loop, options->signals, on_signal, daemon);
-	if (r == 0)
 		r = eg_loop_add_timer(daemon->loop, on_settled, daemon, &daemon->settle_timer);
-	if (r == 0)
-		r = eg_loop_add_timer(daemon->loop, on_gathered, daemon, &daemon->gather_timer);
 	if (r == 0)
 		r = eg_policy_watch_new(options->policies, options->policy_count, &daemon->policy_watch);
 	if (r == 0)
 		r = eg_loop_add_fd(daemon->loop, eg_policy_watch_fd(daemon->policy_watch), EPOLLIN, on_policy_event,
 				   daemon);
+	return r;
+}
+
+/*
+ * Nothing of the node is touched before the policy is known to be good. Watched
+ * first, what changes in it from then on is taken once all is set up.
+ */
+static int load_first_policy(struct daemon *daemon, struct policy *ret_policy, struct eg_diag *diag)
+{
+	int watched = watch_policy(daemon);
+	int r = load_policy(daemon, diag, ret_policy);
+
+	if (r == -EBADMSG)
+		eg_diag_print(diag, stderr);
+	if (r < 0)
+		return fail(r, "policy", r == -EBADMSG ? "it has errors; nothing was changed" : NULL);
+	daemon->seen_fingerprint = ret_policy->fingerprint;
+	return watched < 0 ? fail(watched, "cannot watch the policy files", NULL) : 0;
+}
+
+static int watch_node(struct daemon *daemon)
+{
+	int r = eg_loop_add_signals(daemon->loop, daemon->options->signals, on_signal, daemon);
+
+	if (r == 0)
+		r = eg_loop_add_timer(daemon->loop, on_gathered, daemon, &daemon->gather_timer);
 	if (r == 0)
 		r = eg_cgroup_watch_new(daemon->mount_point, &daemon->cgroup_watch);
 	if (r == 0)
@@ -409,43 +431,28 @@ static int set_up_loop(struct daemon *daemon)
 	return r;
 }
 
-static int first_policy(struct daemon *daemon)
+static int take_first_policy(struct daemon *daemon, struct policy *policy, struct eg_diag *diag)
 {
-	_cleanup_(policy_clear) struct policy policy = {};
-	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
-	int r = load_policy(daemon, &diag, &policy);
+	int r = eg_cgroup_watch_follow(daemon->cgroup_watch, policy->model);
 
 	if (r == 0)
-		r = eg_cgroup_watch_follow(daemon->cgroup_watch, policy.model);
-	if (r == 0)
-		r = put_in_force(daemon, &policy, &diag);
-	eg_diag_print(&diag, stderr);
+		r = put_in_force(daemon, policy, diag);
+	eg_diag_print(diag, stderr);
 	if (r < 0) {
 		eg_log_error("policy: cannot start with it: %s; what is enforced stays so",
 			     r == -EBADMSG ? "it has errors" : strerror(-r));
 		return r;
 	}
 	daemon->agent.state = EG_AGENT_RUNNING;
-	daemon->seen_fingerprint = policy.fingerprint;
-	take_new_policy(daemon, &policy);
+	take_new_policy(daemon, policy);
 	return 0;
-}
-
-/* Nothing of the node is touched before the policy is known to be good. */
-static int check_first_policy(struct daemon *daemon)
-{
-	_cleanup_(policy_clear) struct policy policy = {};
-	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
-	int r = load_policy(daemon, &diag, &policy);
-
-	if (r == -EBADMSG)
-		eg_diag_print(&diag, stderr);
-	return r < 0 ? fail(r, "policy", r == -EBADMSG ? "it has errors; nothing was changed" : NULL) : 0;
 }
 
 static int start(struct daemon *daemon)
 {
-	int r = check_first_policy(daemon);
+	_cleanup_(policy_clear) struct policy policy = {};
+	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	int r = load_first_policy(daemon, &policy, &diag);
 
 	if (r == 0)
 		r = probe_kernel();
@@ -465,10 +472,10 @@ static int start(struct daemon *daemon)
 	if (r == 0)
 		r = eg_gates_recover(daemon->directory, &daemon->gates);
 	if (r == 0)
-		r = set_up_loop(daemon);
+		r = watch_node(daemon);
 	if (r < 0)
 		return fail(r, "cannot start", NULL);
-	return first_policy(daemon);
+	return take_first_policy(daemon, &policy, &diag);
 }
 
 int eg_daemon_run(const struct eg_daemon_options *options)

@@ -96,6 +96,38 @@ ways() { # ways DIRECTORY ADDRESS: the answers of TCP and UDP in one line
 	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
 }
 
+require_strace() {
+	command -v strace >/dev/null || skip "needs strace: it sees what is read, and makes calls slow"
+}
+
+opened() { # opened COUNT: the policy file was, by the daemon that strace.out is about
+	[ "$(grep -c '"policy.yaml"' strace.out)" -ge "$1" ]
+}
+
+@test "the first policy is read once for its fingerprint and once to load it" {
+	require_strace
+	policy false >policy.yaml
+	strace -f -qq -o strace.out -e trace=openat "$EGRESSD" --policy policy.yaml 2>daemon.log 3>&- &
+	wait_for 20 says 1 "generation 1 in force"
+	DAEMON=$(pgrep -P $!)
+	is "$(grep -c '"policy.yaml"' strace.out)" 2
+}
+
+@test "a policy that changes while the daemon starts is taken once it has" {
+	require_strace
+	policy true >policy.yaml
+	: >strace.out
+	# The first BPF call comes after the policy was loaded.
+	strace -f -qq -o strace.out -e trace=openat,bpf -e inject=bpf:delay_enter=1000000:when=1 \
+		"$EGRESSD" --policy policy.yaml 2>daemon.log 3>&- &
+	tracer=$!
+	wait_for 20 opened 2
+	policy false >policy.yaml
+	wait_for 20 says 1 "generation 2 in force"
+	DAEMON=$(pgrep -P $tracer)
+	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
+}
+
 @test "SIGHUP takes a new policy, and keeps the old one when the new one is wrong" {
 	policy true >policy.yaml
 	start_daemon
