@@ -288,16 +288,16 @@ static int write_report(struct session *session)
 	uint32_t slot = session->run->subject->slot;
 	struct eg_destinations destinations = {};
 	_cleanup_free_ char *text = NULL;
-	struct eg_slot_counts counts;
+	struct eg_totals totals = {};
 	int r;
 
 	if (!session->run->report)
 		return 0;
-	r = eg_maps_read_counts(&maps, slot, &counts);
+	r = eg_totals_add_slot(&totals, &maps, slot);
 	if (r == 0)
 		r = eg_maps_read_destinations(&maps, slot, &destinations);
 	if (r == 0)
-		r = eg_report_format(session->run->subject, &counts, &destinations, &text);
+		r = eg_report_format(session->run->subject, &totals, &destinations, &text);
 	if (r == 0)
 		r = eg_file_replace(session->run->report, text, strlen(text));
 	eg_array_clear(&destinations.list);

@@ -118,11 +118,16 @@ $OUT6 $TCP tcp ipv6 blocked blocked-passthrough-off 1"
 	is "$(json r.json 'd["workload"], d["mesh"], d["passthrough"]')" "('client', 'default', True)"
 }
 
-@test "what the statistics hold is what is there: nothing that nobody counts" {
+@test "a report's statistics are numbers under dotted names, and its histograms stand apart" {
 	ctl run --report r.json -- true
-	hasnt "$(cat r.json)" upstream_cx_active
-	hasnt "$(cat r.json)" upstream_cx_overflow
-	hasnt "$(cat r.json)" idle_timeout
+	is "$(json r.json "all(type(v) is int for v in d['stats'].values())")" True
+	is "$(json r.json "sorted(d['histograms']) == sorted('cluster.outbound_passthrough_%s.upstream_cx_%s_ms' % (f, h)
+		for f in ('ipv4', 'ipv6') for h in ('connect', 'length'))")" True
+	is "$(json r.json "d['stats']['cluster.outbound_passthrough_ipv4.circuit_breakers.default.remaining_cx']")" 1024
+	is "$(json r.json "d['stats']['cluster.outbound_passthrough_ipv6.circuit_breakers.default.remaining_retries']")" 3
+	# no zeros that nobody counts
+	hasnt "$(cat r.json)" cx_pool_open
+	hasnt "$(cat r.json)" circuit_breakers.high
 }
 
 @test "a report replaces an older file whole" {

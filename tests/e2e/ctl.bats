@@ -102,6 +102,18 @@ status_of() {
 	"$EGRESSCTL" stats --format json web | cmp - stats.json
 }
 
+@test "stats shows the limits in force with the agent dead too, and their sum for the node" {
+	local remaining=cluster.outbound_passthrough_ipv6.circuit_breakers.default.remaining_cx
+	start_daemon
+	is "$(stat_of $remaining web)" 1024
+	kill_daemon
+	is "$(stat_of $remaining web)" 1024
+	is "$(stat_of $remaining)" 1024
+	has "$("$EGRESSCTL" stats web)" "cluster.outbound_passthrough_ipv4.upstream_cx_connect_ms: No recorded values"
+	"$EGRESSCTL" stats --json web >stats.json
+	is "$(json stats.json "d['histograms']['cluster.outbound_passthrough_ipv4.upstream_cx_length_ms']['count']")" 0
+}
+
 @test "stats refuses a workload that nobody knows, and what is not built yet" {
 	start_daemon
 	run --separate-stderr "$EGRESSCTL" stats wob

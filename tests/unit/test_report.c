@@ -17,15 +17,14 @@
 
 #define NSEC_PER_SEC 1000000000ull
 
-static json_t *format(const char *workload, const struct eg_slot_counts *counts,
-		      const struct eg_destinations *destinations)
+static json_t *format(const char *workload, const struct eg_totals *totals, const struct eg_destinations *destinations)
 {
 	struct eg_subject subject = {.name = (char *)workload, .mesh = "default", .passthrough = false};
 	_cleanup_free_ char *text = NULL;
 	json_error_t error;
 	json_t *report;
 
-	assert_int_equal(eg_report_format(&subject, counts, destinations, &text), 0);
+	assert_int_equal(eg_report_format(&subject, totals, destinations, &text), 0);
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	report = json_loads(text, JSON_REJECT_DUPLICATES, &error);
 	assert_non_null(report);
@@ -50,11 +49,13 @@ static json_int_t integer_at(const json_t *object, const char *key)
 
 static void a_run_that_did_nothing_has_every_number_and_all_are_zero(void **state)
 {
-	static const char *const keys[] = {"workload", "mesh",         "passthrough",         "stats",
-					   "verdicts", "destinations", "destinations_missed", "refused_before"};
-	struct eg_slot_counts counts = {};
+	static const char *const keys[] = {
+		"workload", "mesh",         "passthrough",         "stats",          "histograms",
+		"verdicts", "destinations", "destinations_missed", "refused_before",
+	};
+	struct eg_totals totals = {};
 	struct eg_destinations none = {};
-	json_auto_t *report = format("curl", &counts, &none);
+	json_auto_t *report = format("curl", &totals, &none);
 	const char *name;
 	json_t *value;
 
@@ -67,7 +68,8 @@ static void a_run_that_did_nothing_has_every_number_and_all_are_zero(void **stat
 	assert_true(json_is_false(json_object_get(report, "passthrough")));
 	assert_int_equal(json_array_size(json_object_get(report, "destinations")), 0);
 	assert_int_equal(json_object_size(json_object_get(report, "verdicts")), EG_REASON_COUNT);
-	assert_int_equal(json_object_size(json_object_get(report, "stats")), 6);
+	assert_int_equal(json_object_size(json_object_get(report, "stats")), 2 * (31 + 7 + 8));
+	assert_int_equal(json_object_size(json_object_get(report, "histograms")), 4);
 	json_object_foreach(json_object_get(report, "verdicts"), name, value)
 		assert_int_equal(json_integer_value(value), 0);
 	json_object_foreach(json_object_get(report, "stats"), name, value)
@@ -92,13 +94,13 @@ static void a_destination_has_bare_address_integer_port_and_its_verdict(void **s
 		destination(EG_FAMILY_IPV6, "2001:db8::1", 65535, EG_REASON_MESH),
 	};
 	struct eg_destinations destinations = {.list = {.items = list, .len = EG_COUNT_OF(list)}};
-	struct eg_slot_counts counts = {};
+	struct eg_totals totals = {};
 	json_auto_t *report = NULL;
 	const json_t *first, *second;
 
 	(void)state;
 	list[1].key.flow.protocol = 262;
-	report = format("curl", &counts, &destinations);
+	report = format("curl", &totals, &destinations);
 	first = json_array_get(json_object_get(report, "destinations"), 0);
 	second = json_array_get(json_object_get(report, "destinations"), 1);
 	assert_string_equal(string_at(first, "address"), "192.0.2.1");
@@ -134,7 +136,7 @@ static void whatever_a_process_calls_itself_the_report_stays_json(void **state)
 		/* behind the end stands what was there before */
 		{"ab\0cd", "ab"},
 	};
-	struct eg_slot_counts counts = {};
+	struct eg_totals totals = {};
 
 	(void)state;
 	for (size_t i = 0; i < EG_COUNT_OF(names); i++) {
@@ -143,7 +145,7 @@ static void whatever_a_process_calls_itself_the_report_stays_json(void **state)
 		json_auto_t *report = NULL;
 
 		memcpy(one.seen.comm, names[i].comm, EG_COMM_LEN);
-		report = format("curl", &counts, &destinations);
+		report = format("curl", &totals, &destinations);
 		assert_string_equal(string_at(json_array_get(json_object_get(report, "destinations"), 0), "comm"),
 				    names[i].shown);
 	}
@@ -151,9 +153,9 @@ static void whatever_a_process_calls_itself_the_report_stays_json(void **state)
 
 static void whatever_a_command_is_called_the_report_stays_json(void **state)
 {
-	struct eg_slot_counts counts = {};
+	struct eg_totals totals = {};
 	struct eg_destinations none = {};
-	json_auto_t *quoted = format("a \"b\"\n", &counts, &none), *odd = format("\xff", &counts, &none);
+	json_auto_t *quoted = format("a \"b\"\n", &totals, &none), *odd = format("\xff", &totals, &none);
 
 	(void)state;
 	assert_string_equal(string_at(quoted, "workload"), "a \"b\"\n");
@@ -162,29 +164,67 @@ static void whatever_a_command_is_called_the_report_stays_json(void **state)
 
 static void counts_come_under_their_names(void **state)
 {
-	struct eg_slot_counts counts = {
-		.ipv4 = {.verdicts = {.passthrough = 2}, .cluster = {.cx_total = 2}},
-		.ipv6 = {.verdicts = {.passthrough = 5}, .cluster = {.cx_total = 1ull << 53}},
-		.refused_before = 11,
-		.destinations_missed = 13,
+	struct eg_totals totals = {
+		.counts =
+			{
+				.ipv4 = {.verdicts = {.passthrough = 2}, .cluster = {.cx_total = 2}},
+				.ipv6 = {.verdicts = {.passthrough = 5}, .cluster = {.cx_total = 1ull << 53}},
+				.refused_before = 11,
+				.destinations_missed = 13,
+			},
+		.ipv4.sessions = 17,
 	};
 	struct eg_destinations none = {};
-	json_auto_t *report = format("curl", &counts, &none);
+	json_auto_t *report = format("curl", &totals, &none);
 
 	(void)state;
 	assert_int_equal(integer_at(json_object_get(report, "verdicts"), "passthrough"), 7);
 	assert_int_equal(
 		integer_at(json_object_get(report, "stats"), "cluster.outbound_passthrough_ipv6.upstream_cx_total"),
 		1ll << 53);
+	assert_int_equal(
+		integer_at(json_object_get(report, "stats"), "egressd.outbound_passthrough_ipv4.udp_sessions_active"),
+		17);
 	assert_int_equal(integer_at(report, "refused_before"), 11);
 	assert_int_equal(integer_at(report, "destinations_missed"), 13);
+}
+
+/* Below each of Envoy's bounds, ms; what lasted longer than the last one is in the count alone. */
+static void a_histogram_has_its_samples_below_each_bound(void **state)
+{
+	struct eg_totals totals = {
+		.counts.ipv6.cluster.length_ms = {.buckets = {[0] = 1, [2] = 3, [18] = 5, [19] = 7}, .sum_us = 2500},
+	};
+	static const struct {
+		double bound;
+		json_int_t below;
+	} expected[] = {{0.5, 1}, {1, 1}, {5, 4}, {10, 4}};
+	struct eg_destinations none = {};
+	json_auto_t *report = format("curl", &totals, &none);
+	const json_t *histogram, *buckets;
+
+	(void)state;
+	histogram = json_object_get(json_object_get(report, "histograms"),
+				    "cluster.outbound_passthrough_ipv6.upstream_cx_length_ms");
+	assert_int_equal(integer_at(histogram, "count"), 16);
+	assert_true(json_real_value(json_object_get(histogram, "sum_ms")) == 2.5);
+	buckets = json_object_get(histogram, "buckets");
+	assert_int_equal(json_array_size(buckets), EG_HISTOGRAM_BUCKETS - 1);
+	for (size_t i = 0; i < EG_COUNT_OF(expected); i++) {
+		const json_t *bucket = json_array_get(buckets, i);
+
+		assert_true(json_real_value(json_object_get(bucket, "upper_bound")) == expected[i].bound);
+		assert_int_equal(integer_at(bucket, "cumulative"), expected[i].below);
+	}
+	assert_true(json_real_value(json_object_get(json_array_get(buckets, 18), "upper_bound")) == 3600000);
+	assert_int_equal(integer_at(json_array_get(buckets, 18), "cumulative"), 9);
 }
 
 static void times_are_wall_clock_in_utc(void **state)
 {
 	struct eg_destination one = destination(EG_FAMILY_IPV4, "192.0.2.1", 80, EG_REASON_PASSTHROUGH);
 	struct eg_destinations destinations = {.list = {.items = &one, .len = 1}};
-	struct eg_slot_counts counts = {};
+	struct eg_totals totals = {};
 	json_auto_t *report = NULL;
 	struct timespec monotonic;
 	const char *text, *rest;
@@ -194,7 +234,7 @@ static void times_are_wall_clock_in_utc(void **state)
 	(void)state;
 	clock_gettime(CLOCK_MONOTONIC, &monotonic);
 	one.seen.last_seen_ns = (uint64_t)monotonic.tv_sec * NSEC_PER_SEC + (uint64_t)monotonic.tv_nsec;
-	report = format("curl", &counts, &destinations);
+	report = format("curl", &totals, &destinations);
 	text = string_at(json_array_get(json_object_get(report, "destinations"), 0), "last_seen");
 	rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	assert_non_null(rest);
@@ -213,6 +253,7 @@ int main(void)
 		cmocka_unit_test(whatever_a_process_calls_itself_the_report_stays_json),
 		cmocka_unit_test(whatever_a_command_is_called_the_report_stays_json),
 		cmocka_unit_test(counts_come_under_their_names),
+		cmocka_unit_test(a_histogram_has_its_samples_below_each_bound),
 		cmocka_unit_test(times_are_wall_clock_in_utc),
 	};
 

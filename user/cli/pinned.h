@@ -32,7 +32,7 @@ struct eg_pinned {
 	EG_ARRAY(struct eg_pinned_slot) slots;	/* in order of their numbers */
 };
 
-#define EG_PINNED_NONE ((struct eg_pinned){.maps = {-1, -1, -1, -1, -1, -1, -1}})
+#define EG_PINNED_NONE ((struct eg_pinned){.maps = EG_MAPS_NONE})
 
 /*
  * Opens the maps where eg_pins_locate() finds them and lists the slots in use: a

@@ -53,6 +53,22 @@ int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slo
 	return r;
 }
 
+/* A bank that went idle while it was read may have been written to meanwhile. */
+int eg_maps_read_policy(const struct eg_maps *maps, uint32_t slot, struct eg_workload_policy *ret_policy)
+{
+	struct eg_control before, after;
+	int r = eg_maps_read_control(maps, &after);
+
+	do {
+		before = after;
+		if (r == 0)
+			r = bpf_map_lookup_elem(maps->workloads[!!before.active], &slot, ret_policy);
+		if (r == 0)
+			r = eg_maps_read_control(maps, &after);
+	} while (r == 0 && after.generation != before.generation);
+	return r;
+}
+
 void eg_counts_add(struct eg_slot_counts *sum, const struct eg_slot_counts *counts)
 {
 	__u64 *to = (__u64 *)sum;

@@ -23,7 +23,20 @@ struct eg_maps {
 	int retired;
 	int dests;
 	int events;
+	int workloads[EG_BANKS];
 };
+
+#define EG_MAPS_NONE \
+	((struct eg_maps){ \
+		.control = -1, \
+		.slots = -1, \
+		.infos = -1, \
+		.agent = -1, \
+		.retired = -1, \
+		.dests = -1, \
+		.events = -1, \
+		.workloads = {-1, -1}, \
+	})
 
 int eg_maps_read_control(const struct eg_maps *maps, struct eg_control *ret_control);
 int eg_maps_read_agent(const struct eg_maps *maps, struct eg_agent *ret_agent);
@@ -34,6 +47,8 @@ int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_
 int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info);
 int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot);
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
+/* What holds for a slot by the policy in force; without EG_WORKLOAD_PRESENT nothing does. */
+int eg_maps_read_policy(const struct eg_maps *maps, uint32_t slot, struct eg_workload_policy *ret_policy);
 
 /*
  * Returns when every program has ended that ran when this was called: whatever it

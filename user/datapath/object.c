@@ -183,5 +183,6 @@ struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath)
 		.retired = bpf_map__fd(skeleton->maps.eg_retired),
 		.dests = bpf_map__fd(skeleton->maps.eg_dests),
 		.events = bpf_map__fd(skeleton->maps.eg_events),
+		.workloads = {bpf_map__fd(skeleton->maps.eg_workloads_0), bpf_map__fd(skeleton->maps.eg_workloads_1)},
 	};
 }

@@ -125,6 +125,10 @@ static const struct reader_map {
 	{"eg_dests", offsetof(struct eg_maps, dests), BPF_MAP_TYPE_HASH, sizeof(struct eg_dest_key),
 	 sizeof(struct eg_dest)},
 	{"eg_events", offsetof(struct eg_maps, events), BPF_MAP_TYPE_RINGBUF, 0, 0},
+	{"eg_workloads_0", offsetof(struct eg_maps, workloads[0]), BPF_MAP_TYPE_ARRAY, 4,
+	 sizeof(struct eg_workload_policy)},
+	{"eg_workloads_1", offsetof(struct eg_maps, workloads[1]), BPF_MAP_TYPE_ARRAY, 4,
+	 sizeof(struct eg_workload_policy)},
 };
 
 static int *map_fd(struct eg_maps *maps, size_t index)
@@ -225,7 +229,7 @@ static int open_maps(const char *directory, struct eg_maps *maps, char **ret_pro
 
 int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem)
 {
-	struct eg_maps maps;
+	struct eg_maps maps = EG_MAPS_NONE;
 	struct stat st;
 	int r;
 
@@ -234,8 +238,6 @@ int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_pro
 	r = eg_pins_check_directory(directory, ret_problem);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < EG_COUNT_OF(reader_maps); i++)
-		*map_fd(&maps, i) = -1;
 	r = open_maps(directory, &maps, ret_problem);
 	if (r == 0)
 		r = check_abi(&maps, ret_problem);

@@ -6,9 +6,11 @@
 #include <time.h>
 
 #include "base/addr.h"
+#include "export/envoy.h"
 #include "export/names.h"
 
 #define NSEC_PER_SEC 1000000000ll
+#define USEC_PER_MSEC 1000.0
 
 const char *eg_time_format(uint64_t monotonic_ns, char buffer[EG_TIME_TEXT_MAX])
 {
@@ -70,4 +72,36 @@ json_t *eg_json_event(const struct eg_event *event, const char *workload)
 			 eg_protocol_name(flow->protocol, protocol), "family", eg_family_name(flow->family), "comm",
 			 eg_json_text(event->comm, strnlen(event->comm, EG_COMM_LEN)), "pid", (json_int_t)event->pid,
 			 "uid", (json_int_t)event->uid);
+}
+
+static json_t *format_histogram(const struct eg_histogram *histogram)
+{
+	json_t *buckets = json_array();
+	uint64_t below = 0;
+
+	for (size_t i = 0; i < EG_HISTOGRAM_BUCKETS - 1 && buckets; i++) {
+		below += histogram->buckets[i];
+		if (json_array_append_new(buckets, json_pack("{s:f, s:I}", "upper_bound", eg_histogram_bounds_ms[i],
+							     "cumulative", (json_int_t)below)) < 0) {
+			json_decref(buckets);
+			buckets = NULL;
+		}
+	}
+	return json_pack("{s:I, s:f, s:o}", "count", (json_int_t)eg_histogram_samples(histogram), "sum_ms",
+			 (double)histogram->sum_us / USEC_PER_MSEC, "buckets", buckets);
+}
+
+static int add_histogram(const char *name, const struct eg_histogram *histogram, void *context)
+{
+	return json_object_set_new(context, name, format_histogram(histogram)) < 0 ? -ENOMEM : 0;
+}
+
+json_t *eg_json_histograms(const struct eg_totals *totals)
+{
+	json_t *histograms = json_object();
+
+	if (histograms && eg_envoy_visit_histograms(totals, add_histogram, histograms) == 0)
+		return histograms;
+	json_decref(histograms);
+	return NULL;
 }

@@ -25,11 +25,14 @@ static json_t *whole(json_t *json, int r)
 	return NULL;
 }
 
-static json_t *format_stats(const struct eg_slot_counts *counts)
+static json_t *format_stats(const struct eg_totals *totals)
 {
 	json_t *stats = json_object();
+	int r = stats ? eg_envoy_visit(totals, add_number, stats) : -ENOMEM;
 
-	return whole(stats, stats ? eg_envoy_visit(counts, add_number, stats) : -ENOMEM);
+	if (r == 0)
+		r = eg_own_clusters_visit(totals, add_number, stats);
+	return whole(stats, r);
 }
 
 static json_t *format_verdicts(const struct eg_slot_counts *counts)
@@ -52,17 +55,19 @@ static json_t *format_destinations(const struct eg_destinations *destinations)
 	return whole(list, r);
 }
 
-int eg_report_format(const struct eg_subject *subject, const struct eg_slot_counts *counts,
+int eg_report_format(const struct eg_subject *subject, const struct eg_totals *totals,
 		     const struct eg_destinations *destinations, char **ret_text)
 {
+	const struct eg_slot_counts *counts = &totals->counts;
 	json_auto_t *report = NULL;
 	_cleanup_free_ char *json = NULL;
 
-	report = json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:I, s:I}", "workload",
-			   eg_json_text(subject->name, strlen(subject->name)), "mesh",
-			   subject->mesh, "passthrough", subject->passthrough, "stats", format_stats(counts),
-			   "verdicts", format_verdicts(counts), "destinations", format_destinations(destinations),
-			   "destinations_missed", (json_int_t)counts->destinations_missed, "refused_before",
+	report = json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:I, s:I}", "workload",
+			   eg_json_text(subject->name, strlen(subject->name)), "mesh", subject->mesh, "passthrough",
+			   subject->passthrough, "stats", format_stats(totals), "histograms",
+			   eg_json_histograms(totals), "verdicts", format_verdicts(counts), "destinations",
+			   format_destinations(destinations), "destinations_missed",
+			   (json_int_t)counts->destinations_missed, "refused_before",
 			   (json_int_t)counts->refused_before);
 	json = report ? json_dumps(report, JSON_INDENT(2)) : NULL;
 	if (!json || asprintf(ret_text, "%s\n", json) < 0)
