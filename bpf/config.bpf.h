@@ -9,5 +9,7 @@
 const volatile __u32 eg_dest_quota = 4096;
 /* Events that one slot may send in a second; more are counted as suppressed. */
 const volatile __u32 eg_event_rate = 100;
+/* Timer ticks of this kernel in a second. */
+const volatile __u32 eg_hz = 250;
 
 #endif

@@ -29,11 +29,18 @@ static __always_inline void *lookup_bank(void *bank_0, void *bank_1, __u32 bank,
 	return bank ? bpf_map_lookup_elem(bank_1, key) : bpf_map_lookup_elem(bank_0, key);
 }
 
+/* NULL where the slot has no policy in this bank. */
+static __always_inline const struct eg_workload_policy *lookup_workload(__u32 bank, const __u32 *slot)
+{
+	const struct eg_workload_policy *workload = lookup_bank(&eg_workloads_0, &eg_workloads_1, bank, slot);
+
+	return workload && (workload->flags & EG_WORKLOAD_PRESENT) ? workload : NULL;
+}
+
 /* Reads the index word once: all of a run is judged by the bank that was in force then. */
 static __always_inline struct policy_view view_policy(__u32 slot)
 {
 	struct policy_view view = {};
-	struct eg_workload_policy *workload;
 	struct eg_control *control;
 	__u32 zero = 0;
 
@@ -41,9 +48,7 @@ static __always_inline struct policy_view view_policy(__u32 slot)
 	if (!control)
 		return view;
 	view.bank = *(volatile __u32 *)&control->active;
-	workload = lookup_bank(&eg_workloads_0, &eg_workloads_1, view.bank, &slot);
-	if (workload && (workload->flags & EG_WORKLOAD_PRESENT))
-		view.workload = workload;
+	view.workload = lookup_workload(view.bank, &slot);
 	return view;
 }
 

@@ -9,10 +9,12 @@
 #include <linux/errno.h>
 #include <bpf/bpf_helpers.h>
 
+#include "breaker.bpf.h"
 #include "config.bpf.h"
 #include "decide.bpf.h"
 #include "emit.bpf.h"
 #include "flow.bpf.h"
+#include "lifecycle.bpf.h"
 #include "maps.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -54,7 +56,22 @@ __noinline int eg_decide(struct observation *seen)
 	if (!seen)
 		return 0;
 	view = view_policy(seen->slot_id);
+	seen->bank = view.bank;
 	seen->decision = decide(&view, &seen->flow);
+	return 0;
+}
+
+/* A place for what was allowed and is to be limited; what an earlier program refused already needs none. */
+__noinline int eg_admit(struct bpf_sock_addr *ctx, struct observation *seen, int refused_before)
+{
+	struct eg_lease *lease;
+	bool leased;
+
+	if (!seen || !ctx->sk)
+		return 0;
+	leased = needs_lease(seen) && !refused_before;
+	lease = bpf_sk_storage_get(&eg_leases, ctx->sk, NULL, leased ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	lease_connect(lease, seen, leased);
 	return 0;
 }
 
@@ -80,40 +97,124 @@ __noinline int eg_account(struct observation *seen, int refused_before)
 	return 0;
 }
 
-/* The one way from a hook to its answer. */
-static __always_inline int judge(enum eg_hook hook, struct eg_flow flow)
+static __always_inline struct observation observe(enum eg_hook hook, struct eg_flow flow)
 {
 	const struct eg_enrolment *enrolment = bpf_get_local_storage(&eg_cgroups, 0);
-	struct observation seen = {.slot_id = enrolment->slot, .hook = hook, .flow = flow};
+
+	return (struct observation){.slot_id = enrolment->slot, .hook = hook, .flow = flow};
+}
+
+/* From a decision to the hook's answer. */
+static __always_inline int answer(struct observation *seen, bool refused_before)
+{
+	seen->time_ns = bpf_ktime_get_coarse_ns();
+	eg_account(seen, refused_before);
+	return seen->decision.verdict == EG_VERDICT_ALLOWED ? ANSWER_PROCEED : refuse(seen->decision.block_errno);
+}
+
+static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)
+{
+	struct observation seen = observe(hook, flow);
+	bool refused_before = bpf_get_retval() < 0;
 
 	eg_decide(&seen);
-	seen.time_ns = bpf_ktime_get_coarse_ns();
-	eg_account(&seen, bpf_get_retval() < 0);
-	return seen.decision.verdict == EG_VERDICT_ALLOWED ? ANSWER_PROCEED : refuse(seen.decision.block_errno);
+	eg_admit(ctx, &seen, refused_before);
+	return answer(&seen, refused_before);
+}
+
+/* A datagram of a socket that is not connected holds nothing. */
+static __always_inline int judge_datagram(enum eg_hook hook, struct eg_flow flow)
+{
+	struct observation seen = observe(hook, flow);
+
+	eg_decide(&seen);
+	return answer(&seen, bpf_get_retval() < 0);
+}
+
+/*
+ * These two stand before the connect hooks: programs are attached in this order, and
+ * whoever admits a socket must hear of its end.
+ */
+SEC("sockops")
+int eg_sockops(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct eg_lease *lease;
+	__u32 ticks;
+
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_TIMEOUT_INIT:
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+	case BPF_SOCK_OPS_RTO_CB:
+		break;
+	case BPF_SOCK_OPS_STATE_CB:
+		if (ctx->args[1] == BPF_TCP_CLOSE)
+			break;
+		return 1;
+	default:
+		return 1;
+	}
+	lease = sk ? bpf_sk_storage_get(&eg_leases, sk, NULL, 0) : NULL;
+	if (!lease)
+		return 1;
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_TIMEOUT_INIT:
+		ticks = first_timer(lease);
+		if (ticks)
+			ctx->reply = ticks;
+		break;
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+		on_connect(ctx);
+		break;
+	/* Both sides connected at once: the kernel takes the last step as a passive one. */
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		on_established(ctx, lease);
+		break;
+	case BPF_SOCK_OPS_RTO_CB:
+		bound_connect(ctx, lease);
+		break;
+	case BPF_SOCK_OPS_STATE_CB:
+		on_close(ctx, sk, lease);
+		break;
+	}
+	return 1;
+}
+
+SEC("cgroup/sock_release")
+int eg_release(struct bpf_sock *sk)
+{
+	struct eg_lease *lease = bpf_sk_storage_get(&eg_leases, sk, NULL, 0);
+
+	if (lease)
+		on_release(lease, sk->state);
+	return ANSWER_PROCEED;
 }
 
 SEC("cgroup/connect4")
 int eg_connect4(struct bpf_sock_addr *ctx)
 {
-	return judge(EG_HOOK_CONNECT4, flow_of_sock_addr4(ctx));
+	return judge_connect(ctx, EG_HOOK_CONNECT4, flow_of_sock_addr4(ctx));
 }
 
 SEC("cgroup/connect6")
 int eg_connect6(struct bpf_sock_addr *ctx)
 {
-	return judge(EG_HOOK_CONNECT6, flow_of_sock_addr6(ctx));
+	return judge_connect(ctx, EG_HOOK_CONNECT6, flow_of_sock_addr6(ctx));
 }
 
 SEC("cgroup/sendmsg4")
 int eg_sendmsg4(struct bpf_sock_addr *ctx)
 {
-	return judge(EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
+	return judge_datagram(EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
 }
 
 SEC("cgroup/sendmsg6")
 int eg_sendmsg6(struct bpf_sock_addr *ctx)
 {
-	return judge(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
+	return judge_datagram(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
 }
 
 /* Cgroups nested deeper than this are taken for not enrolled. */

@@ -25,6 +25,7 @@ struct observation {
 	enum eg_hook hook;
 	struct eg_flow flow;
 	struct eg_decision decision;
+	__u32 bank;		/* whose policy decided: the whole run looks into this one */
 	__u64 time_ns;
 };
 
@@ -36,10 +37,29 @@ static __always_inline void count(__u64 *counter)
 /* The connects that Envoy's passthrough listener would have taken: non-mesh TCP. */
 static __always_inline void count_cluster(struct eg_cluster_counts *cluster, enum eg_reason reason)
 {
-	if (reason == EG_REASON_PASSTHROUGH || reason == EG_REASON_MATCHED)
+	switch (reason) {
+	case EG_REASON_PASSTHROUGH:
+	case EG_REASON_MATCHED:
 		count(&cluster->cx_total);
-	else if (reason == EG_REASON_BLOCKED_PASSTHROUGH_OFF)
+		break;
+	case EG_REASON_BLOCKED_PASSTHROUGH_OFF:
 		count(&cluster->cx_no_route);
+		break;
+	case EG_REASON_BLOCKED_MAX_CONNECTIONS:
+		count(&cluster->cx_overflow);
+		break;
+	case EG_REASON_BLOCKED_MAX_PENDING:
+		count(&cluster->rq_pending_overflow);
+		break;
+	case EG_REASON_BLOCKED_MAX_REQUESTS:
+		count(&cluster->rq_overflow);
+		break;
+	case EG_REASON_BLOCKED_MAX_RETRIES:
+		count(&cluster->rq_retry_overflow);
+		break;
+	default:
+		break;
+	}
 }
 
 static __always_inline void count_verdict(struct eg_slot_counts *counts, const struct observation *seen)
@@ -53,6 +73,8 @@ static __always_inline void count_verdict(struct eg_slot_counts *counts, const s
 	count((__u64 *)&family->verdicts + reason);
 	if (eg_protocol_bit(seen->flow.protocol) == EG_PROTO_TCP)
 		count_cluster(&family->cluster, reason);
+	else if (reason == EG_REASON_BLOCKED_MAX_CONNECTIONS)
+		count(&family->cluster.sessions_overflow);
 }
 
 /* Counts a destination that is in the table already. */

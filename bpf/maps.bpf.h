@@ -85,6 +85,21 @@ struct {
 	__type(value, __u32);
 } eg_enrolled SEC(".maps");
 
+/* Ends with its socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct eg_lease);
+} eg_leases SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EG_FAILURES_MAX);
+	__type(key, struct eg_failure_key);
+	__type(value, __u64);
+} eg_failures SEC(".maps");
+
 /* For user space alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -108,6 +109,15 @@ static int leave_out_gates(struct eg_datapath *datapath)
 	return r;
 }
 
+/* The coarse clocks advance with the kernel's timer tick, and their resolution is just that. */
+static uint32_t ticks_per_second(void)
+{
+	struct timespec tick;
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return (uint32_t)(1000000000L / tick.tv_nsec);
+}
+
 int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath **ret_datapath)
 {
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = calloc(1, sizeof(*datapath));
@@ -125,6 +135,7 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 		return -errno;
 	datapath->skeleton->rodata->eg_dest_quota = options->destination_quota;
 	datapath->skeleton->rodata->eg_event_rate = options->event_rate;
+	datapath->skeleton->rodata->eg_hz = ticks_per_second();
 	r = set_capacities(datapath, options);
 	if (r == 0 && options->without_gates)
 		r = leave_out_gates(datapath);

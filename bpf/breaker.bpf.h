@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_BREAKER_BPF_H
+#define EG_BREAKER_BPF_H
+
+/*
+ * Leases and limits: who may hold a place of a cluster, and how it is given back
+ * exactly once. egress/lease.h says which event ends which state.
+ *
+ * A lease's word changes by compare-and-swap only; whoever changes it accounts for
+ * the change. Gauges live in the slot and know its epoch, so that what a socket of an
+ * earlier owner gives back is not taken from the present one.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <bpf/bpf_helpers.h>
+
+#include "decide.bpf.h"
+#include "emit.bpf.h"
+#include "kernel.bpf.h"
+#include "maps.bpf.h"
+
+#define NSEC_PER_USEC 1000ull
+#define NSEC_PER_MSEC 1000000ull
+
+/* So often somebody else may be faster before a connect is refused; a few would do for as many CPUs as there are. */
+#define ATTEMPTS_MAX 128
+
+/* Envoy's bounds, upper ends excluded. */
+static const __u64 histogram_bounds_us[EG_HISTOGRAM_BUCKETS - 1] = {
+	500,	 1000,	  5000,	   10000,    25000,    50000,	 100000,    250000,	500000,	    1000000,
+	2500000, 5000000, 10000000, 30000000, 60000000, 300000000, 600000000, 1800000000, 3600000000,
+};
+
+static __always_inline void count_sample(struct eg_histogram *histogram, __u64 duration_ns)
+{
+	__u64 us = duration_ns / NSEC_PER_USEC;
+	__u32 bucket = 0;
+
+	for (__u32 i = 0; i < EG_HISTOGRAM_BUCKETS - 1; i++) {
+		if (us < histogram_bounds_us[i])
+			break;
+		bucket = i + 1;
+	}
+	/* The verifier has lost sight of the loop's bound. */
+	if (bucket < EG_HISTOGRAM_BUCKETS)
+		count(&histogram->buckets[bucket]);
+	__sync_fetch_and_add(&histogram->sum_us, us);
+}
+
+/* ---- a lease and its slot ---- */
+
+/* One cluster of a slot, as a lease sees it. */
+struct cluster {
+	struct eg_cluster_state *state;
+	struct eg_cluster_counts *counts;
+};
+
+static __always_inline struct cluster cluster_of_slot(struct eg_slot *slot, bool ipv6)
+{
+	return (struct cluster){
+		.state = ipv6 ? &slot->state.ipv6 : &slot->state.ipv4,
+		.counts = ipv6 ? &slot->counts.ipv6.cluster : &slot->counts.ipv4.cluster,
+	};
+}
+
+/* False when the slot has another owner by now: nothing is given back, the fold has settled it. */
+static __always_inline bool find_cluster(__u64 word, struct cluster *ret_cluster)
+{
+	__u32 slot_id = eg_lease_slot(word);
+	struct eg_slot *slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+
+	if (!slot || (__u16)slot->state.epoch != eg_lease_epoch(word))
+		return false;
+	*ret_cluster = cluster_of_slot(slot, eg_lease_marks(word) & EG_LEASE_IPV6);
+	return true;
+}
+
+static __always_inline bool is_live(__u64 word)
+{
+	return eg_lease_state(word) != EG_LEASE_NONE;
+}
+
+static __always_inline __u64 with_state(__u64 word, enum eg_lease_state state)
+{
+	return (word & ~0xffull) | state;
+}
+
+static __always_inline __u64 read_word(const struct eg_lease *lease)
+{
+	return *(const volatile __u64 *)&lease->word;
+}
+
+static __always_inline bool change_word(struct eg_lease *lease, __u64 word, __u64 next)
+{
+	return __sync_val_compare_and_swap(&lease->word, word, next) == word;
+}
+
+#define IN_STATE(state) (1u << (state))
+#define IN_ANY_STATE \
+	(IN_STATE(EG_LEASE_CONNECTING) | IN_STATE(EG_LEASE_ESTABLISHED) | IN_STATE(EG_LEASE_DRAINING) | \
+	 IN_STATE(EG_LEASE_SESSION))
+
+/*
+ * Takes a lease from one of these states to another. The word before, for its one
+ * account; 0 when it is in none of them, or somebody else took it on.
+ */
+static __always_inline __u64 claim_lease(struct eg_lease *lease, __u32 from, enum eg_lease_state to)
+{
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		__u64 word = read_word(lease);
+
+		if (!(from & IN_STATE(eg_lease_state(word) & 7)))
+			return 0;
+		if (change_word(lease, word, with_state(word, to)))
+			return word;
+	}
+	return 0;
+}
+
+/* ---- the ends ---- */
+
+/* Who or what ended a connection. */
+struct lease_end {
+	bool is_remote;		/* the peer or the network */
+	bool is_cancelled;	/* the application, before it was established */
+	bool is_timeout;	/* connect_timeout */
+	bool without_event;
+};
+
+static __always_inline void give_back_retry(const struct cluster *cluster, __u64 word)
+{
+	if (eg_lease_marks(word) & EG_LEASE_RETRY)
+		__sync_fetch_and_add(&cluster->state->retries, -1);
+}
+
+static __always_inline void account_failed(const struct cluster *cluster, __u64 word, const struct lease_end *end)
+{
+	__sync_fetch_and_add(&cluster->state->held, -(EG_HELD_CONNECTION + EG_HELD_PENDING));
+	give_back_retry(cluster, word);
+	count(&cluster->counts->cx_connect_fail);
+	if (end->is_timeout)
+		count(&cluster->counts->cx_connect_timeout);
+	if (end->is_cancelled)
+		count(&cluster->counts->rq_cancelled);
+}
+
+static __always_inline void account_closed(const struct cluster *cluster, __u64 word)
+{
+	__sync_fetch_and_add(&cluster->state->held, -EG_HELD_CONNECTION);
+	if (eg_lease_marks(word) & EG_LEASE_IDLE)
+		count(&cluster->counts->idle_timeout);
+	else if (eg_lease_marks(word) & EG_LEASE_OLD)
+		count(&cluster->counts->max_duration);
+}
+
+/* A connection that is one no more, established before or not. */
+static __always_inline void account_connection(const struct cluster *cluster, const struct eg_lease *lease, __u64 word,
+					       const struct lease_end *end)
+{
+	if (eg_lease_state(word) == EG_LEASE_CONNECTING)
+		account_failed(cluster, word, end);
+	else
+		account_closed(cluster, word);
+	count(end->is_remote ? &cluster->counts->destroy_remote : &cluster->counts->destroy_local);
+	count_sample(&cluster->counts->length_ms, bpf_ktime_get_ns() - lease->opened_ns);
+}
+
+static __always_inline void account_end(const struct eg_lease *lease, __u64 word, const struct lease_end *end)
+{
+	struct cluster cluster;
+
+	if (!find_cluster(word, &cluster))
+		return;
+	if (end->without_event)
+		count(&cluster.counts->without_event);
+	switch (eg_lease_state(word)) {
+	case EG_LEASE_CONNECTING:
+	case EG_LEASE_ESTABLISHED:
+		account_connection(&cluster, lease, word, end);
+		break;
+	case EG_LEASE_DRAINING:
+		__sync_fetch_and_add(&cluster.state->draining, -1);
+		break;
+	case EG_LEASE_SESSION:
+		__sync_fetch_and_add(&cluster.state->sessions, -1);
+		break;
+	}
+}
+
+/* Gives back what the lease holds, unless somebody else was first. */
+static __always_inline void end_lease(struct eg_lease *lease, __u32 from, const struct lease_end *end)
+{
+	__u64 word = claim_lease(lease, from, EG_LEASE_NONE);
+
+	if (word)
+		account_end(lease, word, end);
+}
+
+/* The last process let go of an established connection; what it sent may still be on its way. */
+static __always_inline void drain_lease(struct eg_lease *lease, const struct lease_end *end)
+{
+	__u64 word = claim_lease(lease, IN_STATE(EG_LEASE_ESTABLISHED), EG_LEASE_DRAINING);
+	struct cluster cluster;
+
+	if (!word || !find_cluster(word, &cluster))
+		return;
+	__sync_fetch_and_add(&cluster.state->draining, 1);
+	account_connection(&cluster, lease, word, end);
+}
+
+static __always_inline void establish_lease(struct eg_lease *lease)
+{
+	__u64 now = bpf_ktime_get_ns(), word;
+	struct cluster cluster;
+
+	lease->established_ns = now;
+	word = claim_lease(lease, IN_STATE(EG_LEASE_CONNECTING), EG_LEASE_ESTABLISHED);
+	if (!word || !find_cluster(word, &cluster))
+		return;
+	__sync_fetch_and_add(&cluster.state->held, -EG_HELD_PENDING);
+	give_back_retry(&cluster, word);
+	count_sample(&cluster.counts->connect_ms, now - lease->opened_ns);
+}
+
+/* ---- bytes ---- */
+
+/* Adds what is new since the last time; a reader that is late finds more than it has and adds nothing. */
+static __always_inline void add_bytes(__u64 *counter, __u64 *counted, __u64 now)
+{
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		__u64 before = *(volatile __u64 *)counted;
+
+		if (now <= before)
+			return;
+		if (__sync_val_compare_and_swap(counted, before, now) == before) {
+			__sync_fetch_and_add(counter, now - before);
+			return;
+		}
+	}
+}
+
+/* Payload only: a SYN is not among the bytes sent, and a FIN is one of those received. */
+static __always_inline void count_bytes(struct eg_lease *lease, __u64 word, const struct tcp_sock *tcp)
+{
+	const struct sock *sk = (const struct sock *)tcp;
+	__u64 received = tcp->bytes_received;
+	struct cluster cluster;
+
+	if (received > 0 && (sk->__sk_common.skc_flags & SOCK_DONE_BIT))
+		received--;
+	if (!find_cluster(word, &cluster))
+		return;
+	add_bytes(&cluster.counts->rx_bytes, &lease->rx_bytes, received);
+	add_bytes(&cluster.counts->tx_bytes, &lease->tx_bytes, tcp->bytes_sent - tcp->bytes_retrans);
+}
+
+/* ---- admission ---- */
+
+static __always_inline bool is_cluster_traffic(const struct observation *seen)
+{
+	return seen->decision.reason == EG_REASON_PASSTHROUGH || seen->decision.reason == EG_REASON_MATCHED;
+}
+
+static __always_inline bool is_udp(const struct observation *seen)
+{
+	return eg_protocol_bit(seen->flow.protocol) == EG_PROTO_UDP;
+}
+
+/* Non-mesh and matched TCP connections and connected UDP sockets hold a lease; other protocols are counted only. */
+static __always_inline bool needs_lease(const struct observation *seen)
+{
+	return is_cluster_traffic(seen) && (is_udp(seen) || eg_protocol_bit(seen->flow.protocol) == EG_PROTO_TCP);
+}
+
+/* EG_REASON_COUNT: none. */
+static __always_inline __u32 reached_limit(__u64 held, const struct eg_cluster_policy *limits)
+{
+	if (eg_held_connections(held) >= limits->max_connections)
+		return EG_REASON_BLOCKED_MAX_CONNECTIONS;
+	if (eg_held_pending(held) >= limits->max_pending)
+		return EG_REASON_BLOCKED_MAX_PENDING;
+	/* A request is a connection that is pending or established. */
+	if ((limits->flags & EG_CLUSTER_LIMITS_REQUESTS) && eg_held_connections(held) >= limits->max_requests)
+		return EG_REASON_BLOCKED_MAX_REQUESTS;
+	return EG_REASON_COUNT;
+}
+
+/* Takes a place among connections and pending in one step: there is never one too many, nor one refused for another's try. */
+static __always_inline __u32 take_connection(const struct cluster *cluster, const struct eg_cluster_policy *limits)
+{
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		__u64 held = *(volatile __u64 *)&cluster->state->held;
+		__u32 limit = reached_limit(held, limits);
+
+		if (limit != EG_REASON_COUNT)
+			return limit;
+		if (__sync_val_compare_and_swap(&cluster->state->held, held,
+						held + EG_HELD_CONNECTION + EG_HELD_PENDING) == held)
+			return EG_REASON_COUNT;
+	}
+	count(&cluster->counts->contended);
+	return EG_REASON_BLOCKED_NO_STATE;
+}
+
+static __always_inline __u32 take_session(const struct cluster *cluster, const struct eg_cluster_policy *limits)
+{
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		__u32 sessions = *(volatile __u32 *)&cluster->state->sessions;
+
+		if (sessions >= limits->max_connections)
+			return EG_REASON_BLOCKED_MAX_CONNECTIONS;
+		if (__sync_val_compare_and_swap(&cluster->state->sessions, sessions, sessions + 1) == sessions) {
+			count(&cluster->counts->sessions_total);
+			return EG_REASON_COUNT;
+		}
+	}
+	count(&cluster->counts->contended);
+	return EG_REASON_BLOCKED_NO_STATE;
+}
+
+/*
+ * A retry has to be taken before the connection: a refusal afterwards would have kept
+ * a third party out for a moment. Added first, so that there is never one too many.
+ */
+static __always_inline __u32 take_retry(const struct cluster *cluster, const struct eg_cluster_policy *limits)
+{
+	__u32 limit = reached_limit(*(volatile __u64 *)&cluster->state->held, limits);
+
+	if (limit != EG_REASON_COUNT)
+		return limit;
+	if (__sync_fetch_and_add(&cluster->state->retries, 1) < limits->max_retries)
+		return EG_REASON_COUNT;
+	__sync_fetch_and_add(&cluster->state->retries, -1);
+	return EG_REASON_BLOCKED_MAX_RETRIES;
+}
+
+static __always_inline bool is_retry(const struct observation *seen, __u32 epoch,
+				     const struct eg_workload_policy *workload, const struct eg_cluster_policy *limits)
+{
+	const struct eg_failure_key key = {.slot = seen->slot_id, .epoch = epoch, .flow = seen->flow};
+	const __u64 *failed_ns;
+
+	if (!(limits->flags & EG_CLUSTER_LIMITS_RETRIES))
+		return false;
+	failed_ns = bpf_map_lookup_elem(&eg_failures, &key);
+	return failed_ns && bpf_ktime_get_ns() - *failed_ns <= workload->retry_window_ms * NSEC_PER_MSEC;
+}
+
+static __always_inline __u32 take_tcp(const struct cluster *cluster, const struct eg_cluster_policy *limits, bool retry)
+{
+	__u32 limit = retry ? take_retry(cluster, limits) : EG_REASON_COUNT;
+
+	if (limit != EG_REASON_COUNT)
+		return limit;
+	limit = take_connection(cluster, limits);
+	if (!retry)
+		return limit;
+	if (limit != EG_REASON_COUNT)
+		__sync_fetch_and_add(&cluster->state->retries, -1);
+	else
+		count(&cluster->counts->rq_retry);
+	return limit;
+}
+
+/* A fresh lease on a socket; nobody else touches it, since its word is not live. */
+static __always_inline void write_lease(struct eg_lease *lease, __u64 word, const struct eg_cluster_policy *limits)
+{
+	lease->opened_ns = bpf_ktime_get_ns();
+	lease->established_ns = 0;
+	lease->rx_bytes = 0;
+	lease->tx_bytes = 0;
+	lease->active_ns = 0;
+	lease->connect_timeout_ms = limits->connect_timeout_ms;
+	lease->user_timeout_ms = 0;
+	__sync_lock_test_and_set(&lease->word, word);
+}
+
+static __always_inline void admit(struct eg_lease *lease, struct observation *seen, struct eg_slot *slot,
+				  const struct eg_workload_policy *workload)
+{
+	bool ipv6 = seen->flow.family == EG_FAMILY_IPV6, udp = is_udp(seen);
+	const struct eg_cluster_policy *limits = ipv6 ? &workload->ipv6 : &workload->ipv4;
+	struct cluster cluster = cluster_of_slot(slot, ipv6);
+	bool retry = !udp && is_retry(seen, slot->state.epoch, workload, limits);
+	__u32 limit = udp ? take_session(&cluster, limits) : take_tcp(&cluster, limits, retry);
+	__u64 word = eg_lease_word(udp ? EG_LEASE_SESSION : EG_LEASE_CONNECTING,
+				   (ipv6 ? EG_LEASE_IPV6 : 0) | (retry ? EG_LEASE_RETRY : 0), (__u16)seen->slot_id,
+				   (__u16)slot->state.epoch,
+				   (__u16)((read_word(lease) >> EG_LEASE_SEQUENCE_SHIFT) + 1));
+
+	if (limit != EG_REASON_COUNT)
+		seen->decision = block(limit, workload->breaker_errno);
+	else
+		write_lease(lease, word, limits);
+}
+
+/*
+ * What the socket still holds from an earlier connect. TCP comes here in state CLOSE
+ * only, so that no event has told of that connection's end. A UDP session goes on with
+ * its next peer; true then.
+ */
+static __always_inline bool settle_earlier(struct eg_lease *lease, const struct observation *seen, bool leased)
+{
+	const struct lease_end end = {.is_remote = !is_udp(seen), .without_event = !is_udp(seen)};
+	__u64 word = read_word(lease);
+	bool ipv6 = seen->flow.family == EG_FAMILY_IPV6;
+
+	if (!is_live(word))
+		return false;
+	/* A connect that is refused leaves a UDP socket with the peer that it had. */
+	if (is_udp(seen) && !leased && seen->decision.verdict == EG_VERDICT_BLOCKED)
+		return true;
+	if (is_udp(seen) && leased && ipv6 == !!(eg_lease_marks(word) & EG_LEASE_IPV6))
+		return true;
+	end_lease(lease, IN_ANY_STATE, &end);
+	return false;
+}
+
+/* What no place could be kept for is refused: it would be a connection that nobody counts. */
+static __always_inline void lease_connect(struct eg_lease *lease, struct observation *seen, bool leased)
+{
+	struct policy_view view = {.bank = seen->bank};
+	struct eg_slot *slot;
+	__u32 slot_id = seen->slot_id;
+
+	if (lease && settle_earlier(lease, seen, leased))
+		return;
+	if (!leased)
+		return;
+	view.workload = lookup_workload(view.bank, &slot_id);
+	slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+	if (lease && slot && view.workload)
+		admit(lease, seen, slot, view.workload);
+	else
+		seen->decision = block(EG_REASON_BLOCKED_NO_STATE, view.workload ? view.workload->block_errno : EPERM);
+}
+
+#endif
