@@ -51,6 +51,7 @@ struct eg_subject subject_of(uint32_t slot, const struct eg_scope *mesh)
 		.slot = slot,
 		.block_errno = EPERM,
 		.breaker_errno = ECONNREFUSED,
+		.retry_window_ms = EG_DEFAULT_RETRY_WINDOW_MS,
 		.ipv4 = EG_DEFAULT_CLUSTER,
 		.ipv6 = EG_DEFAULT_CLUSTER,
 		.mesh_scope = mesh,

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "../../bpf/support.h"
+
+#include "breaker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "image.h"
+#include "network.h"
+
+static void move(const char *procs)
+{
+	FILE *file = fopen(procs, "we");
+
+	assert_non_null(file);
+	assert_true(fputs("0", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+void breaker_apply(struct breaker *breaker)
+{
+	image_apply(breaker->datapath, &breaker->subject);
+}
+
+void breaker_join(const struct breaker *breaker)
+{
+	char procs[4096];
+
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", breaker->cgroup.path);
+	move(procs);
+}
+
+void breaker_leave(const struct breaker *breaker)
+{
+	move(breaker->home);
+}
+
+void breaker_make(struct breaker *breaker)
+{
+	_cleanup_free_ char *own = NULL;
+
+	network_enter();
+	*breaker = (struct breaker){.scope = {.id = 1, .name = "default"}};
+	breaker->datapath = datapath_load(BREAKER_SLOT + 1, 16);
+	breaker->subject = subject_of(BREAKER_SLOT, &breaker->scope);
+	breaker->subject.passthrough = true;
+	breaker_apply(breaker);
+	breaker->cgroup = cgroup_make("breaker");
+	assert_int_equal(eg_datapath_enrol(breaker->datapath, breaker->cgroup.fd, BREAKER_SLOT, &breaker->links), 0);
+	assert_int_equal(eg_cgroup_own_path(&own), 0);
+	assert_true(asprintf(&breaker->home, "%s/cgroup.procs", own) > 0);
+	breaker->listener = network_listen(0, 4096, &breaker->port);
+}
+
+struct eg_slot breaker_slot(const struct breaker *breaker)
+{
+	struct eg_maps maps = eg_datapath_maps(breaker->datapath);
+	struct eg_slot slot;
+
+	assert_int_equal(eg_maps_read_slot(&maps, BREAKER_SLOT, &slot), 0);
+	return slot;
+}
+
+uint64_t breaker_samples(const struct eg_histogram *histogram)
+{
+	uint64_t samples = 0;
+
+	for (size_t i = 0; i < EG_HISTOGRAM_BUCKETS; i++)
+		samples += histogram->buckets[i];
+	return samples;
+}
+
+static void assert_conserved(const struct eg_cluster_counts *counts, const struct eg_cluster_state *state)
+{
+	assert_int_equal(counts->cx_total,
+			 eg_held_connections(state->held) + counts->destroy_local + counts->destroy_remote);
+	assert_int_equal(counts->cx_total, breaker_samples(&counts->connect_ms) + counts->cx_connect_fail +
+						   eg_held_pending(state->held));
+	assert_int_equal(breaker_samples(&counts->length_ms), counts->destroy_local + counts->destroy_remote);
+}
+
+void breaker_end(struct breaker *breaker)
+{
+	struct eg_slot slot = breaker_slot(breaker);
+
+	assert_conserved(&slot.counts.ipv4.cluster, &slot.state.ipv4);
+	assert_conserved(&slot.counts.ipv6.cluster, &slot.state.ipv6);
+	breaker_leave(breaker);
+	close(breaker->listener);
+	eg_links_free(breaker->links);
+	cgroup_end(&breaker->cgroup);
+	eg_datapath_free(breaker->datapath);
+	free(breaker->home);
+}
+
+uint64_t breaker_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
