@@ -16,6 +16,7 @@
 #include "flow.bpf.h"
 #include "lifecycle.bpf.h"
 #include "maps.bpf.h"
+#include "move.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -284,4 +285,17 @@ int eg_anchor(struct bpf_sock *sk)
 {
 	(void)sk;
 	return bpf_get_local_storage(&eg_cgroups, 0) ? ANSWER_PROCEED : ANSWER_REFUSE;
+}
+
+/* Run by the agent alone, see struct eg_move. */
+SEC("syscall")
+int eg_move_counts(struct eg_move *move)
+{
+	struct eg_slot_counts *from = find_counts(move->from);
+	struct eg_slot_counts *to = move->to ? find_counts(move->to) : find_retired_counts();
+
+	if (!from || !to || from == to)
+		return -EINVAL;
+	move_counts(from, to);
+	return 0;
 }

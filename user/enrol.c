@@ -39,15 +39,32 @@ static int mark_leaving(struct eg_roster *roster, uint32_t slot)
 	return write_info(roster, slot, &info);
 }
 
+/* The slot that has this name now, or 0. */
+static uint32_t find_bearer(const struct eg_roster *roster, const char *name)
+{
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
+		if (roster->infos[slot].use == EG_SLOT_ENROLLED && strcmp(roster->infos[slot].name, name) == 0)
+			return slot;
+	return 0;
+}
+
 /* The links of these slots have ended. One wait does for all. */
 static int retire(struct eg_roster *roster, const struct eg_slot_set *leaving)
 {
-	int r = leaving->count > 0 ? eg_datapath_retire(roster->datapath, leaving) : 0;
+	uint32_t heirs[EG_SLOTS_MAX] = {};
+	int r;
 
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
+		if (leaving->has[slot])
+			heirs[slot] = find_bearer(roster, roster->infos[slot].name);
+	r = leaving->count > 0 ? eg_datapath_retire(roster->datapath, leaving, heirs) : 0;
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
 		if (!leaving->has[slot])
 			continue;
-		eg_log_info("%s: no longer enforced on %s", roster->infos[slot].name, roster->infos[slot].cgroup);
+		/* One that held nothing but counts never had a cgroup. */
+		if (*roster->infos[slot].cgroup)
+			eg_log_info("%s: no longer enforced on %s", roster->infos[slot].name,
+				    roster->infos[slot].cgroup);
 		roster->infos[slot] = (struct eg_slot_info){};
 	}
 	return r;
@@ -135,19 +152,53 @@ static int release(struct eg_roster *roster, const struct eg_slot_plans *plans, 
 	return r < 0 || ending.count == 0 ? r : eg_datapath_release(roster->datapath, &ending);
 }
 
-/* What is left of a plan once the policy is in force and links that must end have ended. */
-static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, bool *ret_try_again)
+/* Counts for a moment belong to a slot that is leaving from the start, so that a successor gives them to whom they belong. */
+static int park_counts(struct eg_roster *roster, const struct eg_slot_plan *plan, struct eg_slot_set *leaving)
 {
-	int r;
+	const struct eg_slot_info *before = &roster->infos[plan->slot];
+	struct eg_slot_info parked = {.use = EG_SLOT_LEAVING};
+
+	strcpy(parked.name, before->name);
+	strcpy(parked.mesh, before->mesh);
+	eg_slot_set_add(leaving, plan->parking);
+	return write_info(roster, plan->parking, &parked);
+}
+
+/*
+ * The policy of the new name is in force for the slot already; what is left is whose
+ * its counts are. Killed before the name is written, a successor does the same with
+ * what was counted since.
+ */
+static int leave_counts(struct eg_roster *roster, const struct eg_slot_plan *plan, struct eg_slot_set *leaving)
+{
+	int r = plan->parking ? park_counts(roster, plan, leaving) : 0;
+
+	if (r == 0)
+		r = eg_datapath_move_counts(roster->datapath, plan->slot, plan->parking);
+	if (r == 0)
+		eg_log_info("%s: is %s now, and enforced on %s without a break", roster->infos[plan->slot].name,
+			    plan->info.name, plan->info.cgroup);
+	return r;
+}
+
+/* What is left of a plan once the policy is in force and links that must end have ended. */
+static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, struct eg_slot_set *leaving,
+		     bool *ret_try_again)
+{
+	bool is_new = plan->step == EG_STEP_ENROL || plan->step == EG_STEP_MOVE;
+	int r = 0;
 
 	if (plan->step == EG_STEP_LEAVE)
 		return 0;
 	if (plan->step == EG_STEP_MOVE && plan->info.cgroup_id == 0)
 		eg_log_info("%s: %s is gone; waiting for it", plan->info.name, plan->info.cgroup);
-	r = write_info(roster, plan->slot, &plan->info);
+	if (plan->step == EG_STEP_RENAME)
+		r = leave_counts(roster, plan, leaving);
+	if (r == 0)
+		r = write_info(roster, plan->slot, &plan->info);
 	if (r < 0 || plan->info.cgroup_id == 0 || roster->attached[plan->slot])
 		return r;
-	if (has_failed(roster, plan->slot, enrol(roster, plan->slot, plan->step != EG_STEP_KEEP)))
+	if (has_failed(roster, plan->slot, enrol(roster, plan->slot, is_new)))
 		*ret_try_again = true;
 	return 0;
 }
@@ -159,7 +210,7 @@ int eg_roster_carry_out(struct eg_roster *roster, const struct eg_slot_plans *pl
 
 	*ret_try_again = false;
 	for (size_t i = 0; i < plans->list.len && r == 0; i++)
-		r = carry_out(roster, &plans->list.items[i], ret_try_again);
+		r = carry_out(roster, &plans->list.items[i], &leaving, ret_try_again);
 	return r < 0 ? r : retire(roster, &leaving);
 }
 
@@ -176,9 +227,12 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 		return -ENOMEM;
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
 		r = eg_maps_read_info(&maps, slot, &roster.infos[slot]);
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
-		if (roster.infos[slot].use == EG_SLOT_LEAVING)
-			eg_slot_set_add(&leaving, slot);
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
+		if (roster.infos[slot].use != EG_SLOT_LEAVING)
+			continue;
+		eg_slot_set_add(&leaving, slot);
+		r = eg_datapath_forget(datapath, roster.infos[slot].cgroup_id);
+	}
 	if (r == 0 && leaving.count > 0)
 		r = eg_datapath_release(datapath, &leaving);
 	if (r == 0)

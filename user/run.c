@@ -73,7 +73,7 @@ static int load_datapath(struct session *session)
 		.destinations = RUN_DESTINATIONS,
 		.destination_quota = RUN_DESTINATIONS,
 		.event_rate = 0, /* nobody listens: the report has it all */
-		.without_gates = true,
+		.nothing_pinned = true,
 	};
 	_cleanup_free_ char *problem = NULL;
 	int r;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "../lib/support/cgroup.h"
 #include "../lib/support/image.h"
@@ -625,6 +626,80 @@ static void totals_are_folded_exactly_once_wherever_the_one_before_was_killed(vo
 
 /* ---- removal ---- */
 
+/* ---- counts that move ---- */
+
+#define OTHER_SLOT 2u
+#define REFUSALS 100000
+
+static int try_often(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < REFUSALS; i++)
+		if (passes(ELSEWHERE))
+			return 1;
+	return 0;
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {};
+
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+	return info.si_pid == pid;
+}
+
+static uint64_t refused_of(const struct eg_slot_counts *counts)
+{
+	return counts->ipv4.verdicts.blocked_passthrough_off;
+}
+
+/* Of both slots and the retired sum. */
+static uint64_t refused_in_all(const struct world *world)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+	struct eg_slot_counts own = read_counts(world), others;
+	struct eg_retired retired = read_retired(world);
+
+	assert_int_equal(eg_maps_read_counts(&maps, OTHER_SLOT, &others), 0);
+	return refused_of(&own) + refused_of(&others) + refused_of(&retired.counts);
+}
+
+static void counts_that_move_while_programs_count_are_each_in_one_place(void **state)
+{
+	struct world world;
+	uint64_t moves = 0, each;
+	pid_t pid;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	assert_false(passes_inside(&world, ELSEWHERE));
+	each = refused_in_all(&world);
+	pid = cgroup_start(&world.cgroup, try_often, NULL);
+	for (; !has_ended(pid); moves++) {
+		assert_int_equal(eg_datapath_move_counts(world.datapath, SLOT, OTHER_SLOT), 0);
+		assert_int_equal(eg_datapath_move_counts(world.datapath, OTHER_SLOT, moves % 2 ? 0 : SLOT), 0);
+	}
+	assert_int_equal(cgroup_join(pid), 0);
+	assert_true(moves > 10);
+	assert_int_equal(refused_in_all(&world), each * (REFUSALS + 1));
+	end_world(&world);
+}
+
+static void counts_move_from_one_slot_to_another_or_not_at_all(void **state)
+{
+	struct world world;
+
+	(void)state;
+	make_world(&world);
+	assert_int_equal(eg_datapath_move_counts(world.datapath, SLOT, SLOT), -EINVAL);
+	assert_int_equal(eg_datapath_move_counts(world.datapath, SLOT, 4), -EINVAL);
+	assert_int_equal(eg_datapath_move_counts(world.datapath, 4, SLOT), -EINVAL);
+	end_world(&world);
+}
+
+/* ---- removal ---- */
+
 static void count_path(const char *path, void *context)
 {
 	assert_non_null(strstr(path, "egressd-test-"));
@@ -694,6 +769,8 @@ int main(void)
 		cmocka_unit_test(maps_of_another_type_or_size_are_refused),
 		cmocka_unit_test(maps_of_another_abi_are_refused_and_their_enforcement_stays_until_they_are_removed),
 		cmocka_unit_test(totals_are_folded_exactly_once_wherever_the_one_before_was_killed),
+		cmocka_unit_test(counts_that_move_while_programs_count_are_each_in_one_place),
+		cmocka_unit_test(counts_move_from_one_slot_to_another_or_not_at_all),
 		cmocka_unit_test(removal_leaves_nothing_and_works_with_nothing_there),
 		cmocka_unit_test(only_foreign_programs_that_run_after_ours_are_named),
 	};

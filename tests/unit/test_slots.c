@@ -85,13 +85,14 @@ static int plan(struct node *node)
 	return eg_slots_plan(node->infos, SLOTS, node->model, &node->instances, &node->plans);
 }
 
-/* One line each: "SLOT STEP NAME CGROUP ID", with "-" where nobody's policy holds any more. */
+/* One line each: "SLOT STEP NAME CGROUP ID", with "-" where nobody's policy holds any more, and where counts are parked. */
 static const char *plans(struct node *node)
 {
 	static const char *const steps[] = {
 		[EG_STEP_KEEP] = "keep",
 		[EG_STEP_ENROL] = "enrol",
 		[EG_STEP_MOVE] = "move",
+		[EG_STEP_RENAME] = "rename",
 		[EG_STEP_LEAVE] = "leave",
 	};
 	size_t len = 0;
@@ -101,9 +102,12 @@ static const char *plans(struct node *node)
 	for (size_t i = 0; i < node->plans.list.len; i++) {
 		const struct eg_slot_plan *item = &node->plans.list.items[i];
 
-		len += (size_t)snprintf(node->text + len, sizeof(node->text) - len, "%u %s %s %s %llu%s\n", item->slot,
+		len += (size_t)snprintf(node->text + len, sizeof(node->text) - len, "%u %s %s %s %llu%s", item->slot,
 					steps[item->step], item->info.name, item->info.cgroup,
 					(unsigned long long)item->info.cgroup_id, item->workload ? "" : " -");
+		if (item->parking)
+			len += (size_t)snprintf(node->text + len, sizeof(node->text) - len, " parked in %u", item->parking);
+		len += (size_t)snprintf(node->text + len, sizeof(node->text) - len, "\n");
 	}
 	return node->text;
 }
@@ -175,14 +179,80 @@ static void a_literal_path_that_never_had_a_cgroup_takes_no_slot(void **state)
 	assert_string_equal(plans(node), "");
 }
 
-static void whoever_the_policy_no_longer_names_leaves_though_the_cgroup_is_there(void **state)
+static void a_cgroup_that_gets_another_name_keeps_its_slot(void **state)
 {
 	struct node *node = *state;
 
 	has_slot(node, 3, EG_SLOT_ENROLLED, "old", 7);
 	add_cgroup(node, add_workload(node, "new", "/before"), "new", "/before", 7);
+	assert_string_equal(plans(node), "3 rename new /before 7\n");
+	assert_int_equal(node->plans.list.items[0].info.enrolled_ns, 103);
+}
+
+static void a_name_that_goes_to_another_workloads_cgroup_leaves_its_own(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "blue", 7);
+	has_slot(node, 2, EG_SLOT_ENROLLED, "green", 8);
+	add_cgroup(node, add_workload(node, "blue", "/green"), "blue", "/green", 8);
+	assert_string_equal(plans(node), "1 leave blue /before 7 -\n"
+					 "2 rename blue /green 8\n");
+}
+
+static void names_that_change_places_park_their_counts_as_long_as_there_is_room(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "blue", 7);
+	has_slot(node, 2, EG_SLOT_ENROLLED, "green", 8);
+	add_cgroup(node, add_workload(node, "blue", "/green"), "blue", "/green", 8);
+	add_cgroup(node, add_workload(node, "green", "/blue"), "green", "/blue", 7);
+	assert_string_equal(plans(node), "1 rename green /blue 7 parked in 3\n"
+					 "2 rename blue /green 8\n");
+}
+
+static void a_name_that_gives_its_cgroup_away_takes_its_counts_to_the_new_one(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 2, EG_SLOT_ENROLLED, "web", 7);
+	add_cgroup(node, add_workload(node, "other", "/web"), "other", "/web", 7);
+	add_cgroup(node, add_workload(node, "web", "/web2"), "web", "/web2", 9);
+	assert_string_equal(plans(node), "2 rename other /web 7 parked in 3\n"
+					 "1 enrol web /web2 9\n");
+}
+
+static void whoever_waits_for_a_cgroup_and_gets_one_that_is_enrolled_gives_its_slot_back(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "web", 7);
+	has_slot(node, 2, EG_SLOT_ENROLLED, "waiting", 0);
+	add_cgroup(node, add_workload(node, "waiting", "/web"), "waiting", "/web", 7);
+	assert_string_equal(plans(node), "1 rename waiting /web 7\n"
+					 "2 leave waiting /before 0 -\n");
+}
+
+static void whoever_the_policy_no_longer_names_leaves_though_the_cgroup_is_there(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 3, EG_SLOT_ENROLLED, "old", 7);
+	add_cgroup(node, add_workload(node, "new", "/new"), "new", "/new", 8);
 	assert_string_equal(plans(node), "3 leave old /before 7 -\n"
-					 "1 enrol new /before 7\n");
+					 "1 enrol new /new 8\n");
+}
+
+static void of_two_slots_on_one_cgroup_the_one_of_its_name_is_kept(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "old", 7);
+	has_slot(node, 3, EG_SLOT_ENROLLED, "web", 7);
+	add_cgroup(node, add_workload(node, "web", "/web"), "web", "/web", 7);
+	assert_string_equal(plans(node), "1 leave old /before 7 -\n"
+					 "3 keep web /web 7\n");
 }
 
 static void a_slot_that_is_leaving_goes_on_leaving_and_its_name_gets_another(void **state)
@@ -233,7 +303,13 @@ int main(void)
 		TEST(an_instance_whose_cgroup_is_gone_leaves_and_a_literal_path_waits),
 		TEST(a_literal_path_that_waits_goes_on_waiting_and_then_moves_in),
 		TEST(a_literal_path_that_never_had_a_cgroup_takes_no_slot),
+		TEST(a_cgroup_that_gets_another_name_keeps_its_slot),
+		TEST(a_name_that_goes_to_another_workloads_cgroup_leaves_its_own),
+		TEST(names_that_change_places_park_their_counts_as_long_as_there_is_room),
+		TEST(a_name_that_gives_its_cgroup_away_takes_its_counts_to_the_new_one),
+		TEST(whoever_waits_for_a_cgroup_and_gets_one_that_is_enrolled_gives_its_slot_back),
 		TEST(whoever_the_policy_no_longer_names_leaves_though_the_cgroup_is_there),
+		TEST(of_two_slots_on_one_cgroup_the_one_of_its_name_is_kept),
 		TEST(a_slot_that_is_leaving_goes_on_leaving_and_its_name_gets_another),
 		TEST(two_slots_of_one_name_are_not_both_kept),
 		TEST(a_full_table_takes_no_more_and_says_so),

@@ -38,14 +38,19 @@ size_t eg_links_fds(const struct eg_links *links, const int **ret_fds)
 	return links->count;
 }
 
-bool eg_object_is_gate(const struct bpf_program *program)
+static bool is_gate(const struct bpf_program *program)
 {
 	return strncmp(bpf_program__name(program), "eg_gate_", strlen("eg_gate_")) == 0;
 }
 
+bool eg_object_is_for_agent(const struct eg_datapath *datapath, const struct bpf_program *program)
+{
+	return program == datapath->skeleton->progs.eg_move_counts || is_gate(program);
+}
+
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
 {
-	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_gate(program);
+	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_for_agent(datapath, program);
 }
 
 /* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
@@ -192,7 +197,7 @@ int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd)
 	int r = fstat(cgroup_fd, &st) < 0 ? -errno : 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && eg_object_is_gate(program))
+		if (r == 0 && is_gate(program))
 			r = attach_and_pin(datapath, cgroup_fd, GATE_SLOT, st.st_ino, program);
 	return r;
 }
@@ -204,7 +209,7 @@ int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)
 	int r = 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		if (r < 0 || !eg_object_is_gate(program))
+		if (r < 0 || !is_gate(program))
 			continue;
 		r = pin_path(datapath, GATE_SLOT, cgroup_id, program, path, sizeof(path));
 		if (r == 0)
@@ -220,10 +225,31 @@ int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *
 	return eg_pins_remove_links_of(datapath->directory, slots, &problem);
 }
 
-int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots)
+int eg_datapath_move_counts(struct eg_datapath *datapath, uint32_t from, uint32_t to)
+{
+	struct eg_move move = {.from = from, .to = to};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &move, .ctx_size_in = sizeof(move));
+	int r = bpf_prog_test_run_opts(bpf_program__fd(datapath->skeleton->progs.eg_move_counts), &options);
+
+	return r < 0 ? r : (int)options.retval;
+}
+
+static int move_to_heirs(struct eg_datapath *datapath, const struct eg_slot_set *slots, const uint32_t *heirs)
+{
+	int r = 0;
+
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
+		if (slots->has[slot] && heirs[slot] != 0)
+			r = eg_datapath_move_counts(datapath, slot, heirs[slot]);
+	return r;
+}
+
+int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots, const uint32_t *heirs)
 {
 	struct eg_maps maps = eg_datapath_maps(datapath);
 	int r = eg_object_wait_for_programs(datapath);
 
+	if (r == 0)
+		r = move_to_heirs(datapath, slots, heirs);
 	return r < 0 ? r : eg_maps_retire_slots(&maps, slots);
 }

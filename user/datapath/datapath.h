@@ -24,7 +24,7 @@ struct eg_datapath_options {
 	uint32_t destinations;		/* entries of the destination table, 1..EG_DESTS_MAX */
 	uint32_t destination_quota;	/* of them for one slot */
 	uint32_t event_rate;		/* events a second for one slot */
-	bool without_gates;		/* saves loading programs that only pinned datapaths attach */
+	bool nothing_pinned;		/* saves loading programs that only an agent has use for */
 };
 
 /* The capacities that the contract allows at most: what a daemon can ask for. */

@@ -98,13 +98,13 @@ int eg_object_write_control(struct eg_datapath *datapath, const struct eg_contro
 }
 
 /* The verifier takes milliseconds for each program. */
-static int leave_out_gates(struct eg_datapath *datapath)
+static int leave_out_agents(struct eg_datapath *datapath)
 {
 	struct bpf_program *program;
 	int r = 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && eg_object_is_gate(program))
+		if (r == 0 && eg_object_is_for_agent(datapath, program))
 			r = bpf_program__set_autoload(program, false);
 	return r;
 }
@@ -137,8 +137,8 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 	datapath->skeleton->rodata->eg_event_rate = options->event_rate;
 	datapath->skeleton->rodata->eg_hz = ticks_per_second();
 	r = set_capacities(datapath, options);
-	if (r == 0 && options->without_gates)
-		r = leave_out_gates(datapath);
+	if (r == 0 && options->nothing_pinned)
+		r = leave_out_agents(datapath);
 	if (r < 0)
 		return r;
 	*ret_datapath = TAKE_PTR(datapath);

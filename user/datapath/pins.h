@@ -84,7 +84,18 @@ int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id);
 
 /* Ends enforcement for these slots. Programs may run for them that have begun before. 0, or -errno. */
 int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *slots);
-/* Waits until no program runs for slots that were released, once for all, and retires them. 0, or -errno. */
-int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots);
+/*
+ * Waits until no program runs for slots that were released, once for all, and retires
+ * them. heirs[slot], of EG_SLOTS_MAX entries, is the slot that gets its totals; 0: the
+ * retired sum. 0, or -errno.
+ */
+int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *slots, const uint32_t *heirs);
+
+/*
+ * All that was counted for slot `from` counts for `to` from now on, 0 for the retired
+ * sum, in one step that is done whole or not at all. Programs may run for both: what
+ * they count meanwhile is in one of them. 0, or -errno.
+ */
+int eg_datapath_move_counts(struct eg_datapath *datapath, uint32_t from, uint32_t to);
 
 #endif

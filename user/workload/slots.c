@@ -12,16 +12,18 @@ struct wanted {
 	const char *name;
 	const struct eg_workload *workload;
 	const struct eg_instance *instance; /* NULL: no cgroup now */
-	bool has_slot;
+	uint32_t slot;			    /* that is to be its own; 0: none yet */
 };
 
 struct wanted_list {
-	EG_ARRAY(struct wanted) list;
+	EG_ARRAY(struct wanted) list;		/* sorted by name */
+	EG_ARRAY(struct wanted *) by_cgroup;	/* those that have one, sorted by its id */
 };
 
 static void wanted_clear(struct wanted_list *wanted)
 {
 	eg_array_clear(&wanted->list);
+	eg_array_clear(&wanted->by_cgroup);
 }
 
 static int compare_wanted(const void *a, const void *b)
@@ -44,6 +46,42 @@ static void sort_wanted(struct wanted_list *wanted)
 		qsort(wanted->list.items, wanted->list.len, sizeof(wanted->list.items[0]), compare_wanted);
 }
 
+static uint64_t cgroup_of(const struct wanted *wanted)
+{
+	return wanted->instance ? wanted->instance->cgroup_id : 0;
+}
+
+static int compare_cgroups(const void *a, const void *b)
+{
+	uint64_t x = cgroup_of(*(struct wanted *const *)a), y = cgroup_of(*(struct wanted *const *)b);
+
+	return x < y ? -1 : x > y;
+}
+
+static struct wanted *find_wanted_cgroup(const struct wanted_list *wanted, uint64_t id)
+{
+	const struct eg_instance instance = {.cgroup_id = id};
+	struct wanted key = {.instance = &instance}, *const pointer = &key, **found;
+
+	if (id == 0 || wanted->by_cgroup.len == 0)
+		return NULL;
+	found = bsearch(&pointer, wanted->by_cgroup.items, wanted->by_cgroup.len, sizeof(pointer), compare_cgroups);
+	return found ? *found : NULL;
+}
+
+static int index_cgroups(struct wanted_list *wanted)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < wanted->list.len && r == 0; i++)
+		if (wanted->list.items[i].instance)
+			r = eg_array_push(&wanted->by_cgroup, &wanted->list.items[i]);
+	if (r == 0 && wanted->by_cgroup.len > 0)
+		qsort(wanted->by_cgroup.items, wanted->by_cgroup.len, sizeof(wanted->by_cgroup.items[0]),
+		      compare_cgroups);
+	return r;
+}
+
 static int list_wanted(const struct eg_model *model, const struct eg_instances *instances, struct wanted_list *wanted)
 {
 	size_t present;
@@ -52,7 +90,7 @@ static int list_wanted(const struct eg_model *model, const struct eg_instances *
 	for (size_t i = 0; i < instances->list.len && r == 0; i++) {
 		const struct eg_instance *instance = &instances->list.items[i];
 
-		r = eg_array_push(&wanted->list, {instance->name, instance->workload, instance, false});
+		r = eg_array_push(&wanted->list, {instance->name, instance->workload, instance, 0});
 	}
 	sort_wanted(wanted);
 	present = wanted->list.len;
@@ -62,17 +100,17 @@ static int list_wanted(const struct eg_model *model, const struct eg_instances *
 		const struct wanted_list sorted = {.list = {wanted->list.items, present, present}};
 
 		if (workload->cgroup && !find_wanted(&sorted, workload->name))
-			r = eg_array_push(&wanted->list, {workload->name, workload, NULL, false});
+			r = eg_array_push(&wanted->list, {workload->name, workload, NULL, 0});
 	}
 	sort_wanted(wanted);
-	return r;
+	return r < 0 ? r : index_cgroups(wanted);
 }
 
 static struct eg_slot_info describe(const struct wanted *wanted, const struct eg_slot_info *before)
 {
 	struct eg_slot_info info = before ? *before : (struct eg_slot_info){.use = EG_SLOT_ENROLLED};
 
-	info.cgroup_id = wanted->instance ? wanted->instance->cgroup_id : 0;
+	info.cgroup_id = cgroup_of(wanted);
 	snprintf(info.name, sizeof(info.name), "%s", wanted->name);
 	snprintf(info.mesh, sizeof(info.mesh), "%s", wanted->workload->mesh);
 	snprintf(info.cgroup, sizeof(info.cgroup), "%s",
@@ -80,51 +118,132 @@ static struct eg_slot_info describe(const struct wanted *wanted, const struct eg
 	return info;
 }
 
-static int plan_taken_slot(const struct eg_slot_info *info, uint32_t slot, struct wanted_list *wanted,
+/* Who goes on with a slot: the first rule that finds somebody does. */
+enum succession {
+	SAME_NAME_AND_CGROUP,
+	SAME_CGROUP,	/* before the name: a cgroup must not lose its links for a moment */
+	SAME_NAME,
+	SUCCESSIONS,
+};
+
+static struct wanted *find_heir(const struct wanted_list *wanted, const struct eg_slot_info *info, enum succession rule)
+{
+	struct wanted *heir =
+		rule == SAME_CGROUP ? find_wanted_cgroup(wanted, info->cgroup_id) : find_wanted(wanted, info->name);
+
+	if (!heir || heir->slot != 0 || (rule == SAME_NAME_AND_CGROUP && cgroup_of(heir) != info->cgroup_id))
+		return NULL;
+	return heir;
+}
+
+static void find_heirs(const struct eg_slot_info *infos, uint32_t slot_count, struct wanted_list *wanted,
+		       struct wanted **heirs)
+{
+	for (enum succession rule = 0; rule < SUCCESSIONS; rule++) {
+		for (uint32_t slot = 1; slot < slot_count; slot++) {
+			if (heirs[slot] || infos[slot].use != EG_SLOT_ENROLLED)
+				continue;
+			heirs[slot] = find_heir(wanted, &infos[slot], rule);
+			if (heirs[slot])
+				heirs[slot]->slot = slot;
+		}
+	}
+}
+
+static enum eg_slot_step step_to(const struct eg_slot_info *before, const struct eg_slot_info *after)
+{
+	if (strcmp(before->name, after->name) != 0)
+		return EG_STEP_RENAME;
+	return before->cgroup_id == after->cgroup_id ? EG_STEP_KEEP : EG_STEP_MOVE;
+}
+
+static int plan_taken_slot(const struct eg_slot_info *info, uint32_t slot, const struct wanted *heir,
 			   struct eg_slot_plans *plans)
 {
-	struct wanted *heir = info->use == EG_SLOT_ENROLLED ? find_wanted(wanted, info->name) : NULL;
 	struct eg_slot_plan plan = {.slot = slot, .step = EG_STEP_LEAVE, .info = *info};
 
-	if (heir && !heir->has_slot) {
-		heir->has_slot = true;
+	if (heir) {
 		plan.info = describe(heir, info);
 		plan.workload = heir->workload;
-		plan.step = plan.info.cgroup_id == info->cgroup_id ? EG_STEP_KEEP : EG_STEP_MOVE;
+		plan.step = step_to(info, &plan.info);
 	}
 	return eg_array_push(&plans->list, plan);
 }
 
-static int plan_new_slots(const struct eg_slot_info *infos, uint32_t slot_count, const struct wanted_list *wanted,
-			  struct eg_slot_plans *plans)
+static int plan_taken_slots(const struct eg_slot_info *infos, uint32_t slot_count, struct wanted_list *wanted,
+			    struct eg_slot_plans *plans)
 {
-	uint32_t slot = 1;
+	_cleanup_free_ struct wanted **heirs = calloc(slot_count, sizeof(*heirs));
+	int r = 0;
+
+	if (!heirs)
+		return -ENOMEM;
+	find_heirs(infos, slot_count, wanted, heirs);
+	for (uint32_t slot = 1; slot < slot_count && r == 0; slot++)
+		if (infos[slot].use != EG_SLOT_FREE)
+			r = plan_taken_slot(&infos[slot], slot, heirs[slot], plans);
+	return r;
+}
+
+/* The first free slot from `slot` on, slot_count when there is none. */
+static uint32_t find_free_slot(const struct eg_slot_info *infos, uint32_t slot_count, uint32_t slot)
+{
+	while (slot < slot_count && infos[slot].use != EG_SLOT_FREE)
+		slot++;
+	return slot;
+}
+
+/* *next is where free slots are looked for, and behind the last one that was given afterwards. */
+static int plan_new_slots(const struct eg_slot_info *infos, uint32_t slot_count, const struct wanted_list *wanted,
+			  struct eg_slot_plans *plans, uint32_t *next)
+{
 	int r = 0;
 
 	for (size_t i = 0; i < wanted->list.len && r == 0; i++) {
-		const struct wanted *newcomer = &wanted->list.items[i];
+		struct wanted *newcomer = &wanted->list.items[i];
 
 		/* A literal path without a cgroup needs no slot before it has one. */
-		if (newcomer->has_slot || !newcomer->instance)
+		if (newcomer->slot != 0 || !newcomer->instance)
 			continue;
-		while (slot < slot_count && infos[slot].use != EG_SLOT_FREE)
-			slot++;
-		if (slot == slot_count)
+		newcomer->slot = find_free_slot(infos, slot_count, *next);
+		if (newcomer->slot == slot_count)
 			return -ENOSPC;
+		*next = newcomer->slot + 1;
 		r = eg_array_push(&plans->list,
-				  {slot++, EG_STEP_ENROL, describe(newcomer, NULL), newcomer->workload});
+				  {newcomer->slot, EG_STEP_ENROL, describe(newcomer, NULL), newcomer->workload, 0});
 	}
 	return r;
+}
+
+/* With no slot left for them, the counts of a name go where those of a name go that nobody has any more. */
+static void plan_parking(const struct eg_slot_info *infos, uint32_t slot_count, const struct wanted_list *wanted,
+			 struct eg_slot_plans *plans, uint32_t next)
+{
+	for (size_t i = 0; i < plans->list.len; i++) {
+		struct eg_slot_plan *plan = &plans->list.items[i];
+		const struct wanted *bearer = NULL;
+
+		if (plan->step == EG_STEP_RENAME)
+			bearer = find_wanted(wanted, infos[plan->slot].name);
+		if (!bearer || bearer->slot == 0)
+			continue;
+		next = find_free_slot(infos, slot_count, next);
+		plan->parking = next < slot_count ? next++ : 0;
+	}
 }
 
 int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const struct eg_model *model,
 		  const struct eg_instances *instances, struct eg_slot_plans *ret_plans)
 {
 	_cleanup_(wanted_clear) struct wanted_list wanted = {};
+	uint32_t next = 1;
 	int r = list_wanted(model, instances, &wanted);
 
-	for (uint32_t slot = 1; slot < slot_count && r == 0; slot++)
-		if (infos[slot].use != EG_SLOT_FREE)
-			r = plan_taken_slot(&infos[slot], slot, &wanted, ret_plans);
-	return r < 0 ? r : plan_new_slots(infos, slot_count, &wanted, ret_plans);
+	if (r == 0)
+		r = plan_taken_slots(infos, slot_count, &wanted, ret_plans);
+	if (r == 0)
+		r = plan_new_slots(infos, slot_count, &wanted, ret_plans, &next);
+	if (r == 0)
+		plan_parking(infos, slot_count, &wanted, ret_plans, next);
+	return r;
 }

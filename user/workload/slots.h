@@ -22,6 +22,7 @@ enum eg_slot_step {
 	EG_STEP_KEEP,	/* nothing */
 	EG_STEP_ENROL,	/* a slot that was free gets a cgroup */
 	EG_STEP_MOVE,	/* same name, another cgroup: made anew under its path, or gone for now (id 0) */
+	EG_STEP_RENAME,	/* same cgroup, another name: links and slot stay, the counts are the old name's */
 	EG_STEP_LEAVE,	/* nobody names it any more: its cgroup is let go and its totals are folded */
 };
 
@@ -30,6 +31,8 @@ struct eg_slot_plan {
 	enum eg_slot_step step;
 	struct eg_slot_info info;		/* what eg_infos is to say; of LEAVE: what it says */
 	const struct eg_workload *workload;	/* NULL for LEAVE */
+	/* Of RENAME: a free slot for the counts of the old name, which another slot has from now on. 0: nobody has it. */
+	uint32_t parking;
 };
 
 struct eg_slot_plans {
@@ -42,10 +45,11 @@ static inline void eg_slot_plans_clear(struct eg_slot_plans *plans)
 }
 
 /*
- * `infos` holds slot_count entries, entry 0 unused. A Workload with a literal path
- * keeps its slot and its counters while its cgroup is away; an instance of a glob
- * that is gone leaves. 0, or -ENOMEM, or -ENOSPC when there are more cgroups than
- * slots.
+ * `infos` holds slot_count entries, entry 0 unused. A cgroup that is enrolled and
+ * that the policy goes on naming keeps its slot, whatever name it has now, so that
+ * it is never without its links. A Workload with a literal path keeps its slot and
+ * its counters while its cgroup is away; an instance of a glob that is gone leaves.
+ * 0, or -ENOMEM, or -ENOSPC when there are more cgroups than slots.
  */
 int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const struct eg_model *model,
 		  const struct eg_instances *instances, struct eg_slot_plans *ret_plans);

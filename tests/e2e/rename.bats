@@ -1,0 +1,159 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# A cgroup whose Workload gets another name goes on being enforced, by the very same links, and every
+# count is found under one of its names.
+
+load ../lib/common
+load ../lib/daemon
+
+setup() {
+	daemon_setup
+}
+
+teardown() {
+	daemon_teardown
+}
+
+# workload NAME PATH [LINE...]: a document more, for a cgroup below the test's own.
+workload() {
+	printf -- '---\ntype: Workload\nname: %s\nmesh: default\ncgroup: %s\n' "$1" "$WORK_PATH$2"
+	[ $# -eq 2 ] || printf '%s\n' "${@:3}"
+}
+
+# mesh_and: a mesh with passthrough off, and the workloads of standard input.
+mesh_and() {
+	printf 'type: Mesh\nname: default\nnetworking: {outbound: {passthrough: false}}\n'
+	cat
+}
+
+# reload: takes the file policy.yaml.new; returns when it is in force.
+reload() {
+	local before
+	before=$(grep -c 'in force' daemon.log) || true
+	mv policy.yaml.new policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 10 says $((before + 1)) "in force"
+}
+
+# links: the ids of the links on the test's cgroups
+links() {
+	local cgroup
+	cgroup=$(stat -c %i "$1")
+	cgroup_links | awk -v cgroup="$cgroup" '$2 == cgroup { print $1 }'
+}
+
+# start_connecting NAME DIRECTORY ADDRESS COUNT: that many UDP connects, their answers in NAME.out
+start_connecting() {
+	(within "$2" "$CLIENT" repeat udp-connect "$3" $UDP "$4" 1 >"$1.out" 2>&1 3>&-) &
+	CONNECTING+=($!)
+}
+
+are_connecting() {
+	local pid
+	for pid in "${CONNECTING[@]}"; do
+		[ -e "/proc/$pid" ] && ! is_gone "$pid" || return 1
+	done
+}
+
+finish_connecting() {
+	wait "${CONNECTING[@]}"
+	CONNECTING=()
+}
+
+@test "a workload that is renamed all the time, with kills between, is enforced at every moment and loses no count" {
+	local before round=0
+	workload web0 "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml
+	start_daemon
+	before=$(links "$WORK")
+	CONNECTING=()
+	start_connecting blocked "$WORK" $OUT4 300000
+	start_connecting allowed "$WORK" $MESH4 300000
+	while are_connecting; do
+		round=$((round + 1))
+		workload web$round "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
+		if [ $((round % 5)) -eq 0 ]; then
+			mv policy.yaml.new policy.yaml
+			kill -HUP "$DAEMON"
+			kill_daemon
+			start_daemon
+		else
+			reload
+		fi
+	done
+	finish_connecting
+	echo "# $round renames" >&3
+	[ "$round" -ge 10 ]
+	is "$(cat blocked.out)" "EPERM 300000"
+	is "$(cat allowed.out)" "ok 300000"
+	is "$(links "$WORK")" "$before"
+	is "$(counted all ipv4.verdicts.blocked_passthrough_off)" 300000
+	is "$(counted all ipv4.verdicts.matched)" 300000
+	is "$(counted all ipv4.verdicts.blocked_no_policy)" 0
+	# what the last name does not have, the old ones had
+	is $(($(counted web$round ipv4.verdicts.matched) + $(counted retired ipv4.verdicts.matched))) 300000
+	is "$(counted in-use)" 1
+}
+
+@test "from a literal path to a glob, to another glob and back a cgroup keeps its links, and each name its own counts" {
+	local before round
+	mkdir "$WORK/a"
+	workload web /a | mesh_and >policy.yaml
+	start_daemon
+	before=$(links "$WORK/a")
+	CONNECTING=()
+	start_connecting blocked "$WORK/a" $OUT4 100000
+	for round in {1..10}; do
+		workload pods '/*' | mesh_and >policy.yaml.new
+		reload
+		workload others '/[a-c]' | mesh_and >policy.yaml.new
+		reload
+		workload web /a | mesh_and >policy.yaml.new
+		reload
+	done
+	finish_connecting
+	wait_for 5 says 10 "others:a: is web now"
+	is "$(cat blocked.out)" "EPERM 100000"
+	is "$(links "$WORK/a")" "$before"
+	is "$(counted all ipv4.verdicts.blocked_passthrough_off)" 100000
+	is "$(counted free ipv4.verdicts.blocked_passthrough_off)" 0
+}
+
+@test "two workloads that change places keep their counts, and each cgroup gets the other's rules without a break" {
+	mkdir "$WORK/a" "$WORK/b"
+	{ workload blue /a "allow: [{cidr: $MESH4}]" && workload green /b; } | mesh_and >policy.yaml
+	start_daemon
+	is "$(within "$WORK/a" "$CLIENT" repeat udp-connect $MESH4 $UDP 3 1)" "ok 3"
+	is "$(within "$WORK/b" "$CLIENT" repeat udp-connect $MESH4 $UDP 5 1)" "EPERM 5"
+	CONNECTING=()
+	start_connecting a "$WORK/a" $OUT4 100000
+	start_connecting b "$WORK/b" $OUT4 100000
+	for round in {1..10}; do
+		{ workload blue /b "allow: [{cidr: $MESH4}]" && workload green /a; } | mesh_and >policy.yaml.new
+		reload
+		is "$(within "$WORK/a" "$CLIENT" udp-connect $MESH4 $UDP)" "errno EPERM"
+		is "$(within "$WORK/b" "$CLIENT" udp-connect $MESH4 $UDP)" ok
+		{ workload blue /a "allow: [{cidr: $MESH4}]" && workload green /b; } | mesh_and >policy.yaml.new
+		reload
+	done
+	finish_connecting
+	is "$(cat a.out) $(cat b.out)" "EPERM 100000 EPERM 100000"
+	is "$(counted blue ipv4.verdicts.matched)" 13
+	is $(($(counted blue ipv4.verdicts.blocked_passthrough_off) + $(counted green ipv4.verdicts.blocked_passthrough_off))) 200015
+	is "$(counted retired ipv4.verdicts.blocked_passthrough_off)" 0
+	is "$(counted in-use)" 2
+}
+
+@test "a name that goes to the cgroup of another workload takes its counts along" {
+	mkdir "$WORK/a" "$WORK/b"
+	{ workload blue /a && workload green /b; } | mesh_and >policy.yaml
+	start_daemon
+	is "$(within "$WORK/a" "$CLIENT" repeat udp-connect $OUT4 $UDP 3 1)" "EPERM 3"
+	is "$(within "$WORK/b" "$CLIENT" repeat udp-connect $OUT4 $UDP 5 1)" "EPERM 5"
+	workload blue /b | mesh_and >policy.yaml.new
+	reload
+	wait_for 5 says 1 "blue: no longer enforced"
+	is "$(within "$WORK/a" "$CLIENT" udp-connect $OUT4 $UDP)" ok
+	is "$(within "$WORK/b" "$CLIENT" udp-connect $OUT4 $UDP)" "errno EPERM"
+	is "$(counted blue ipv4.verdicts.blocked_passthrough_off)" 4
+	is "$(counted retired ipv4.verdicts.blocked_passthrough_off)" 5
+}
