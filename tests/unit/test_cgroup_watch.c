@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/support/folder.h"
 #include "base/cleanup.h"
 #include "workload/cgroup.h"
 #include "workload/discover.h"
@@ -27,7 +27,7 @@
 
 /* Plain directories, as in test_discover.c; the last test has cgroups. */
 struct scene {
-	char root[64];
+	char root[FOLDER_LEN];
 	struct eg_model *model;
 	struct eg_workload *workload;
 	struct eg_cgroup_watch *watch;
@@ -38,8 +38,7 @@ static int set_up(void **state)
 	struct scene *scene = calloc(1, sizeof(*scene));
 
 	assert_non_null(scene);
-	strcpy(scene->root, "/tmp/egress-test.XXXXXX");
-	assert_non_null(mkdtemp(scene->root));
+	folder_make(scene->root);
 	scene->model = eg_model_new();
 	assert_non_null(scene->model);
 	scene->workload = eg_arena_alloc(&scene->model->arena, sizeof(*scene->workload));
@@ -50,19 +49,11 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	struct scene *scene = *state;
 
-	nftw(scene->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	folder_remove(scene->root);
 	eg_cgroup_watch_free(scene->watch);
 	eg_model_free(scene->model);
 	free(scene);

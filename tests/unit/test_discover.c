@@ -8,20 +8,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/support/folder.h"
 #include "base/cleanup.h"
 #include "workload/cgroup.h"
 #include "workload/discover.h"
 
 /* A tree of plain directories stands for the cgroup mount: only what the last test shows needs cgroups. */
 struct tree {
-	char root[64];
+	char root[FOLDER_LEN];
 	struct eg_model *model;
 	struct eg_diag diag;
 	struct eg_instances instances;
@@ -33,27 +33,18 @@ static int set_up(void **state)
 	struct tree *tree = calloc(1, sizeof(*tree));
 
 	assert_non_null(tree);
-	strcpy(tree->root, "/tmp/egress-test.XXXXXX");
-	assert_non_null(mkdtemp(tree->root));
+	folder_make(tree->root);
 	tree->model = eg_model_new();
 	assert_non_null(tree->model);
 	*state = tree;
 	return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	struct tree *tree = *state;
 
-	nftw(tree->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	folder_remove(tree->root);
 	eg_instances_clear(&tree->instances);
 	eg_diag_clear(&tree->diag);
 	eg_model_free(tree->model);

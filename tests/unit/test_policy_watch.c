@@ -8,43 +8,35 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/support/folder.h"
 #include "base/cleanup.h"
 #include "config/watch.h"
 
 #define BOUND_MS 10000
 
 /* The working directory is a folder of the test's own. */
-static char folder[] = "/tmp/egress-test.XXXXXX";
+static char folder[FOLDER_LEN];
 
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(folder, "/tmp/egress-test.XXXXXX");
-	assert_non_null(mkdtemp(folder));
+	folder_make(folder);
 	assert_int_equal(chdir(folder), 0);
 	return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	assert_int_equal(chdir("/"), 0);
-	return nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	folder_remove(folder);
+	return 0;
 }
 
 static void write_file(const char *path, const char *text)
