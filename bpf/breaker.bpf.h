@@ -104,10 +104,14 @@ static __always_inline bool change_word(struct eg_lease *lease, __u64 word, __u6
 
 /*
  * Takes a lease from one of these states to another. The word before, for its one
- * account; 0 when it is in none of them, or somebody else took it on.
+ * account; 0 when it is in none of them, or somebody else took it on. Loops are global
+ * functions: the verifier goes through them once, and not through what follows once
+ * more for every attempt after which one may end. They also take NULL for an input.
  */
-static __always_inline __u64 claim_lease(struct eg_lease *lease, __u32 from, enum eg_lease_state to)
+__noinline __u64 eg_claim_lease(struct eg_lease *lease, __u32 from, __u32 to)
 {
+	if (!lease)
+		return 0;
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
 		__u64 word = read_word(lease);
 
@@ -192,7 +196,7 @@ static __always_inline void account_end(const struct eg_lease *lease, __u64 word
 /* Gives back what the lease holds, unless somebody else was first. */
 static __always_inline void end_lease(struct eg_lease *lease, __u32 from, const struct lease_end *end)
 {
-	__u64 word = claim_lease(lease, from, EG_LEASE_NONE);
+	__u64 word = eg_claim_lease(lease, from, EG_LEASE_NONE);
 
 	if (word)
 		account_end(lease, word, end);
@@ -201,7 +205,7 @@ static __always_inline void end_lease(struct eg_lease *lease, __u32 from, const 
 /* The last process let go of an established connection; what it sent may still be on its way. */
 static __always_inline void drain_lease(struct eg_lease *lease, const struct lease_end *end)
 {
-	__u64 word = claim_lease(lease, IN_STATE(EG_LEASE_ESTABLISHED), EG_LEASE_DRAINING);
+	__u64 word = eg_claim_lease(lease, IN_STATE(EG_LEASE_ESTABLISHED), EG_LEASE_DRAINING);
 	struct cluster cluster;
 
 	if (!word || !find_cluster(word, &cluster))
@@ -216,7 +220,7 @@ static __always_inline void establish_lease(struct eg_lease *lease)
 	struct cluster cluster;
 
 	lease->established_ns = now;
-	word = claim_lease(lease, IN_STATE(EG_LEASE_CONNECTING), EG_LEASE_ESTABLISHED);
+	word = eg_claim_lease(lease, IN_STATE(EG_LEASE_CONNECTING), EG_LEASE_ESTABLISHED);
 	if (!word || !find_cluster(word, &cluster))
 		return;
 	__sync_fetch_and_add(&cluster.state->held, -EG_HELD_PENDING);
@@ -227,18 +231,21 @@ static __always_inline void establish_lease(struct eg_lease *lease)
 /* ---- bytes ---- */
 
 /* Adds what is new since the last time; a reader that is late finds more than it has and adds nothing. */
-static __always_inline void add_bytes(__u64 *counter, __u64 *counted, __u64 now)
+__noinline int eg_add_bytes(__u64 *counter, __u64 *counted, __u64 now)
 {
+	if (!counter || !counted)
+		return 0;
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
 		__u64 before = *(volatile __u64 *)counted;
 
 		if (now <= before)
-			return;
+			return 0;
 		if (__sync_val_compare_and_swap(counted, before, now) == before) {
 			__sync_fetch_and_add(counter, now - before);
-			return;
+			return 0;
 		}
 	}
+	return 0;
 }
 
 /* Payload only: a SYN is not among the bytes sent, and a FIN is one of those received. */
@@ -252,8 +259,8 @@ static __always_inline void count_bytes(struct eg_lease *lease, __u64 word, cons
 		received--;
 	if (!find_cluster(word, &cluster))
 		return;
-	add_bytes(&cluster.counts->rx_bytes, &lease->rx_bytes, received);
-	add_bytes(&cluster.counts->tx_bytes, &lease->tx_bytes, tcp->bytes_sent - tcp->bytes_retrans);
+	eg_add_bytes(&cluster.counts->rx_bytes, &lease->rx_bytes, received);
+	eg_add_bytes(&cluster.counts->tx_bytes, &lease->tx_bytes, tcp->bytes_sent - tcp->bytes_retrans);
 }
 
 /* ---- admission ---- */
@@ -288,36 +295,44 @@ static __always_inline __u32 reached_limit(__u64 held, const struct eg_cluster_p
 }
 
 /* Takes a place among connections and pending in one step: there is never one too many, nor one refused for another's try. */
-static __always_inline __u32 take_connection(const struct cluster *cluster, const struct eg_cluster_policy *limits)
+__noinline __u32 eg_take_connection(struct eg_cluster_state *state, const struct eg_cluster_policy *limits)
 {
+	if (!state || !limits)
+		return EG_REASON_BLOCKED_NO_STATE;
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		__u64 held = *(volatile __u64 *)&cluster->state->held;
+		__u64 held = *(volatile __u64 *)&state->held;
 		__u32 limit = reached_limit(held, limits);
 
 		if (limit != EG_REASON_COUNT)
 			return limit;
-		if (__sync_val_compare_and_swap(&cluster->state->held, held,
-						held + EG_HELD_CONNECTION + EG_HELD_PENDING) == held)
+		if (__sync_val_compare_and_swap(&state->held, held, held + EG_HELD_CONNECTION + EG_HELD_PENDING) == held)
 			return EG_REASON_COUNT;
 	}
-	count(&cluster->counts->contended);
+	return EG_REASON_BLOCKED_NO_STATE;
+}
+
+__noinline __u32 eg_take_session(struct eg_cluster_state *state, const struct eg_cluster_policy *limits)
+{
+	if (!state || !limits)
+		return EG_REASON_BLOCKED_NO_STATE;
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		__u32 sessions = *(volatile __u32 *)&state->sessions;
+
+		if (sessions >= limits->max_connections)
+			return EG_REASON_BLOCKED_MAX_CONNECTIONS;
+		if (__sync_val_compare_and_swap(&state->sessions, sessions, sessions + 1) == sessions)
+			return EG_REASON_COUNT;
+	}
 	return EG_REASON_BLOCKED_NO_STATE;
 }
 
 static __always_inline __u32 take_session(const struct cluster *cluster, const struct eg_cluster_policy *limits)
 {
-	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		__u32 sessions = *(volatile __u32 *)&cluster->state->sessions;
+	__u32 limit = eg_take_session(cluster->state, limits);
 
-		if (sessions >= limits->max_connections)
-			return EG_REASON_BLOCKED_MAX_CONNECTIONS;
-		if (__sync_val_compare_and_swap(&cluster->state->sessions, sessions, sessions + 1) == sessions) {
-			count(&cluster->counts->sessions_total);
-			return EG_REASON_COUNT;
-		}
-	}
-	count(&cluster->counts->contended);
-	return EG_REASON_BLOCKED_NO_STATE;
+	if (limit == EG_REASON_COUNT)
+		count(&cluster->counts->sessions_total);
+	return limit;
 }
 
 /*
@@ -354,7 +369,7 @@ static __always_inline __u32 take_tcp(const struct cluster *cluster, const struc
 
 	if (limit != EG_REASON_COUNT)
 		return limit;
-	limit = take_connection(cluster, limits);
+	limit = eg_take_connection(cluster->state, limits);
 	if (!retry)
 		return limit;
 	if (limit != EG_REASON_COUNT)
@@ -390,6 +405,8 @@ static __always_inline void admit(struct eg_lease *lease, struct observation *se
 				   (__u16)slot->state.epoch,
 				   (__u16)((read_word(lease) >> EG_LEASE_SEQUENCE_SHIFT) + 1));
 
+	if (limit == EG_REASON_BLOCKED_NO_STATE)
+		count(&cluster.counts->contended);
 	if (limit != EG_REASON_COUNT)
 		seen->decision = block(limit, workload->breaker_errno);
 	else
