@@ -15,6 +15,7 @@
 
 #include "../lib/support/cgroup.h"
 #include "../lib/support/image.h"
+#include "../lib/support/slow.h"
 #include "../lib/support/socket.h"
 #include "base/cleanup.h"
 #include "datapath/datapath.h"
@@ -202,8 +203,9 @@ static void destinations_over_the_quota_are_counted_as_missed(void **state)
 /* Several processes meet the same new destinations at once: no count and no place is lost. */
 static void concurrent_processes_lose_no_count(void **state)
 {
-	enum { PROCESSES = 4, TIMES = 20000, PORTS = 50 };
-	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.1", 2000, false, TIMES, PORTS};
+	enum { PROCESSES = 4, PORTS = 50 };
+	const unsigned int times = slow_count(20000);
+	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.1", 2000, false, times, PORTS};
 	struct eg_destinations destinations = {};
 	struct world world;
 	pid_t pids[PROCESSES];
@@ -215,13 +217,13 @@ static void concurrent_processes_lose_no_count(void **state)
 		pids[i] = cgroup_start(&world.cgroup, attempt_all, &target);
 	for (int i = 0; i < PROCESSES; i++)
 		assert_int_equal(cgroup_join(pids[i]), EACCES);
-	assert_int_equal(read_counts(&world, SLOT).ipv4.verdicts.blocked_passthrough_off, PROCESSES * TIMES);
+	assert_int_equal(read_counts(&world, SLOT).ipv4.verdicts.blocked_passthrough_off, PROCESSES * times);
 	assert_int_equal(read_counts(&world, SLOT).destinations_missed, 0);
 	read_destinations(&world, &destinations);
 	assert_int_equal(destinations.list.len, PORTS);
 	for (size_t i = 0; i < destinations.list.len; i++)
 		listed += destinations.list.items[i].seen.count;
-	assert_int_equal(listed, PROCESSES * TIMES);
+	assert_int_equal(listed, PROCESSES * times);
 	eg_array_clear(&destinations.list);
 	end_world(&world);
 }

@@ -20,6 +20,7 @@
 #include "../lib/support/breaker.h"
 #include "../lib/support/image.h"
 #include "../lib/support/network.h"
+#include "../lib/support/slow.h"
 #include "base/cleanup.h"
 
 /* What a cluster is expected to show; what is left out is 0. No padding: it is compared as bytes. */
@@ -70,7 +71,7 @@ static void print_expected(const char *what, const struct expected *values)
 static void assert_cluster_is(const struct breaker *breaker, enum eg_family family, const struct expected *expected,
 			      const char *file, int line)
 {
-	uint64_t deadline = breaker_now_ms() + 5000;
+	uint64_t deadline = breaker_now_ms() + slow_ms(5000);
 	struct expected found;
 
 	do {

@@ -20,6 +20,7 @@
 
 #include "../lib/support/cgroup.h"
 #include "../lib/support/image.h"
+#include "../lib/support/slow.h"
 #include "../lib/support/socket.h"
 #include "base/cleanup.h"
 #include "datapath/inspect.h"
@@ -266,7 +267,7 @@ static void a_cgroup_with_live_processes_is_enrolled_without_refusing_what_is_al
 	(void)state;
 	make_world(&world);
 	pesterer = start_pesterer(&world);
-	for (int i = 0; i < 200; i++) {
+	for (unsigned int i = slow_count(200); i > 0; i--) {
 		enrol(&world);
 		assert_true(is_enforced(&world));
 		assert_int_equal(release_slot(world.datapath), 0);
@@ -287,7 +288,7 @@ static void adoption_changes_no_verdict_at_any_moment(void **state)
 	make_world(&world);
 	enrol(&world);
 	pesterer = start_pesterer(&world);
-	for (int i = 0; i < 200; i++) {
+	for (unsigned int i = slow_count(200); i > 0; i--) {
 		uint64_t attempts = pesterer->attempts;
 
 		reopen(&world);

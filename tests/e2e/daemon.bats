@@ -227,24 +227,26 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 }
 
 @test "a workload that the policy no longer names is let go, without one refused connect that was allowed" {
+	connects=$(slow_count 100000)
 	policy true >policy.yaml
 	start_daemon
-	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP 100000 1 >repeat.out 2>&1 3>&-) &
+	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP "$connects" 1 >repeat.out 2>&1 3>&-) &
 	job=$!
 	policy true | sed "s|cgroup: .*|cgroup: $WORK_PATH-elsewhere|; s/name: web/name: other/" >policy.yaml
 	wait_for 10 says 1 "web: no longer enforced"
 	wait $job
-	is "$(cat repeat.out)" "ok 100000"
+	is "$(cat repeat.out)" "ok $connects"
 	is "$(ls "$PINS/links" | wc -l)" 0
 }
 
 @test "enrolling a cgroup whose processes are connecting refuses nothing that its policy allows" {
+	connects=$(slow_count 200000)
 	policy true >policy.yaml
-	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP 200000 1 >repeat.out 2>&1 3>&-) &
+	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP "$connects" 1 >repeat.out 2>&1 3>&-) &
 	job=$!
 	start_daemon
 	wait $job
-	is "$(cat repeat.out)" "ok 200000"
+	is "$(cat repeat.out)" "ok $connects"
 }
 
 @test "pins of a foreign owner, of another ABI, and a link in their place are refused and not changed" {
@@ -302,11 +304,12 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 }
 
 @test "twenty kills with -9 under connects and reloads change no verdict and lose no count" {
+	connects=$(slow_count 300000)
 	policy false "allow: [{cidr: $MESH4}]" >policy.yaml
 	start_daemon
-	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP 300000 1 >blocked.out 2>&1 3>&-) &
+	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP "$connects" 1 >blocked.out 2>&1 3>&-) &
 	blocked=$!
-	(within "$WORK" "$CLIENT" repeat udp-connect $MESH4 $UDP 300000 1 >allowed.out 2>&1 3>&-) &
+	(within "$WORK" "$CLIENT" repeat udp-connect $MESH4 $UDP "$connects" 1 >allowed.out 2>&1 3>&-) &
 	allowed=$!
 	for round in {1..20}; do
 		policy false "allow: [{cidr: $MESH4}, {cidr: 192.0.2.$round}]" >policy.yaml
@@ -315,8 +318,8 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 		start_daemon
 	done
 	wait $blocked $allowed
-	is "$(cat blocked.out)" "EPERM 300000"
-	is "$(cat allowed.out)" "ok 300000"
-	is "$(counted web ipv4.verdicts.blocked_passthrough_off)" 300000
-	is "$(counted web ipv4.verdicts.matched)" 300000
+	is "$(cat blocked.out)" "EPERM $connects"
+	is "$(cat allowed.out)" "ok $connects"
+	is "$(counted web ipv4.verdicts.blocked_passthrough_off)" "$connects"
+	is "$(counted web ipv4.verdicts.matched)" "$connects"
 }

@@ -4,7 +4,7 @@
 load ../lib/common
 
 # A hostile file must end in a message well before this.
-TIME_LIMIT_S=20
+TIME_LIMIT_S=$((20 * EG_SLOW))
 
 cli_setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1

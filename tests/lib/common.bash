@@ -18,8 +18,11 @@ export LC_ALL=C
 EG_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 EG_BUILD=${EG_BUILD:-$EG_ROOT/build}
 EGRESSCTL=$EG_BUILD/egressctl
+# How many times as slow as most this machine is said to be: one that is emulated. Tests
+# do less there and wait longer; tests/lib/support/slow.h says the same in C.
+EG_SLOW=${EG_SLOW:-1}
 # Far more than any command of a test takes.
-RUN_LIMIT_S=60
+RUN_LIMIT_S=$((60 * EG_SLOW))
 CLIENT=$EG_BUILD/tests/lib/client
 
 # The client's own addresses, and two hosts: one for the mesh, one that is elsewhere.
@@ -49,9 +52,15 @@ hasnt() { # hasnt TEXT PART
 	return 1
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds; fails when the time is up.
+# slow_count COUNT: of so many rounds, connects or reloads, how many a test does here; at least 1.
+slow_count() {
+	echo $(($1 > EG_SLOW ? $1 / EG_SLOW : 1))
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds; fails when the time is up, which
+# comes later on a slow machine.
 wait_for() {
-	local deadline=$((SECONDS + $1 + 1))
+	local deadline=$((SECONDS + $1 * EG_SLOW + 1))
 	shift
 	until "$@"; do
 		if [ "$SECONDS" -ge "$deadline" ]; then

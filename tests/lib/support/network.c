@@ -2,6 +2,7 @@
 #include "../../bpf/support.h"
 
 #include "network.h"
+#include "slow.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -123,6 +124,6 @@ int network_poll(int fd, int events)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = (short)events};
 
-	assert_int_equal(poll(&poll_fd, 1, 10000), 1);
+	assert_int_equal(poll(&poll_fd, 1, slow_ms(10000)), 1);
 	return poll_fd.revents;
 }
