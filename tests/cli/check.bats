@@ -174,6 +174,40 @@ dataplane() { # dataplane NAME ADDRESS PORT
 	done
 }
 
+@test "a misspelt field inside a ProxyTemplate's value is an error with its line in the file" {
+	cat >p.yaml <<-'END'
+		type: ProxyTemplate
+		name: t
+		mesh: default
+		conf:
+		  modifications:
+		  - cluster:
+		      operation: patch
+		      match: {name: "outbound:passthrough:ipv4"}
+		      value: |
+		        circuit_breakers:
+		          thresholds:
+		          - max_conections: 5
+	END
+	run ctl check p.yaml
+	is "$status" 3
+	has "$output" "p.yaml:12:13: error: conf.modifications[0].cluster.value.circuitBreakers.thresholds[0].max_conections: unknown field; did you mean \"max_connections\"?"
+}
+
+@test "a ProxyTemplate whose patch matches nothing is a warning and exit 0" {
+	cat >p.yaml <<-'END'
+		type: ProxyTemplate
+		name: t
+		mesh: default
+		conf:
+		  modifications:
+		  - cluster: {operation: patch, match: {name: "outbound:passthrough:ip4"}, value: "connectTimeout: 5s"}
+	END
+	run ctl check p.yaml
+	is "$status" 0
+	has "$output" "p.yaml:6:40: warning: conf.modifications[0].cluster.match: matches no passthrough cluster; did you mean \"outbound:passthrough:ipv4\"?"
+}
+
 @test "a folder is read for its yaml, yml and json files and no deeper" {
 	mkdir -p folder/sub
 	good_mesh >folder/a.yaml

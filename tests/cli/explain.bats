@@ -80,6 +80,99 @@ rule_of() {
 	is "$(grep -c '^  idle_timeout  *1h  *(default)$' out)" 2
 }
 
+# As on Kuma's page "Non-mesh traffic", which patches IPv4 alone.
+page_template() {
+	cat <<-'END'
+		---
+		apiVersion: kuma.io/v1alpha1
+		kind: ProxyTemplate
+		mesh: shopping
+		metadata:
+		  name: custom-template-1
+		spec:
+		  selectors:
+		    - match:
+		        kuma.io/service: "*"
+		  conf:
+		    imports:
+		      - default-proxy
+		    modifications:
+		      - cluster:
+		          operation: patch
+		          match:
+		            name: "outbound:passthrough:ipv4"
+		          value: |
+		            circuit_breakers: {
+		              thresholds: [
+		                {
+		                  max_connections: 2048,
+		                  max_pending_requests: 2048,
+		                  max_requests: 2048,
+		                  max_retries: 4
+		                }
+		              ]
+		            }
+		      - cluster:
+		          operation: patch
+		          match:
+		            name: "outbound:passthrough:ipv4"
+		          value: |
+		            connect_timeout: "99s"
+		      - networkFilter:
+		          operation: patch
+		          match:
+		            name: envoy.filters.network.tcp_proxy
+		            listenerName: "outbound:passthrough:ipv4"
+		          value: |
+		            name: envoy.filters.network.tcp_proxy
+		            typedConfig:
+		              '@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+		              idleTimeout: "3h"
+	END
+}
+
+@test "the documented page's ProxyTemplate gives IPv4 its limits and timeouts and leaves IPv6 the defaults" {
+	page_template >>p.yaml
+	is "$(cluster ipv4)" "{'max_connections': 2048, 'max_pending_requests': 2048, 'max_requests': 2048, 'max_retries': 4, 'connect_timeout_ms': 99000, 'idle_timeout_ms': 10800000}"
+	is "$(cluster ipv6)" "{'max_connections': 1024, 'max_pending_requests': 1024, 'max_requests': 1024, 'max_retries': 3, 'connect_timeout_ms': 10000, 'idle_timeout_ms': 3600000}"
+	is "$(explained 'd["template"]')" custom-template-1
+}
+
+@test "explain names the line inside a template's value that a limit comes from" {
+	page_template >>p.yaml
+	ctl explain --policy p.yaml shop >out
+	line=$(grep -n max_connections: p.yaml | cut -d: -f1)
+	grep -q "^template  *custom-template-1  (p.yaml:23:1)$" out
+	grep -q "^  max_connections  *2048  *(p.yaml:$line:36)$" out
+	is "$(grep -c 'refuses nothing' out)" 2
+}
+
+@test "explain of a workload without a template says so" {
+	is "$(explained 'd["template"]')" None
+	ctl explain --policy p.yaml shop | grep -q '^template  *none$'
+}
+
+@test "explain keeps the warnings of a template: a missing twin, and passthrough false" {
+	page_template >>p.yaml
+	explained 'chr(10).join(d["warnings"])' >out
+	is "$(grep -c 'outbound:passthrough:ipv4 alone; outbound:passthrough:ipv6 stays as it is' out)" 2
+	is "$(grep -c 'no effect while passthrough is false (p.yaml:5:18)' out)" 1
+}
+
+@test "compat: envoy makes written requests and retries refuse nothing, and explain says so" {
+	page_template >>p.yaml
+	printf -- '---\ntype: Node\nname: n\ncompat: envoy\n' >>p.yaml
+	ctl explain --policy p.yaml shop >out
+	is "$(grep -c 'refuses nothing' out)" 4
+	has "$(explained 'd["warnings"]')" "max_retries: refuses nothing: the Node says compat: envoy"
+}
+
+@test "a connection's greatest age is shown once it is set" {
+	page_template | sed 's/idleTimeout: "3h"/max_downstream_connection_duration: 24h/' >>p.yaml
+	is "$(explained 'd["clusters"]["outbound:passthrough:ipv4"]["max_connection_duration_ms"]')" 86400000
+	is "$(explained '"max_connection_duration_ms" in d["clusters"]["outbound:passthrough:ipv6"]')" False
+}
+
 @test "explain names the file and line that passthrough comes from" {
 	run ctl explain --policy p.yaml shop
 	is "$status" 0

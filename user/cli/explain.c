@@ -237,6 +237,8 @@ static void print_answer(const struct answer *answer)
 		print_value("cgroup", subject->cgroup, NULL);
 	print_value("mode", "enforce", NULL);
 	print_value("passthrough", subject->passthrough ? "true" : "false", &subject->passthrough_origin);
+	print_value("template", subject->template ? subject->template->name : "none",
+		    subject->template ? &subject->template->origin : NULL);
 	print_clusters(subject);
 	if (answer->has_flow)
 		print_destination(answer);
@@ -311,11 +313,12 @@ static json_t *destination_json(const struct answer *answer)
 static int print_answer_json(const struct answer *answer, const struct eg_diag *diag)
 {
 	const struct eg_subject *subject = answer->subject;
-	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:o, s:o, s:o}", "workload", subject->name, "mesh",
+	const char *template = subject->template ? subject->template->name : NULL;
+	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:o, s:s?, s:o, s:o}", "workload", subject->name, "mesh",
 				      subject->mesh, "cgroup", subject->cgroup, "mode", "enforce", "passthrough",
 				      subject->passthrough, "passthrough_origin",
-				      origin_json(&subject->passthrough_origin), "clusters", clusters_json(subject),
-				      "warnings", warnings_json(diag));
+				      origin_json(&subject->passthrough_origin), "template", template, "clusters",
+				      clusters_json(subject), "warnings", warnings_json(diag));
 
 	if (json && answer->has_flow)
 		json_object_set_new(json, "destination", destination_json(answer));

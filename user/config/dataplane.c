@@ -32,6 +32,7 @@ struct gateway_draft {
 	bool is_written;
 	bool is_builtin;
 	const struct eg_yaml_node *tags;
+	struct eg_tags kept_tags;
 };
 
 struct dataplane_draft {
@@ -175,10 +176,10 @@ static void check_inbound_protocol(struct eg_reader *reader, const struct eg_yam
 }
 
 /* Since 2.14 an inbound needs no tags; one with tags is of the older form, where a service must be among them. */
-static int check_inbound_tags(struct eg_reader *reader, const struct eg_yaml_node *tags)
+static int read_inbound_tags(struct eg_reader *reader, const struct eg_yaml_node *tags, struct eg_tags *ret_tags)
 {
 	const size_t before = eg_path_enter(reader, "tags");
-	int r = eg_read_tags(reader, tags, NULL, NULL);
+	int r = eg_read_tags(reader, tags, ret_tags);
 
 	if (tags->kind == EG_YAML_MAPPING && !has_service_tag(tags)) {
 		const size_t before_key = eg_path_enter_key(reader, EG_SERVICE_TAG);
@@ -218,11 +219,11 @@ static const struct eg_type service_address_type = {"IP address", read_service_a
 
 static int finish_inbound(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
-	const struct inbound_draft *draft = target;
+	struct inbound_draft *draft = target;
 
 	(void)node;
 	check_service_address(reader, draft);
-	return draft->tags ? check_inbound_tags(reader, draft->tags) : 0;
+	return draft->tags ? read_inbound_tags(reader, draft->tags, &draft->inbound.tags) : 0;
 }
 
 static const struct eg_field probe_fields[] = {
@@ -253,7 +254,7 @@ static const struct eg_field inbound_fields[] = {
 	{.name = "tags",
 	 .type = &kept_type,
 	 .offset = offsetof(struct inbound_draft, tags),
-	 .doc = "Checked; not read."},
+	 .doc = "What the Workload of this Dataplane is, for policies that select by tags."},
 	{.name = "serviceProbe", .type = &eg_type_object, .fields = &probe_schema, .doc = "Checked; not read."},
 	{.name = "health", .doc = "Not read."},
 	{.name = "state", .doc = "Not read."},
@@ -364,7 +365,7 @@ static int check_outbound_tags(struct eg_reader *reader, const struct eg_yaml_no
 			       const struct eg_yaml_node *tags)
 {
 	const size_t before = eg_path_enter(reader, "tags");
-	int r = tags ? eg_read_tags(reader, tags, NULL, NULL) : 0;
+	int r = tags ? eg_read_tags(reader, tags, NULL) : 0;
 
 	if (!has_service_tag(tags))
 		eg_reader_error(reader, tags ? tags : node, "mandatory tag \"" EG_SERVICE_TAG "\" is missing");
@@ -476,14 +477,14 @@ static void check_gateway_protocol(struct eg_reader *reader, const struct eg_yam
 
 static int finish_gateway(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
-	const struct gateway_draft *gateway = target;
+	struct gateway_draft *gateway = target;
 	const size_t before = eg_path_enter(reader, "tags");
 	int r = 0;
 
 	(void)node;
 	/* As for an inbound: without any tags it is of the newer form. */
 	if (gateway->tags && gateway->tags->count > 0) {
-		r = eg_read_tags(reader, gateway->tags, NULL, NULL);
+		r = eg_read_tags(reader, gateway->tags, &gateway->kept_tags);
 		if (!has_service_tag(gateway->tags))
 			eg_reader_error(reader, gateway->tags, "mandatory tag \"" EG_SERVICE_TAG "\" is missing");
 		check_gateway_protocol(reader, gateway->tags);
@@ -501,7 +502,7 @@ static const struct eg_field gateway_fields[] = {
 	{.name = "tags",
 	 .type = &kept_type,
 	 .offset = offsetof(struct gateway_draft, tags),
-	 .doc = "Checked; not read."},
+	 .doc = "As an inbound's."},
 };
 static const struct eg_schema gateway_schema = {EG_SCHEMA_FIELDS(gateway_fields), .finish = finish_gateway};
 
@@ -514,6 +515,7 @@ static int read_gateway(struct eg_reader *reader, const struct eg_field *field, 
 	draft->gateway.is_written = true;
 	r = eg_read_object(reader, node, field->fields, &draft->gateway);
 	draft->has_tags |= draft->gateway.tags != NULL;
+	draft->dataplane->gateway_tags = draft->gateway.kept_tags;
 	return r;
 }
 static const struct eg_type gateway_type = {"object", read_gateway};

@@ -14,7 +14,7 @@ static const struct eg_kind kinds[] = {
 	{"Dataplane", EG_KIND_READ, KUMA, &eg_dataplane_schema, eg_dataplane_read},
 	{"Workload", EG_KIND_READ, EGRESSD, &eg_workload_schema, eg_workload_read},
 	{"Node", EG_KIND_READ, EGRESSD, &eg_node_schema, eg_node_read},
-	{.name = "ProxyTemplate", .group = EG_KIND_LATER},
+	{"ProxyTemplate", EG_KIND_READ, KUMA, &eg_proxy_template_schema, eg_proxy_template_read},
 	{.name = "MeshProxyPatch", .group = EG_KIND_LATER},
 	{.name = "MeshPassthrough", .group = EG_KIND_LATER},
 	{.name = "MeshTLS", .group = EG_KIND_LATER},

@@ -29,10 +29,12 @@ extern const struct eg_schema eg_mesh_schema;
 extern const struct eg_schema eg_dataplane_schema;
 extern const struct eg_schema eg_workload_schema;
 extern const struct eg_schema eg_node_schema;
+extern const struct eg_schema eg_proxy_template_schema;
 
 int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 
 #endif

@@ -10,13 +10,12 @@
 #include "config/kinds.h"
 #include "config/yaml.h"
 
-EG_DEFINE_CLEANUP(struct eg_yaml_stream *, eg_yaml_close)
-
 /* What all files of one set share. */
 struct load {
 	struct eg_model *model;
 	struct eg_diag *diag;
 	size_t addresses;
+	size_t text_bytes;
 };
 
 static void add_finding(struct load *load, enum eg_severity severity, const char *file, const char *what)
@@ -76,7 +75,12 @@ static int read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, 
 static int read_document(struct load *load, const char *file, const struct eg_yaml_node *root)
 {
 	struct eg_reader reader = {
-		.model = load->model, .diag = load->diag, .file = file, .addresses = &load->addresses};
+		.model = load->model,
+		.diag = load->diag,
+		.file = file,
+		.addresses = &load->addresses,
+		.text_bytes = &load->text_bytes,
+	};
 	struct eg_envelope envelope;
 	const struct eg_kind *kind;
 

@@ -2,6 +2,7 @@
 #include "config/schema.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -50,15 +51,32 @@ struct eg_origin eg_reader_origin(const struct eg_reader *reader, const struct e
 	return (struct eg_origin){reader->file, node->line, node->column};
 }
 
-void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node, const char *format, ...)
+static void say(struct eg_reader *reader, enum eg_severity severity, const struct eg_yaml_node *node,
+		const char *format, va_list args)
 {
 	char text[1024];
+
+	vsnprintf(text, sizeof(text), format, args);
+	eg_diag_add(reader->diag, severity, eg_reader_origin(reader, node), reader->path, "%s", text);
+}
+
+void eg_reader_say(struct eg_reader *reader, enum eg_severity severity, const struct eg_yaml_node *node,
+		   const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	say(reader, severity, node, format, args);
 	va_end(args);
-	eg_diag_add(reader->diag, EG_SEVERITY_ERROR, eg_reader_origin(reader, node), reader->path, "%s", text);
+}
+
+void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(reader, EG_SEVERITY_ERROR, node, format, args);
+	va_end(args);
 }
 
 bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node *node)
@@ -232,6 +250,62 @@ static int read_nested(struct eg_reader *reader, const struct eg_field *field, c
 }
 const struct eg_type eg_type_object = {"object", read_nested};
 
+/* --- YAML in a text --- */
+
+/* The same text may stand behind many aliases. */
+static bool take_text(struct eg_reader *reader, const struct eg_yaml_node *node)
+{
+	*reader->text_bytes += strlen(node->text);
+	if (*reader->text_bytes <= EG_YAML_BYTES_MAX)
+		return true;
+	eg_reader_error(reader, node, "more than 16 MiB of native Envoy resources in one policy");
+	return false;
+}
+
+static int read_only_document(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_yaml_stream *stream,
+			      int (*root)(struct eg_reader *reader, const struct eg_yaml_node *root, void *target),
+			      void *target)
+{
+	const struct eg_yaml_node *document;
+	int r = eg_yaml_next(stream, &document);
+
+	if (r == 0)
+		eg_reader_error(reader, node, "native Envoy resource is not valid: it is empty");
+	if (r <= 0)
+		return r == -ENOMEM ? r : 0;
+	r = root(reader, document, target);
+	if (r == 0 && eg_yaml_next(stream, &document) > 0)
+		eg_reader_error(reader, document, "native Envoy resource is not valid: more than one document");
+	return r;
+}
+
+int eg_read_yaml_text(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *kind,
+		      int (*root)(struct eg_reader *reader, const struct eg_yaml_node *root, void *target),
+		      void *target)
+{
+	const struct eg_schema *outer_kind = reader->kind, *outer_envelope = reader->envelope;
+	_cleanup_(eg_yaml_closep) struct eg_yaml_stream *stream = NULL;
+	char path[EG_PATH_MAX];
+	int r;
+
+	if (node->kind != EG_YAML_SCALAR) {
+		eg_reader_error(reader, node, "must be a text that is YAML itself: put a | behind the colon");
+		return 0;
+	}
+	if (!take_text(reader, node))
+		return 0;
+	memcpy(path, reader->path, sizeof(path));
+	stream = eg_yaml_open_text(reader->file, node, path, reader->diag);
+	if (!stream)
+		return -ENOMEM;
+	reader->kind = kind;
+	reader->envelope = NULL;
+	r = read_only_document(reader, node, stream, root, target);
+	reader->kind = outer_kind;
+	reader->envelope = outer_envelope;
+	return r;
+}
+
 /* --- lists and objects --- */
 
 int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
@@ -325,19 +399,37 @@ static bool find_home(const struct eg_schema *schema, const char *key, char *hom
 	return false;
 }
 
+/* A suggestion in the form that its author uses: max_connections for a misspelt max_conections. */
+static const char *spell_as(const char *key, const char *meant, char *buffer, size_t size)
+{
+	size_t len = 0;
+
+	if (!strchr(key, '_'))
+		return meant;
+	for (const char *c = meant; *c && len + 2 < size; c++) {
+		if (isupper((unsigned char)*c) && c > meant && !isupper((unsigned char)c[-1]))
+			buffer[len++] = '_';
+		buffer[len++] = (char)tolower((unsigned char)*c);
+	}
+	buffer[len] = '\0';
+	return buffer;
+}
+
 static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_schema *schema)
 {
 	const size_t before = eg_path_enter(reader, key->text);
 	const char *meant = eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR)
 				    ? NULL
 				    : suggest_field(schema, fields_beside(reader, schema), key->text);
-	char home[EG_PATH_MAX];
+	char home[EG_PATH_MAX], spelt[EG_PATH_MAX];
 
 	if (meant)
-		eg_reader_error(reader, key, "unknown field; did you mean \"%s\"?", meant);
+		eg_reader_error(reader, key, "unknown field; did you mean \"%s\"?",
+				spell_as(key->text, meant, spelt, sizeof(spelt)));
 	else if (!eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR) &&
-		 find_home(reader->kind, key->text, home, sizeof(home)))
-		eg_reader_error(reader, key, "unknown field here; did you mean \"%s\"?", home);
+		 reader->kind && find_home(reader->kind, key->text, home, sizeof(home)))
+		eg_reader_error(reader, key, "unknown field here; did you mean \"%s\"?",
+				spell_as(key->text, home, spelt, sizeof(spelt)));
 	else
 		eg_reader_error(reader, key, "unknown field; remove it");
 	eg_path_leave(reader, before);

@@ -14,7 +14,7 @@
 #include "config/yaml.h"
 #include "policy/model.h"
 
-#define EG_FIELDS_MAX 32
+#define EG_FIELDS_MAX 64
 #define EG_PATH_MAX 512
 /* Of a whole set: addresses, ranges and ports that become rules. */
 #define EG_ADDRESSES_MAX 1000000u
@@ -28,6 +28,7 @@ struct eg_reader {
 	struct eg_diag *diag;
 	const char *file;
 	size_t *addresses;                /* taken so far, of EG_ADDRESSES_MAX */
+	size_t *text_bytes;               /* of texts that are YAML themselves, read so far, of EG_YAML_BYTES_MAX */
 	const struct eg_schema *kind;     /* of the document, to tell where a misplaced field belongs */
 	const struct eg_schema *envelope; /* fields beside those of `kind`, read elsewhere; NULL: none */
 	char path[EG_PATH_MAX];
@@ -79,6 +80,15 @@ extern const struct eg_type eg_type_u32;
 int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
 		   void *target);
 
+/*
+ * A text that is one YAML document itself: calls root() for it. Its fields are those
+ * of `kind`, for suggestions; NULL: of any. Nothing is called for a text that is empty
+ * or no YAML, with a finding.
+ */
+int eg_read_yaml_text(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *kind,
+		      int (*root)(struct eg_reader *reader, const struct eg_yaml_node *root, void *target),
+		      void *target);
+
 /* Calls item() for each item of a list, with its index in the path. */
 int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
 		 int (*item)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target), void *target);
@@ -102,6 +112,8 @@ void eg_path_leave(struct eg_reader *reader, size_t before);
 struct eg_origin eg_reader_origin(const struct eg_reader *reader, const struct eg_yaml_node *node);
 __attribute__((format(printf, 3, 4))) void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node,
 							   const char *format, ...);
+__attribute__((format(printf, 4, 5))) void eg_reader_say(struct eg_reader *reader, enum eg_severity severity,
+							 const struct eg_yaml_node *node, const char *format, ...);
 /* Counts one address towards EG_ADDRESSES_MAX; false, with a finding, when there are too many. */
 bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node *node);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "config/tags.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define ALPHANUMERIC "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -10,14 +11,34 @@ static bool consists_of(const char *text, const char *characters)
 	return text[strspn(text, characters)] == '\0';
 }
 
-static bool check_tag(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_yaml_node *value)
+static const char *name_problem(const char *name)
 {
-	const char *text;
+	if (name[0] == '\0')
+		return "tag name must be non-empty";
+	if (!consists_of(name, ALPHANUMERIC ".-/_:"))
+		return "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores";
+	return NULL;
+}
 
-	if (!consists_of(key->text, ALPHANUMERIC ".-/_:")) {
-		eg_reader_error(
-			reader, key,
-			"tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores");
+static const char *value_problem(const char *value, bool may_be_any)
+{
+	if (may_be_any && (strcmp(value, "*") == 0 || consists_of(value, ALPHANUMERIC ".-/_:")))
+		return NULL;
+	if (may_be_any)
+		return "tag value must consist of alphanumeric characters, dots, dashes, slashes and underscores or be "
+		       "\"*\"";
+	if (!consists_of(value, ALPHANUMERIC ".-_:"))
+		return "tag value must consist of alphanumeric characters, dots, dashes and underscores";
+	return NULL;
+}
+
+static bool check_tag(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_yaml_node *value,
+		      bool may_be_any)
+{
+	const char *problem = name_problem(key->text), *text;
+
+	if (problem) {
+		eg_reader_error(reader, key, "%s", problem);
 		return false;
 	}
 	if (eg_yaml_is_null(value) || (value->kind == EG_YAML_SCALAR && value->text[0] == '\0')) {
@@ -25,32 +46,65 @@ static bool check_tag(struct eg_reader *reader, const struct eg_yaml_node *key, 
 		return false;
 	}
 	text = eg_read_text(reader, value);
-	if (text && !consists_of(text, ALPHANUMERIC ".-_:")) {
-		eg_reader_error(reader, value,
-				"tag value must consist of alphanumeric characters, dots, dashes and underscores");
-		return false;
-	}
-	return text;
+	problem = text ? value_problem(text, may_be_any) : NULL;
+	if (problem)
+		eg_reader_error(reader, value, "%s", problem);
+	return text && !problem;
 }
 
-int eg_read_tags(struct eg_reader *reader, const struct eg_yaml_node *node,
-		 int (*tag)(struct eg_reader *reader, const char *name, const char *value, void *target), void *target)
+static int keep_tag(struct eg_reader *reader, const char *name, const char *value, struct eg_tags *tags)
 {
+	struct eg_tag *tag = &tags->items[tags->len];
+	int r;
+
+	r = eg_read_copy(reader, name, &tag->name);
+	if (r < 0)
+		return r;
+	r = eg_read_copy(reader, value, &tag->value);
+	if (r < 0)
+		return r;
+	tags->len++;
+	return 0;
+}
+
+static int read_tags(struct eg_reader *reader, const struct eg_yaml_node *node, bool may_be_any,
+		     struct eg_tags *ret_tags)
+{
+	struct eg_tags tags = {};
+
 	if (node->kind != EG_YAML_MAPPING) {
 		eg_reader_error(reader, node, "must be a mapping of tag names to values, not %s",
 				eg_yaml_describe(node));
 		return 0;
 	}
+	if (ret_tags) {
+		tags.items = eg_arena_alloc(&reader->model->arena, (node->count / 2 + 1) * sizeof(tags.items[0]));
+		if (!tags.items)
+			return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < node->count; i += 2) {
 		const struct eg_yaml_node *key = node->items[i], *value = node->items[i + 1];
 		const size_t before = eg_path_enter_key(reader, key->text);
-		int r = check_tag(reader, key, value) && tag ? tag(reader, key->text, value->text, target) : 0;
+		bool is_good = check_tag(reader, key, value, may_be_any);
+		int r = is_good && ret_tags ? keep_tag(reader, key->text, value->text, &tags) : 0;
 
 		eg_path_leave(reader, before);
 		if (r < 0)
 			return r;
 	}
+	if (ret_tags)
+		*ret_tags = tags;
 	return 0;
+}
+
+int eg_read_tags(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_tags *ret_tags)
+{
+	return read_tags(reader, node, false, ret_tags);
+}
+
+int eg_read_selector(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_tags *ret_tags)
+{
+	return read_tags(reader, node, true, ret_tags);
 }
 
 const char *eg_tag_text(const struct eg_yaml_node *tags, const char *name)

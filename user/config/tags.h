@@ -5,12 +5,12 @@
 /* Tags, as Kuma checks them. */
 #include "config/schema.h"
 
-#define EG_SERVICE_TAG "kuma.io/service"
 #define EG_PROTOCOL_TAG "kuma.io/protocol"
 
-/* Calls tag(), which may be NULL, for each name and value that is in order. */
-int eg_read_tags(struct eg_reader *reader, const struct eg_yaml_node *node,
-		 int (*tag)(struct eg_reader *reader, const char *name, const char *value, void *target), void *target);
+/* Tags that something has. *ret_tags are those that are in order; it may be NULL. */
+int eg_read_tags(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_tags *ret_tags);
+/* The same of those that a selector wants: a value may be * as well, for any. */
+int eg_read_selector(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_tags *ret_tags);
 
 /* The written value of a tag, or NULL. */
 const char *eg_tag_text(const struct eg_yaml_node *tags, const char *name);

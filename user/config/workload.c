@@ -45,26 +45,11 @@ static int read_cgroup(struct eg_reader *reader, const struct eg_field *field, c
 }
 static const struct eg_type cgroup_type = {"cgroup path or pattern", read_cgroup};
 
-static int add_tag(struct eg_reader *reader, const char *name, const char *value, void *target)
-{
-	struct eg_workload *workload = target;
-	struct eg_tag tag;
-	int r;
-
-	r = eg_read_copy(reader, name, &tag.name);
-	if (r < 0)
-		return r;
-	r = eg_read_copy(reader, value, &tag.value);
-	if (r < 0)
-		return r;
-	return eg_array_push(&workload->tags, tag);
-}
-
 static int read_tags(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
 {
 	(void)field;
-	return eg_read_tags(reader, node, add_tag, target);
+	return eg_read_tags(reader, node, target);
 }
 static const struct eg_type tags_type = {"mapping of tags", read_tags};
 
@@ -290,7 +275,10 @@ static const struct eg_field workload_fields[] = {
 	 .type = &cgroup_type,
 	 .offset = offsetof(struct eg_workload, cgroup),
 	 .doc = "Path or pattern below the cgroup v2 mount, with its leading slash."},
-	{.name = "tags", .type = &tags_type, .doc = "What the workload is, for policies that select by tags."},
+	{.name = "tags",
+	 .type = &tags_type,
+	 .offset = offsetof(struct eg_workload, tags),
+	 .doc = "What the workload is, for policies that select by tags; kuma.io/service is its name unless written."},
 	{.name = "dataplane", .type = &dataplane_type, .doc = "The Dataplane of the same mesh that this workload is."},
 	{.name = "mode", .type = &mode_type, .fallback = "enforce", .doc = "enforce."},
 	{.name = "blockErrno",

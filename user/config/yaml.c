@@ -7,6 +7,7 @@
  */
 #include <search.h>
 #include <string.h>
+#include <sys/param.h>
 #include <yaml.h>
 
 #include "base/array.h"
@@ -37,6 +38,10 @@ struct eg_yaml_stream {
 	const char *bytes;
 	size_t len;
 	struct eg_diag *diag;
+	const struct eg_yaml_node *outer; /* the text that this is; NULL: a file */
+	const char *path;                 /* of that text, for findings; NULL: none */
+	size_t line_at;                   /* offset of a line's beginning, in step with `line` */
+	size_t line;                      /* from 0 */
 	struct eg_arena arena;
 	size_t nodes;    /* in the arena */
 	size_t expanded; /* nodes of this document, repeated ones each time */
@@ -58,13 +63,36 @@ __attribute__((format(printf, 4, 5))) static int refuse(struct eg_yaml_stream *s
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	eg_diag_add(stream->diag, EG_SEVERITY_ERROR, origin, NULL, "%s", text);
+	eg_diag_add(stream->diag, EG_SEVERITY_ERROR, origin, stream->path, "%s%s",
+		    stream->outer ? "native Envoy resource is not valid: " : "", text);
 	return -EBADMSG;
+}
+
+/* Where a line and column of what is read, from 1, stand in the file. */
+static void find_in_file(const struct eg_yaml_stream *stream, uint32_t *line, uint32_t *column)
+{
+	const struct eg_yaml_node *outer = stream->outer;
+
+	if (!outer)
+		return;
+	*line = outer->lines_column ? outer->line + *line : outer->line;
+	*column = outer->lines_column ? outer->lines_column + *column - 1 : outer->column;
+}
+
+static void find_mark(const struct eg_yaml_stream *stream, const yaml_mark_t *mark, uint32_t *ret_line,
+		      uint32_t *ret_column)
+{
+	*ret_line = (uint32_t)mark->line + 1;
+	*ret_column = (uint32_t)mark->column + 1;
+	find_in_file(stream, ret_line, ret_column);
 }
 
 static int refuse_at(struct eg_yaml_stream *stream, const yaml_event_t *event, const char *what)
 {
-	return refuse(stream, (uint32_t)event->start_mark.line + 1, (uint32_t)event->start_mark.column + 1, "%s", what);
+	uint32_t line, column;
+
+	find_mark(stream, &event->start_mark, &line, &column);
+	return refuse(stream, line, column, "%s", what);
 }
 
 static void find_place(const struct eg_yaml_stream *stream, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
@@ -87,6 +115,7 @@ static int refuse_bytes(struct eg_yaml_stream *stream)
 	uint32_t line, column;
 
 	find_place(stream, parser->problem_offset, &line, &column);
+	find_in_file(stream, &line, &column);
 	if (parser->problem_value == 0)
 		return refuse(stream, line, column, "a NUL byte: this is not a text file, or it was cut short");
 	if (parser->problem_value > 0)
@@ -116,13 +145,15 @@ static int refuse_syntax(struct eg_yaml_stream *stream)
 	const yaml_parser_t *parser = &stream->parser;
 	const char *problem = parser->problem ? parser->problem : "cannot be read";
 	const char *context = parser->context ? parser->context : "";
+	uint32_t line, column;
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
 	if (parser->error == YAML_READER_ERROR)
 		return refuse_bytes(stream);
-	return refuse(stream, (uint32_t)parser->problem_mark.line + 1, (uint32_t)parser->problem_mark.column + 1,
-		      "not valid YAML: %s%s%s%s", context, *context ? ": " : "", problem, syntax_remedy(problem));
+	find_mark(stream, &parser->problem_mark, &line, &column);
+	return refuse(stream, line, column, "not valid YAML: %s%s%s%s", context, *context ? ": " : "", problem,
+		      syntax_remedy(problem));
 }
 
 static bool starts_with(const struct eg_yaml_stream *stream, const char *mark, size_t len)
@@ -153,19 +184,15 @@ static void check_bytes(struct eg_yaml_stream *stream)
 		stream->is_broken = refuse(stream, 1, 1, "more than %u %%TAG directives", TAG_DIRECTIVES_MAX) < 0;
 }
 
-struct eg_yaml_stream *eg_yaml_open(const char *file, const char *bytes, size_t len, struct eg_diag *diag)
+/* Owns the stream, and frees it without memory. */
+static struct eg_yaml_stream *start_parser(struct eg_yaml_stream *stream, const char *bytes, size_t len)
 {
-	struct eg_yaml_stream *stream = calloc(1, sizeof(*stream));
 	size_t mark;
 
-	if (!stream)
-		return NULL;
 	if (!yaml_parser_initialize(&stream->parser)) {
 		free(stream);
 		return NULL;
 	}
-	stream->file = file;
-	stream->diag = diag;
 	stream->bytes = bytes;
 	stream->len = len;
 	mark = starts_with(stream, "\xef\xbb\xbf", 3) ? 3 : 0;
@@ -175,6 +202,31 @@ struct eg_yaml_stream *eg_yaml_open(const char *file, const char *bytes, size_t 
 	yaml_parser_set_input_string(&stream->parser, (const unsigned char *)stream->bytes, stream->len);
 	yaml_parser_set_encoding(&stream->parser, YAML_UTF8_ENCODING);
 	return stream;
+}
+
+struct eg_yaml_stream *eg_yaml_open(const char *file, const char *bytes, size_t len, struct eg_diag *diag)
+{
+	struct eg_yaml_stream *stream = calloc(1, sizeof(*stream));
+
+	if (!stream)
+		return NULL;
+	stream->file = file;
+	stream->diag = diag;
+	return start_parser(stream, bytes, len);
+}
+
+struct eg_yaml_stream *eg_yaml_open_text(const char *file, const struct eg_yaml_node *node, const char *path,
+					 struct eg_diag *diag)
+{
+	struct eg_yaml_stream *stream = calloc(1, sizeof(*stream));
+
+	if (!stream)
+		return NULL;
+	stream->file = file;
+	stream->diag = diag;
+	stream->outer = node;
+	stream->path = path;
+	return start_parser(stream, node->text, strlen(node->text));
 }
 
 /* The nodes of the tree live in the arena. */
@@ -231,8 +283,7 @@ static int new_node(struct eg_yaml_stream *stream, const yaml_event_t *event, en
 		return -ENOMEM;
 	stream->nodes++;
 	node->kind = kind;
-	node->line = (uint32_t)event->start_mark.line + 1;
-	node->column = (uint32_t)event->start_mark.column + 1;
+	find_mark(stream, &event->start_mark, &node->line, &node->column);
 	*ret_node = node;
 	return 0;
 }
@@ -336,10 +387,11 @@ static int check_tag(struct eg_yaml_stream *stream, const yaml_event_t *event, c
 {
 	static const char *const known[] = {"!",           YAML_STR_TAG, YAML_BOOL_TAG, YAML_INT_TAG, YAML_FLOAT_TAG,
 					    YAML_NULL_TAG, YAML_MAP_TAG, YAML_SEQ_TAG};
-	uint32_t line = (uint32_t)event->start_mark.line + 1, column = (uint32_t)event->start_mark.column + 1;
+	uint32_t line, column;
 
 	if (!tag || is_one_of((const char *)tag, known, EG_COUNT_OF(known)))
 		return 0;
+	find_mark(stream, &event->start_mark, &line, &column);
 	return refuse(stream, line, column, "the tag !<%.64s> has no meaning here; remove it", (const char *)tag);
 }
 
@@ -360,6 +412,46 @@ static int copy_text(struct eg_yaml_stream *stream, const yaml_event_t *event, s
 	return node->text ? 0 : -ENOMEM;
 }
 
+/* How many blanks the first line has that is not blank. */
+static size_t first_indentation(const char *text, const char *end)
+{
+	for (const char *line = text, *next; line < end; line = next) {
+		const char *p = line;
+
+		while (p < end && *p == ' ')
+			p++;
+		if (p < end && *p != '\n' && *p != '\r')
+			return (size_t)(p - line);
+		next = memchr(p, '\n', (size_t)(end - p));
+		next = next ? next + 1 : end;
+	}
+	return 0;
+}
+
+/*
+ * libyaml tells neither how deep a text after | is indented nor where in the bytes
+ * it is. Texts come in the order of their lines, so that these are counted once.
+ */
+static uint8_t find_lines_column(struct eg_yaml_stream *stream, const yaml_event_t *event, const char *text)
+{
+	const char *end = stream->bytes + stream->len;
+	size_t indentation;
+
+	while (stream->line <= event->start_mark.line) {
+		const char *at = stream->bytes + stream->line_at;
+		const char *next = memchr(at, '\n', (size_t)(end - at));
+
+		if (!next)
+			return 1;
+		stream->line_at = (size_t)(next + 1 - stream->bytes);
+		stream->line++;
+	}
+	/* With an indentation indicator, |2, the text keeps some of the blanks. */
+	indentation = first_indentation(stream->bytes + stream->line_at, end);
+	indentation -= MIN(indentation, first_indentation(text, text + strlen(text)));
+	return (uint8_t)MIN(indentation + 1, UINT8_MAX);
+}
+
 static int read_scalar(struct eg_yaml_stream *stream, const yaml_event_t *event)
 {
 	const bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -378,6 +470,8 @@ static int read_scalar(struct eg_yaml_stream *stream, const yaml_event_t *event)
 		return r;
 	if (is_plain && !is_text_tag(event->data.scalar.tag))
 		node->meaning = plain_meaning(node->text);
+	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE && !stream->outer)
+		node->lines_column = find_lines_column(stream, event, node->text);
 	if (event->data.scalar.anchor) {
 		r = define_anchor(stream, event->data.scalar.anchor, &anchor);
 		if (r < 0)
@@ -392,11 +486,13 @@ static int read_alias(struct eg_yaml_stream *stream, const yaml_event_t *event)
 {
 	struct anchor wanted = {.name = (char *)event->data.alias.anchor};
 	struct anchor **found = tfind(&wanted, &stream->anchors, compare_anchors);
+	uint32_t line, column;
 	int r;
 
-	if (!found)
-		return refuse(stream, (uint32_t)event->start_mark.line + 1, (uint32_t)event->start_mark.column + 1,
-			      "the alias *%.64s names no anchor before it", wanted.name);
+	if (!found) {
+		find_mark(stream, &event->start_mark, &line, &column);
+		return refuse(stream, line, column, "the alias *%.64s names no anchor before it", wanted.name);
+	}
 	if (!(*found)->node)
 		return refuse_at(stream, event, "an alias stands inside what it names");
 	r = count_expanded(stream, event, (*found)->expanded);

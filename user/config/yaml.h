@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/diag.h"
 
 #define EG_YAML_BYTES_MAX (16u << 20)
@@ -42,6 +43,8 @@ struct eg_yaml_node {
 	uint32_t column; /* from 1 */
 	uint8_t kind;    /* enum eg_yaml_kind */
 	uint8_t meaning; /* enum eg_yaml_meaning of a SCALAR */
+	/* Of a text after |, whose lines are those below `line`: the column that they begin in; 0 for others. */
+	uint8_t lines_column;
 };
 
 /*
@@ -49,7 +52,16 @@ struct eg_yaml_node {
  * memory. A UTF-8 byte order mark is skipped, UTF-16 and UTF-32 are refused.
  */
 struct eg_yaml_stream *eg_yaml_open(const char *file, const char *bytes, size_t len, struct eg_diag *diag);
+/*
+ * A reader of YAML that stands in a text of a document, as Envoy's resources do in
+ * Kuma's. The node must stay. Places are those of the file: of each line in a text
+ * after |, else where the text begins. Findings are at `path` and say that the
+ * native Envoy resource is not valid.
+ */
+struct eg_yaml_stream *eg_yaml_open_text(const char *file, const struct eg_yaml_node *node, const char *path,
+					 struct eg_diag *diag);
 struct eg_yaml_stream *eg_yaml_close(struct eg_yaml_stream *stream);
+EG_DEFINE_CLEANUP(struct eg_yaml_stream *, eg_yaml_close)
 
 /*
  * 1 with the next document, which lives until the next call; a document that is

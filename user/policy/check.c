@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/suggest.h"
+#include "policy/template.h"
 
 /* In larger sets nobody looks for the closest name: each would be compared with each. */
 #define SUGGEST_AMONG_MAX 1000
@@ -124,6 +125,23 @@ static int collect_dataplanes(struct check *check)
 	}
 	sort_keys(&check->dataplanes);
 	check_unique(check, "Dataplane", &check->dataplanes);
+	return 0;
+}
+
+/* In Kuma the second of two with one name replaces the first, and nobody is told. */
+static int check_template_names(struct check *check)
+{
+	_cleanup_(keys_clear) struct keys keys = {};
+
+	for (size_t i = 0; i < check->model->templates.len; i++) {
+		const struct eg_proxy_template *template = check->model->templates.items[i];
+		int r = eg_array_push(&keys.list, (struct key){template->mesh, template->name, &template->origin});
+
+		if (r < 0)
+			return r;
+	}
+	sort_keys(&keys);
+	check_unique(check, "ProxyTemplate", &keys);
 	return 0;
 }
 
@@ -253,6 +271,12 @@ static void check_dataplane(struct check *check, const struct eg_dataplane *data
 	warn_host_name(check, dataplane, "networking.advertisedAddress", dataplane->advertised_address);
 }
 
+static void check_template(struct check *check, const struct eg_proxy_template *template)
+{
+	check_mesh_of(check, template->mesh, template->mesh_origin);
+	eg_template_check(check->model, template, check->diag);
+}
+
 static void check_whole(struct check *check)
 {
 	static const struct eg_origin nowhere;
@@ -273,6 +297,9 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 	r = collect_dataplanes(&check);
 	if (r < 0)
 		return r;
+	r = check_template_names(&check);
+	if (r < 0)
+		return r;
 	r = check_workload_names(&check);
 	if (r < 0)
 		return r;
@@ -283,6 +310,8 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 		check_dataplane(&check, model->dataplanes.items[i]);
 	for (size_t i = 0; i < model->workloads.len; i++)
 		check_workload(&check, model->workloads.items[i]);
+	for (size_t i = 0; i < model->templates.len; i++)
+		check_template(&check, model->templates.items[i]);
 	check_whole(&check);
 	return 0;
 }

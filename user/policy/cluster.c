@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+
+#include "base/cleanup.h"
 
 #define NS_PER_MS 1000000
 
@@ -29,6 +32,25 @@ static const struct {
 const char *eg_cluster_name(uint32_t family)
 {
 	return family == EG_FAMILY_IPV4 ? "outbound:passthrough:ipv4" : "outbound:passthrough:ipv6";
+}
+
+unsigned int eg_cluster_families(const char *name)
+{
+	static const struct {
+		const char *name;
+		unsigned int families;
+	} names[] = {
+		{"outbound:passthrough:ipv4", EG_FAMILIES_IPV4},
+		{"outbound:passthrough:ipv6", EG_FAMILIES_IPV6},
+		{"self_transparentproxy_passthrough_outbound_ipv4", EG_FAMILIES_IPV4},
+		{"self_transparentproxy_passthrough_outbound_ipv6", EG_FAMILIES_IPV6},
+		{"pass_through", EG_FAMILIES_BOTH},
+	};
+
+	for (size_t i = 0; i < EG_COUNT_OF(names); i++)
+		if (strcmp(name, names[i].name) == 0)
+			return names[i].families;
+	return 0;
 }
 
 const char *eg_setting_name(enum eg_setting setting)

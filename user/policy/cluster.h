@@ -14,6 +14,11 @@
 
 /* "outbound:passthrough:ipv4": the cluster of a family, and the listener in front of it. */
 const char *eg_cluster_name(uint32_t family);
+/*
+ * Whose cluster or listener a policy means by a name, as enum eg_families; 0: none of
+ * ours. Kuma 3.0 has other names, and Kuma before 0.7 had one cluster, pass_through.
+ */
+unsigned int eg_cluster_families(const char *name);
 
 /* "max_connections", "connect_timeout_ms": as JSON has it. */
 const char *eg_setting_name(enum eg_setting setting);

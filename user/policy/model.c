@@ -18,10 +18,13 @@ struct eg_model *eg_model_free(struct eg_model *model)
 		eg_array_clear(&model->dataplanes.items[i]->outbounds);
 	}
 	for (size_t i = 0; i < model->workloads.len; i++) {
-		eg_array_clear(&model->workloads.items[i]->tags);
 		eg_array_clear(&model->workloads.items[i]->exclude_outbound_ports);
 		eg_array_clear(&model->workloads.items[i]->exclude_outbound_ips);
 		eg_array_clear(&model->workloads.items[i]->allow);
+	}
+	for (size_t i = 0; i < model->templates.len; i++) {
+		eg_array_clear(&model->templates.items[i]->selectors);
+		eg_array_clear(&model->templates.items[i]->modifications);
 	}
 	if (model->node) {
 		eg_array_clear(&model->node->mesh_cidrs);
@@ -30,6 +33,7 @@ struct eg_model *eg_model_free(struct eg_model *model)
 	eg_array_clear(&model->meshes);
 	eg_array_clear(&model->dataplanes);
 	eg_array_clear(&model->workloads);
+	eg_array_clear(&model->templates);
 	eg_arena_clear(&model->arena);
 	free(model);
 	return NULL;

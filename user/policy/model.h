@@ -19,9 +19,17 @@
 /* The mesh of a resource that names none, as in Kuma. */
 #define EG_DEFAULT_MESH "default"
 
+/* Which service something is of: what selectors ask for first. */
+#define EG_SERVICE_TAG "kuma.io/service"
+
 struct eg_tag {
 	const char *name;
 	const char *value;
+};
+
+struct eg_tags {
+	struct eg_tag *items;	/* in the model's arena */
+	size_t len;
 };
 
 /* A value that somebody may have left out. */
@@ -59,6 +67,42 @@ struct eg_settings {
 	struct eg_optional_number numbers[EG_SETTING_COUNT];
 };
 
+/* Which of the two passthrough clusters, or of the listeners in front of them. */
+enum eg_families {
+	EG_FAMILIES_IPV4 = 1u << 0,
+	EG_FAMILIES_IPV6 = 1u << 1,
+	EG_FAMILIES_BOTH = EG_FAMILIES_IPV4 | EG_FAMILIES_IPV6,
+};
+
+enum eg_change {
+	EG_CHANGE_PATCH,	/* settings replace those that held */
+	EG_CHANGE_ADD,		/* a cluster in the place of the old one: settings replace the defaults */
+	EG_CHANGE_REMOVE,	/* without it nothing can leave: passthrough is off */
+};
+
+enum eg_changed {
+	EG_CHANGED_CLUSTER,
+	EG_CHANGED_LISTENER,	/* or the TCP proxy in it */
+};
+
+/* One of a ProxyTemplate that is about a passthrough cluster or its listener. */
+struct eg_modification {
+	enum eg_change change;
+	enum eg_changed what;
+	unsigned int families;	/* enum eg_families, never 0 */
+	struct eg_settings settings;
+	struct eg_origin origin;
+};
+
+struct eg_proxy_template {
+	const char *name;
+	const char *mesh;
+	struct eg_origin origin;
+	struct eg_origin mesh_origin;
+	EG_ARRAY(struct eg_tags) selectors;	/* none: it matches all */
+	EG_ARRAY(struct eg_modification) modifications;	/* in the order in which they apply */
+};
+
 struct eg_mesh {
 	const char *name;
 	struct eg_origin origin;
@@ -69,6 +113,7 @@ struct eg_inbound {
 	const char *address;	/* NULL: the Dataplane's own */
 	uint16_t port;
 	struct eg_origin origin;
+	struct eg_tags tags;
 };
 
 struct eg_outbound {
@@ -84,6 +129,7 @@ struct eg_dataplane {
 	const char *address;		/* an address or a host name; NULL in a zone proxy without one */
 	const char *advertised_address;	/* NULL when left out */
 	EG_ARRAY(struct eg_inbound) inbounds;
+	struct eg_tags gateway_tags;
 	EG_ARRAY(struct eg_outbound) outbounds;
 };
 
@@ -113,7 +159,7 @@ struct eg_workload {
 	struct eg_origin origin;
 	struct eg_origin mesh_origin;
 	struct eg_origin dataplane_origin;
-	EG_ARRAY(struct eg_tag) tags;
+	struct eg_tags tags;
 	bool refuses_unenrolled;	/* unenrolled: refuse */
 	struct eg_optional_errno block_errno;
 	struct eg_optional_errno breaker_errno;
@@ -146,6 +192,7 @@ struct eg_model {
 	EG_ARRAY(struct eg_mesh *) meshes;
 	EG_ARRAY(struct eg_dataplane *) dataplanes;
 	EG_ARRAY(struct eg_workload *) workloads;
+	EG_ARRAY(struct eg_proxy_template *) templates;
 	struct eg_node *node;	/* NULL when the set has none */
 };
 

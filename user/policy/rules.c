@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "policy/cluster.h"
+#include "policy/template.h"
 
 #define RESOLVER_PORT 53
 #define WRITTEN_LIMITS ((uint32_t)(EG_CLUSTER_LIMITS_REQUESTS | EG_CLUSTER_LIMITS_RETRIES))
@@ -251,14 +252,33 @@ static int add_allow_list(struct eg_scope *scope, const struct eg_workload *work
 	return r;
 }
 
+/* All of the family that is still open while passthrough is off for the other one. */
+static int add_open_family(struct eg_scope *scope, const struct eg_subject *subject)
+{
+	if (!subject->open_family)
+		return 0;
+	return eg_array_push(&scope->rules, {.class = EG_CLASS_MATCHED,
+					     .prefix = {.family = subject->open_family},
+					     .protocols = EG_PROTO_ANY,
+					     .origin = subject->passthrough_origin});
+}
+
+/* The Dataplane that a Workload says it is; NULL: none. */
+static const struct eg_dataplane *dataplane_of(const struct resolution *resolution, const struct eg_workload *workload,
+					       const char *mesh)
+{
+	return workload && workload->dataplane ? find_dataplane(resolution, mesh, workload->dataplane) : NULL;
+}
+
 static int add_own_rules(const struct resolution *resolution, struct eg_scope *scope, const struct eg_subject *subject)
 {
 	const struct eg_workload *workload = subject->workload;
-	const struct eg_dataplane *dataplane = NULL;
+	const struct eg_dataplane *dataplane = dataplane_of(resolution, workload, subject->mesh);
 	int r;
 
-	if (workload->dataplane)
-		dataplane = find_dataplane(resolution, subject->mesh, workload->dataplane);
+	r = add_open_family(scope, subject);
+	if (r < 0 || !workload)
+		return r;
 	if (dataplane) {
 		r = add_outbounds(scope, dataplane);
 		if (r < 0)
@@ -275,7 +295,7 @@ static int make_own_scope(struct resolution *resolution, const struct eg_subject
 	struct eg_scope *scope;
 	int r;
 
-	r = add_scope(resolution->rules, subject->workload->name, &scope);
+	r = add_scope(resolution->rules, subject->workload ? subject->workload->name : subject->name, &scope);
 	if (r < 0)
 		return r;
 	r = add_own_rules(resolution, scope, subject);
@@ -302,7 +322,7 @@ static int set_own_scope(struct resolution *resolution, struct eg_subject *subje
 	struct own_entry **found, *entry;
 	int r;
 
-	if (!subject->workload)
+	if (!subject->workload && !subject->open_family)
 		return 0;
 	found = tfind(&wanted, &resolution->own, compare_own);
 	if (found) {
@@ -348,12 +368,45 @@ static void set_passthrough(struct eg_subject *subject, const struct eg_optional
 	}
 }
 
-/* The nearest to the command line wins, setting by setting: its flags, then the defaults. */
-static void set_clusters(struct eg_subject *subject, const struct eg_settings *flags)
+/* Where a template took clusters away, nothing leaves by them. A flag beats it, as it beats the Mesh. */
+static void set_removed(struct eg_subject *subject, const struct eg_optional_bool *flag,
+			const struct eg_origin *ipv4_removed, const struct eg_origin *ipv6_removed)
 {
-	subject->ipv4 = subject->ipv6 = (struct eg_cluster_policy)EG_DEFAULT_CLUSTER;
-	eg_cluster_apply(&subject->ipv4, subject->ipv4_origins, flags);
-	eg_cluster_apply(&subject->ipv6, subject->ipv6_origins, flags);
+	if (flag->is_set || !subject->passthrough || (!ipv4_removed && !ipv6_removed))
+		return;
+	subject->passthrough = false;
+	subject->passthrough_origin = ipv4_removed ? *ipv4_removed : *ipv6_removed;
+	if (!ipv4_removed)
+		subject->open_family = EG_FAMILY_IPV4;
+	else if (!ipv6_removed)
+		subject->open_family = EG_FAMILY_IPV6;
+}
+
+/* The nearest to the command line wins, setting by setting: its flags, then the ProxyTemplate, then the defaults. */
+static void set_clusters(struct eg_subject *subject, const struct eg_rules_source *source)
+{
+	struct eg_template_cluster ipv4 = {.policy = EG_DEFAULT_CLUSTER}, ipv6 = {.policy = EG_DEFAULT_CLUSTER};
+
+	if (subject->template) {
+		eg_template_apply(subject->template, EG_FAMILIES_IPV4, &ipv4);
+		eg_template_apply(subject->template, EG_FAMILIES_IPV6, &ipv6);
+	}
+	eg_cluster_apply(&ipv4.policy, ipv4.origins, &source->settings);
+	eg_cluster_apply(&ipv6.policy, ipv6.origins, &source->settings);
+	subject->ipv4 = ipv4.policy;
+	subject->ipv6 = ipv6.policy;
+	memcpy(subject->ipv4_origins, ipv4.origins, sizeof(ipv4.origins));
+	memcpy(subject->ipv6_origins, ipv6.origins, sizeof(ipv6.origins));
+	set_removed(subject, &source->passthrough, ipv4.removed, ipv6.removed);
+}
+
+static void set_template(const struct resolution *resolution, struct eg_subject *subject)
+{
+	const struct eg_workload *workload = subject->workload;
+
+	subject->template = eg_template_select(resolution->model, subject->mesh,
+					       workload ? workload->name : subject->name, workload,
+					       dataplane_of(resolution, workload, subject->mesh));
 }
 
 /* `compat: envoy`: its TCP proxy never asks for requests and retries, whoever wrote a limit for them. */
@@ -387,11 +440,12 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->workload = source->workload;
 	subject->cgroup = source->cgroup ? source->cgroup : source->workload ? source->workload->cgroup : NULL;
 	subject->slot = source->slot;
-	set_errnos(subject, source->workload, node);
-	set_clusters(subject, &source->settings);
-	set_retries(subject, node);
 	subject->mesh_scope = entry->scope;
+	set_errnos(subject, source->workload, node);
 	set_passthrough(subject, &source->passthrough, entry->mesh);
+	set_template(resolution, subject);
+	set_clusters(subject, source);
+	set_retries(subject, node);
 	return set_own_scope(resolution, subject);
 }
 

@@ -57,6 +57,9 @@ struct eg_subject {
 	uint32_t slot;				/* from 1; the key of eg_workloads_* */
 	bool passthrough;
 	struct eg_origin passthrough_origin;	/* file NULL: the default */
+	uint32_t open_family;			/* a template took the other family's cluster away: passthrough is off for
+						   that alone, and a rule of its own matches all of this one; 0: none */
+	const struct eg_proxy_template *template;	/* NULL: none is for it */
 	uint16_t block_errno;
 	uint16_t breaker_errno;
 	uint32_t retry_window_ms;
