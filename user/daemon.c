@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -16,7 +15,6 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "config/config.h"
-#include "config/watch.h"
 #include "datapath/datapath.h"
 #include "datapath/pins.h"
 #include "enrol.h"
@@ -24,6 +22,7 @@
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/rules.h"
+#include "watches.h"
 #include "workload/agent.h"
 #include "workload/discover.h"
 #include "workload/slots.h"
@@ -50,7 +49,6 @@ struct policy {
 	struct eg_model *model;
 	struct eg_located_prefix *resolvers;
 	size_t resolver_count;
-	uint64_t fingerprint;
 };
 
 struct daemon {
@@ -58,9 +56,9 @@ struct daemon {
 	struct eg_loop *loop;
 	struct eg_timer *settle_timer;	/* policy files */
 	struct eg_timer *gather_timer;	/* cgroups */
-	struct eg_policy_watch *policy_watch;
-	struct eg_cgroup_watch *cgroup_watch;
+	struct eg_watches watches;
 	uint64_t seen_fingerprint;	/* of the last settling look at the files */
+	uint64_t judged_fingerprint;	/* of the files that were last loaded or refused */
 	char *mount_point;
 	char *directory;		/* of the pins */
 	int lock_fd;
@@ -80,8 +78,7 @@ static void policy_clear(struct policy *policy)
 
 static void daemon_clear(struct daemon *daemon)
 {
-	eg_policy_watch_free(daemon->policy_watch);
-	eg_cgroup_watch_free(daemon->cgroup_watch);
+	eg_watches_clear(&daemon->watches);
 	eg_loop_free(daemon->loop);
 	eg_roster_clear(&daemon->roster);
 	eg_gates_clear(&daemon->gates);
@@ -121,7 +118,7 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 
 	if (!policy.model)
 		return -ENOMEM;
-	r = eg_policy_fingerprint(options->policies, options->policy_count, &policy.fingerprint);
+	r = eg_policy_fingerprint(options->policies, options->policy_count, &daemon->judged_fingerprint);
 	if (r == 0)
 		r = eg_config_load(options->policies, options->policy_count, policy.model, diag);
 	if (r == 0 && !(policy.model->node && policy.model->node->resolvers_listed))
@@ -197,9 +194,13 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	if (r == 0)
 		r = eg_slots_plan(daemon->roster.infos, EG_SLOTS_MAX, policy->model, &instances, &plans);
 	if (r == 0)
-		r = compile_policy(policy, &plans, diag, &image);
-	if (r == 0)
 		r = eg_gates_list_wanted(daemon->mount_point, policy->model, &gates);
+	/* A look at cgroups that found nothing new makes no generation. */
+	if (r == 0 && policy == &daemon->policy && eg_roster_is_done(&daemon->roster, &plans) &&
+	    eg_gates_are_done(&daemon->gates, &gates))
+		return 0;
+	if (r == 0)
+		r = compile_policy(policy, &plans, diag, &image);
 	if (r == 0)
 		r = eg_datapath_apply(daemon->datapath, &image);
 	if (r == 0)
@@ -215,6 +216,8 @@ static int say_agent(struct daemon *daemon)
 {
 	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
 
+	daemon->agent.policy_watch_errno = (__u32)-daemon->watches.policy_error;
+	daemon->agent.cgroup_watch_errno = (__u32)-daemon->watches.cgroup_error;
 	return eg_maps_write_agent(&maps, &daemon->agent);
 }
 
@@ -250,7 +253,7 @@ static int reload(struct daemon *daemon)
 
 	/* Followed before it is looked for, so that no cgroup comes unseen between the two. */
 	if (r == 0)
-		r = eg_cgroup_watch_follow(daemon->cgroup_watch, policy.model);
+		r = eg_watches_follow(&daemon->watches, daemon->mount_point, policy.model);
 	if (r == 0)
 		r = put_in_force(daemon, &policy, &diag);
 	eg_diag_print(&diag, stderr);
@@ -259,7 +262,7 @@ static int reload(struct daemon *daemon)
 		return 0;
 	}
 	keep_old_policy(daemon, &diag, r);
-	return eg_cgroup_watch_follow(daemon->cgroup_watch, daemon->policy.model);
+	return eg_watches_follow(&daemon->watches, daemon->mount_point, daemon->policy.model);
 }
 
 static int on_signal(const struct signalfd_siginfo *signal, void *context)
@@ -278,14 +281,11 @@ static int on_signal(const struct signalfd_siginfo *signal, void *context)
 	}
 }
 
-static int on_policy_event(int fd, uint32_t events, void *context)
+static int on_policy_changed(void *context)
 {
 	struct daemon *daemon = context;
-	int r = eg_policy_watch_drain(daemon->policy_watch);
 
-	(void)fd;
-	(void)events;
-	return r > 0 ? eg_timer_set(daemon->settle_timer, SETTLE_MS) : r;
+	return eg_timer_set(daemon->settle_timer, SETTLE_MS);
 }
 
 /* Files that changed between two looks are still being written. */
@@ -300,17 +300,14 @@ static int on_settled(void *context)
 		return r;
 	if (daemon->seen_fingerprint != before)
 		return eg_timer_set(daemon->settle_timer, SETTLE_MS);
-	return daemon->seen_fingerprint == daemon->policy.fingerprint ? 0 : reload(daemon);
+	return daemon->seen_fingerprint == daemon->judged_fingerprint ? 0 : reload(daemon);
 }
 
-static int on_cgroup_event(int fd, uint32_t events, void *context)
+static int on_cgroups_changed(void *context)
 {
 	struct daemon *daemon = context;
-	int r = eg_cgroup_watch_drain(daemon->cgroup_watch);
 
-	(void)fd;
-	(void)events;
-	return r > 0 ? eg_timer_set(daemon->gather_timer, GATHER_MS) : r;
+	return eg_timer_set(daemon->gather_timer, GATHER_MS);
 }
 
 static int on_gathered(void *context)
@@ -385,19 +382,33 @@ static int open_datapath(struct daemon *daemon)
 	return r < 0 ? fail(r, "cannot take over", problem) : 0;
 }
 
-static int watch_policy(struct daemon *daemon)
+/* Before there are pins, nobody can be told. */
+static int on_limited(void *context)
+{
+	struct daemon *daemon = context;
+
+	return daemon->datapath ? say_agent(daemon) : 0;
+}
+
+static const struct eg_watch_handlers watch_handlers = {
+	.policy_changed = on_policy_changed,
+	.cgroups_changed = on_cgroups_changed,
+	.limited = on_limited,
+};
+
+static int set_up_loop(struct daemon *daemon)
 {
 	const struct eg_daemon_options *options = daemon->options;
 	int r = eg_loop_new(&daemon->loop);
 
 	if (r == 0)
+		r = eg_loop_add_signals(daemon->loop, options->signals, on_signal, daemon);
+	if (r == 0)
 		r = eg_loop_add_timer(daemon->loop, on_settled, daemon, &daemon->settle_timer);
 	if (r == 0)
-		r = eg_policy_watch_new(options->policies, options->policy_count, &daemon->policy_watch);
-	if (r == 0)
-		r = eg_loop_add_fd(daemon->loop, eg_policy_watch_fd(daemon->policy_watch), EPOLLIN, on_policy_event,
-				   daemon);
-	return r;
+		r = eg_loop_add_timer(daemon->loop, on_gathered, daemon, &daemon->gather_timer);
+	return r < 0 ? r : eg_watches_open(daemon->loop, &watch_handlers, daemon, options->policies,
+					   options->policy_count, &daemon->watches);
 }
 
 /*
@@ -406,34 +417,22 @@ static int watch_policy(struct daemon *daemon)
  */
 static int load_first_policy(struct daemon *daemon, struct policy *ret_policy, struct eg_diag *diag)
 {
-	int watched = watch_policy(daemon);
-	int r = load_policy(daemon, diag, ret_policy);
+	int r = set_up_loop(daemon);
 
+	if (r < 0)
+		return fail(r, "cannot start", NULL);
+	r = load_policy(daemon, diag, ret_policy);
 	if (r == -EBADMSG)
 		eg_diag_print(diag, stderr);
 	if (r < 0)
 		return fail(r, "policy", r == -EBADMSG ? "it has errors; nothing was changed" : NULL);
-	daemon->seen_fingerprint = ret_policy->fingerprint;
-	return watched < 0 ? fail(watched, "cannot watch the policy files", NULL) : 0;
-}
-
-static int watch_node(struct daemon *daemon)
-{
-	int r = eg_loop_add_signals(daemon->loop, daemon->options->signals, on_signal, daemon);
-
-	if (r == 0)
-		r = eg_loop_add_timer(daemon->loop, on_gathered, daemon, &daemon->gather_timer);
-	if (r == 0)
-		r = eg_cgroup_watch_new(daemon->mount_point, &daemon->cgroup_watch);
-	if (r == 0)
-		r = eg_loop_add_fd(daemon->loop, eg_cgroup_watch_fd(daemon->cgroup_watch), EPOLLIN, on_cgroup_event,
-				   daemon);
-	return r;
+	daemon->seen_fingerprint = daemon->judged_fingerprint;
+	return 0;
 }
 
 static int take_first_policy(struct daemon *daemon, struct policy *policy, struct eg_diag *diag)
 {
-	int r = eg_cgroup_watch_follow(daemon->cgroup_watch, policy->model);
+	int r = eg_watches_follow(&daemon->watches, daemon->mount_point, policy->model);
 
 	if (r == 0)
 		r = put_in_force(daemon, policy, diag);
@@ -471,8 +470,6 @@ static int start(struct daemon *daemon)
 		r = eg_roster_open(daemon->datapath, daemon->mount_point, &daemon->roster);
 	if (r == 0)
 		r = eg_gates_recover(daemon->directory, &daemon->gates);
-	if (r == 0)
-		r = watch_node(daemon);
 	if (r < 0)
 		return fail(r, "cannot start", NULL);
 	return take_first_policy(daemon, &policy, &diag);

@@ -203,6 +203,17 @@ static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, 
 	return 0;
 }
 
+bool eg_roster_is_done(const struct eg_roster *roster, const struct eg_slot_plans *plans)
+{
+	for (size_t i = 0; i < plans->list.len; i++) {
+		const struct eg_slot_plan *plan = &plans->list.items[i];
+
+		if (plan->step != EG_STEP_KEEP || (plan->info.cgroup_id != 0 && !roster->attached[plan->slot]))
+			return false;
+	}
+	return true;
+}
+
 int eg_roster_carry_out(struct eg_roster *roster, const struct eg_slot_plans *plans, bool *ret_try_again)
 {
 	struct eg_slot_set leaving = {};

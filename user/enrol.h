@@ -24,6 +24,8 @@ void eg_roster_clear(struct eg_roster *roster);
 /* Reads what the slots stand for, and finishes what a predecessor was killed in. 0, or -errno. */
 int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct eg_roster *ret_roster);
 
+/* Whether links and slots are what the plans say already. */
+bool eg_roster_is_done(const struct eg_roster *roster, const struct eg_slot_plans *plans);
 /*
  * Brings links and slots to what the plans say; their policy is in force already.
  * Those that come do not wait until those that go are forgotten. 0, or -errno. What

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -70,6 +69,14 @@ int eg_gates_list_wanted(const char *mount_point, const struct eg_model *model, 
 		if (model->workloads.items[i]->refuses_unenrolled)
 			r = add_wanted(mount_point, model->workloads.items[i], wanted);
 	return r;
+}
+
+bool eg_gates_are_done(const struct eg_gates *gates, const struct eg_gates *wanted)
+{
+	for (size_t i = 0; i < wanted->ids.len; i++)
+		if (!has_gate(gates, wanted->ids.items[i]))
+			return false;
+	return gates->ids.len == wanted->ids.len;
 }
 
 int eg_gates_remove_old(struct eg_gates *gates, struct eg_datapath *datapath, const struct eg_gates *wanted)

@@ -6,6 +6,7 @@
  * Which cgroups have a gate (unenrolled: refuse), and which a policy wants one on.
  * Functions return 0, or -errno.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/array.h"
@@ -24,6 +25,8 @@ int eg_gates_recover(const char *directory, struct eg_gates *gates);
 /* Those that a policy asks for. */
 int eg_gates_list_wanted(const char *mount_point, const struct eg_model *model, struct eg_gates *wanted);
 
+/* Whether there is a gate where one is wanted, and nowhere else. */
+bool eg_gates_are_done(const struct eg_gates *gates, const struct eg_gates *wanted);
 /*
  * Ends the gates that are not wanted any more. Called before cgroups are let go:
  * without its gate a cgroup that leaves is as free as its policy says.

@@ -229,9 +229,11 @@ struct eg_agent {
 	__u32 state;		/* enum eg_agent_state */
 	__u64 start_ticks;	/* field 22 of /proc/PID/stat: a process id alone may be another process's by now */
 	__u64 loads_failed;	/* policies that were refused while an older one stayed in force */
+	__u32 policy_watch_errno;	/* why policy files are only looked at from time to time; 0: the kernel tells */
+	__u32 cgroup_watch_errno;	/* the same for cgroups; EOVERFLOW: changes were lost a moment ago */
 	char error[EG_ERROR_LEN];	/* why the last load failed; empty when it did not */
 };
-EG_STATIC_SIZE(struct eg_agent, 24 + EG_ERROR_LEN);
+EG_STATIC_SIZE(struct eg_agent, 32 + EG_ERROR_LEN);
 
 /*
  * One write adds a slot's totals and names the slot: a successor that finds

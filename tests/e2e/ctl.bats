@@ -89,6 +89,17 @@ status_of() {
 	has "$("$EGRESSCTL" status)" "FAILED, generation 1 stays in force"
 }
 
+@test "a file that is put back to what is in force is no failure any more" {
+	start_daemon
+	cp policy.yaml good.yaml
+	policy true | sed 's/passthrough/passtrough/' >policy.yaml
+	wait_for 10 says 1 "generation 1 stays in force"
+	cp good.yaml policy.yaml
+	wait_for 10 says 1 "generation 2 in force"
+	is "$(status_of "d.get('last_error')")" None
+	hasnt "$("$EGRESSCTL" status)" FAILED
+}
+
 @test "stats prints Envoy's lines for a workload and sums the node, with the agent dead too" {
 	start_daemon
 	refuse_once

@@ -52,6 +52,7 @@ static struct eg_policy_watch *watch_path(const char *path)
 	struct eg_policy_watch *watch;
 
 	assert_int_equal(eg_policy_watch_new(&path, 1, &watch), 0);
+	assert_int_equal(eg_policy_watch_follow(watch), 0);
 	return watch;
 }
 
@@ -208,13 +209,77 @@ static void the_swap_of_a_config_map_changes_its_folder(void **state)
 	assert_config_map_swap_is_seen("map");
 }
 
-static void a_path_in_a_folder_that_is_not_there_is_refused(void **state)
+static void a_path_in_a_folder_that_is_not_there_is_watched_once_it_is(void **state)
 {
-	const char *path = "none/p.yaml";
-	struct eg_policy_watch *watch;
+	_cleanup_(eg_policy_watch_freep) struct eg_policy_watch *watch = NULL;
+	const char *paths[] = {"none/p.yaml", "p.yaml"};
 
 	(void)state;
-	assert_int_equal(eg_policy_watch_new(&path, 1, &watch), -ENOENT);
+	assert_int_equal(eg_policy_watch_new(paths, 2, &watch), 0);
+	assert_int_equal(eg_policy_watch_follow(watch), -ENOENT);
+	/* The other one is. */
+	write_file("p.yaml", "x");
+	assert_int_equal(eg_policy_watch_drain(watch), -ENOENT);
+	assert_int_equal(mkdir("none", 0700), 0);
+	assert_int_equal(eg_policy_watch_follow(watch), 0);
+	write_file("none/p.yaml", "x");
+	assert_change(watch);
+	write_file("p.yaml", "y");
+	assert_change(watch);
+}
+
+static void a_folder_around_a_file_that_is_replaced_is_followed(void **state)
+{
+	_cleanup_(eg_policy_watch_freep) struct eg_policy_watch *watch = NULL;
+
+	(void)state;
+	assert_int_equal(mkdir("etc", 0700), 0);
+	assert_int_equal(mkdir("next", 0700), 0);
+	write_file("next/p.yaml", "x");
+	watch = watch_path("etc/p.yaml");
+	assert_int_equal(rename("etc", "before"), 0);
+	assert_int_equal(eg_policy_watch_drain(watch), -ENOENT);
+	assert_int_equal(rename("next", "etc"), 0);
+	assert_int_equal(eg_policy_watch_follow(watch), 0);
+	write_file("before/p.yaml", "x");
+	assert_no_change(watch);
+	write_file("etc/p.yaml", "y");
+	assert_change(watch);
+}
+
+/* The length of the kernel's queue, or 0 for one that is too long to fill. */
+static unsigned int queue_length(void)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+	unsigned int length = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%u", &length), 1);
+	return length > 100000 ? 0 : length;
+}
+
+static void lost_events_are_told_and_all_is_watched_as_before(void **state)
+{
+	_cleanup_(eg_policy_watch_freep) struct eg_policy_watch *watch = NULL;
+	unsigned int length = queue_length();
+	int r;
+
+	(void)state;
+	if (length == 0) {
+		print_message("too many events are kept\n");
+		skip();
+	}
+	watch = watch_path(".");
+	/* Each is an event, of another file than the one before. */
+	for (unsigned int i = 0; i <= length; i++)
+		write_file(i % 2 ? "a.yaml" : "b.yaml", "x");
+	do
+		r = eg_policy_watch_drain(watch);
+	while (r == 1);
+	assert_int_equal(r, -EOVERFLOW);
+	assert_no_change(watch);
+	write_file("c.yaml", "x");
+	assert_change(watch);
 }
 
 static void absolute_paths_and_several_are_watched(void **state)
@@ -227,6 +292,7 @@ static void absolute_paths_and_several_are_watched(void **state)
 	assert_int_equal(mkdir("policy", 0700), 0);
 	snprintf(absolute, sizeof(absolute), "%s/a.txt", folder);
 	assert_int_equal(eg_policy_watch_new(paths, 3, &watch), 0);
+	assert_int_equal(eg_policy_watch_follow(watch), 0);
 	write_file("a.txt", "x");
 	assert_change(watch);
 	write_file("policy/p.yml", "x");
@@ -283,7 +349,9 @@ int main(void)
 		TEST(a_folder_that_is_replaced_is_followed),
 		TEST(the_swap_of_a_config_map_changes_a_file_of_it),
 		TEST(the_swap_of_a_config_map_changes_its_folder),
-		TEST(a_path_in_a_folder_that_is_not_there_is_refused),
+		TEST(a_path_in_a_folder_that_is_not_there_is_watched_once_it_is),
+		TEST(a_folder_around_a_file_that_is_replaced_is_followed),
+		TEST(lost_events_are_told_and_all_is_watched_as_before),
 		TEST(absolute_paths_and_several_are_watched),
 		TEST(a_fingerprint_is_of_names_and_bytes_that_are_read),
 		TEST(what_cannot_be_read_has_a_fingerprint_of_its_error),

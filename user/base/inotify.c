@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Times 64 events and more: a whole queue of the kernel's usual length. */
@@ -31,4 +32,36 @@ int eg_inotify_drain(int fd, eg_inotify_callback callback, void *context)
 		}
 	}
 	return mattered;
+}
+
+const char *eg_inotify_problem(int error)
+{
+	switch (-error) {
+	case ENOSPC:
+		return "no inotify watch is left";
+	case EMFILE:
+		return "no inotify instance is left";
+	case EOVERFLOW:
+		return "changes came faster than they could be read, and some were not told";
+	case ENOENT:
+		return "the folder to watch is not there";
+	default:
+		return strerror(-error);
+	}
+}
+
+const char *eg_inotify_remedy(int error)
+{
+	switch (-error) {
+	case ENOSPC:
+		return "raise fs.inotify.max_user_watches (sysctl)";
+	case EMFILE:
+		return "raise fs.inotify.max_user_instances (sysctl) or the limit of descriptors (LimitNOFILE=)";
+	case EOVERFLOW:
+		return "raise fs.inotify.max_queued_events (sysctl) and restart egressd";
+	case ENOENT:
+		return "make the folder again";
+	default:
+		return "see egressd's log";
+	}
 }

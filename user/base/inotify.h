@@ -14,4 +14,8 @@ typedef int (*eg_inotify_callback)(const struct inotify_event *event, void *cont
  */
 int eg_inotify_drain(int fd, eg_inotify_callback callback, void *context);
 
+/* Why changes may go unseen, in words, and the remedy; error is -errno, -EOVERFLOW for events that were lost. */
+const char *eg_inotify_problem(int error);
+const char *eg_inotify_remedy(int error);
+
 #endif

@@ -6,12 +6,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/inotify.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
 #include "datapath/inspect.h"
 #include "export/json.h"
 #include "export/limits.h"
+#include "watches.h"
 #include "workload/agent.h"
 #include "workload/cgroup.h"
 #include "workload/escape.h"
@@ -235,6 +237,15 @@ static bool has_bpf_lsm(void)
 	return false;
 }
 
+/* What the kernel does not tell the agent of, it finds later. */
+static int add_watch_finding(struct status *status, const char *what, uint32_t error)
+{
+	if (error == 0 || !status->alive)
+		return 0;
+	return add_finding(status, NULL, eg_inotify_remedy(-(int)error), "%s: %s: the agent looks every %d s", what,
+			   eg_inotify_problem(-(int)error), EG_RESCAN_S);
+}
+
 static int add_node_findings(struct status *status)
 {
 	size_t count;
@@ -244,6 +255,11 @@ static int add_node_findings(struct status *status)
 	if (!status->alive)
 		r = add_finding(status, NULL, "start egressd",
 				"no agent runs: cgroups that appear and policies that change are not taken up");
+	if (r == 0)
+		r = add_watch_finding(status, "changes of policy files may be taken late",
+				      status->agent.policy_watch_errno);
+	if (r == 0)
+		r = add_watch_finding(status, "cgroups may be enforced late", status->agent.cgroup_watch_errno);
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = add_finding(status, NULL, limits[i].remedy, "%s", limits[i].what);
 	if (r == 0 && !has_bpf_lsm())

@@ -29,6 +29,7 @@ struct watched {
 
 struct eg_policy_watch {
 	int fd;
+	bool is_behind; /* a folder to watch was not found, or may have been replaced */
 	EG_ARRAY(struct watched) list;
 };
 
@@ -53,19 +54,6 @@ static int split_path(const char *path, char **ret_parent, char **ret_name)
 	return 0;
 }
 
-/* A folder that was replaced, also by a link to another one, is watched from then on; what it was before, no longer. */
-static int watch_folder(const struct eg_policy_watch *watch, struct watched *watched)
-{
-	int wd = inotify_add_watch(watch->fd, watched->path, WATCHED);
-
-	if (wd < 0 && errno != ENOTDIR && errno != ENOENT && errno != ELOOP && errno != EACCES)
-		return -errno;
-	if (watched->folder_wd >= 0 && watched->folder_wd != wd)
-		inotify_rm_watch(watch->fd, watched->folder_wd);
-	watched->folder_wd = wd;
-	return 0;
-}
-
 static int add_path(struct eg_policy_watch *watch, const char *path)
 {
 	struct watched *watched;
@@ -74,13 +62,7 @@ static int add_path(struct eg_policy_watch *watch, const char *path)
 	if (r < 0)
 		return r;
 	watched = &watch->list.items[watch->list.len - 1];
-	r = split_path(path, &watched->parent, &watched->name);
-	if (r < 0)
-		return r;
-	watched->parent_wd = inotify_add_watch(watch->fd, watched->parent, WATCHED);
-	if (watched->parent_wd < 0)
-		return -errno;
-	return watch_folder(watch, watched);
+	return split_path(path, &watched->parent, &watched->name);
 }
 
 int eg_policy_watch_new(const char *const *paths, size_t path_count, struct eg_policy_watch **ret_watch)
@@ -89,7 +71,7 @@ int eg_policy_watch_new(const char *const *paths, size_t path_count, struct eg_p
 
 	if (!watch)
 		return -ENOMEM;
-	*watch = (struct eg_policy_watch){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+	*watch = (struct eg_policy_watch){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .is_behind = true};
 	if (watch->fd < 0)
 		return -errno;
 	for (size_t i = 0; i < path_count; i++) {
@@ -121,6 +103,59 @@ int eg_policy_watch_fd(const struct eg_policy_watch *watch)
 	return watch->fd;
 }
 
+/* --- following --- */
+
+/* Paths may share a folder, and it has one number then. */
+static bool is_in_use(const struct eg_policy_watch *watch, int wd)
+{
+	for (size_t i = 0; i < watch->list.len; i++)
+		if (watch->list.items[i].parent_wd == wd || watch->list.items[i].folder_wd == wd)
+			return true;
+	return false;
+}
+
+/* What was there under the number before is not watched any longer. */
+static void renumber(const struct eg_policy_watch *watch, int *wd, int new_wd)
+{
+	int old_wd = *wd;
+
+	*wd = new_wd;
+	if (old_wd >= 0 && !is_in_use(watch, old_wd))
+		inotify_rm_watch(watch->fd, old_wd);
+}
+
+/* A folder that was replaced, also by a link to another one, is watched from then on; what it was before, no longer. */
+static int watch_folder(const struct eg_policy_watch *watch, struct watched *watched)
+{
+	int wd = inotify_add_watch(watch->fd, watched->path, WATCHED);
+
+	if (wd < 0 && errno != ENOTDIR && errno != ENOENT && errno != ELOOP && errno != EACCES)
+		return -errno;
+	renumber(watch, &watched->folder_wd, wd);
+	return 0;
+}
+
+static int watch_path(const struct eg_policy_watch *watch, struct watched *watched)
+{
+	int wd = inotify_add_watch(watch->fd, watched->parent, WATCHED), r = wd < 0 ? -errno : 0;
+
+	renumber(watch, &watched->parent_wd, wd);
+	return r < 0 ? r : watch_folder(watch, watched);
+}
+
+int eg_policy_watch_follow(struct eg_policy_watch *watch)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < watch->list.len; i++) {
+		int r = watch_path(watch, &watch->list.items[i]);
+
+		error = error ? error : r;
+	}
+	watch->is_behind = error < 0;
+	return error;
+}
+
 /* --- events --- */
 
 /*
@@ -139,52 +174,63 @@ static bool is_complete(const char *folder, const struct inotify_event *event)
 	return !S_ISREG(st.st_mode) || st.st_nlink > 1;
 }
 
-/* 1 when the event is about this path, 0 when not, or -errno. */
-static int judge_path(const struct eg_policy_watch *watch, struct watched *watched, const struct inotify_event *event)
+/* Whether the event is about this path. */
+static bool judge_path(struct eg_policy_watch *watch, struct watched *watched, const struct inotify_event *event)
 {
 	const char *name = event->len > 0 ? event->name : NULL;
 	const bool is_self = event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT);
-	int r;
 
 	if (event->wd == watched->folder_wd) {
 		if (is_self)
-			return 1;
+			return true;
 		if (name && (eg_policy_file_is_read(name) || strcmp(name, KUBERNETES_LINK) == 0))
 			return is_complete(watched->path, event);
 	}
 	if (event->wd != watched->parent_wd)
-		return 0;
-	if (is_self)
-		return 1;
+		return false;
+	if (is_self) {
+		watch->is_behind = true;
+		return true;
+	}
 	if (name && strcmp(name, watched->name) == 0) {
-		r = watch_folder(watch, watched);
-		return r < 0 ? r : is_complete(watched->parent, event);
+		watch->is_behind |= watch_folder(watch, watched) < 0;
+		return is_complete(watched->parent, event);
 	}
 	return name && watched->folder_wd < 0 && strcmp(name, KUBERNETES_LINK) == 0;
 }
 
+struct drain {
+	struct eg_policy_watch *watch;
+	bool has_lost_events;
+};
+
 /* All paths are asked: one event can mean a folder to be watched anew for each of them. */
 static int judge_event(const struct inotify_event *event, void *context)
 {
-	const struct eg_policy_watch *watch = context;
-	/* Lost events may have been about anything. */
-	const bool is_overflow = event->mask & IN_Q_OVERFLOW;
-	int changed = is_overflow;
+	struct drain *drain = context;
+	struct eg_policy_watch *watch = drain->watch;
+	int changed = 0;
 
-	for (size_t i = 0; i < watch->list.len; i++) {
-		struct watched *watched = &watch->list.items[i];
-		int r = is_overflow ? watch_folder(watch, watched) : judge_path(watch, watched, event);
-
-		if (r < 0)
-			return r;
-		changed |= r;
+	/* They may have been about anything. */
+	if (event->mask & IN_Q_OVERFLOW) {
+		drain->has_lost_events = true;
+		watch->is_behind = true;
+		return 1;
 	}
+	for (size_t i = 0; i < watch->list.len; i++)
+		changed |= judge_path(watch, &watch->list.items[i], event);
 	return changed;
 }
 
 int eg_policy_watch_drain(struct eg_policy_watch *watch)
 {
-	return eg_inotify_drain(watch->fd, judge_event, watch);
+	struct drain drain = {.watch = watch};
+	int changed = eg_inotify_drain(watch->fd, judge_event, &drain);
+	int r = changed >= 0 && watch->is_behind ? eg_policy_watch_follow(watch) : 0;
+
+	if (r < 0)
+		return r;
+	return drain.has_lost_events ? -EOVERFLOW : changed;
 }
 
 /* --- content --- */

@@ -45,7 +45,7 @@ int eg_pattern_directory(const char *pattern, char **ret_path);
 /*
  * A descriptor that becomes readable when the answer of eg_instances_discover()
  * may have changed: directories that the paths and globs lead through are watched
- * with inotify. A lost event (overflow) reads as a change.
+ * with inotify.
  */
 struct eg_cgroup_watch;
 int eg_cgroup_watch_new(const char *mount_point, struct eg_cgroup_watch **ret_watch);
@@ -62,7 +62,8 @@ int eg_cgroup_watch_follow(struct eg_cgroup_watch *watch, const struct eg_model 
 /*
  * Takes the events off and follows new directories. 1 when something may have
  * changed, 0 when not. -errno as above: something may have changed too, and what
- * could not be followed is tried again with the next event.
+ * could not be followed is tried again with the next event. -EOVERFLOW: events were
+ * lost, and all is watched as before.
  */
 int eg_cgroup_watch_drain(struct eg_cgroup_watch *watch);
 

@@ -35,6 +35,7 @@ struct patterns {
 struct eg_cgroup_watch {
 	int fd;
 	bool is_behind; /* there may be directories to follow, or followed ones that went */
+	bool has_lost_events;
 	char *mount_point;
 	struct patterns patterns;
 	struct interests interests;
@@ -246,6 +247,7 @@ static int judge_event(const struct inotify_event *event, void *context)
 	/* Lost events may have been about anything, and so may those of a mount that went. */
 	if (event->mask & (IN_Q_OVERFLOW | IN_UNMOUNT)) {
 		watch->is_behind = true;
+		watch->has_lost_events |= event->mask & IN_Q_OVERFLOW;
 		return 1;
 	}
 	return (event->mask & IN_ISDIR) && event->len > 0 ? judge_name(watch, event->wd, event->name) : 0;
@@ -253,8 +255,12 @@ static int judge_event(const struct inotify_event *event, void *context)
 
 int eg_cgroup_watch_drain(struct eg_cgroup_watch *watch)
 {
-	int changed = eg_inotify_drain(watch->fd, judge_event, watch);
-	int r = changed >= 0 && watch->is_behind ? follow_patterns(watch, &watch->patterns) : 0;
+	int changed, r;
 
-	return r < 0 ? r : changed;
+	watch->has_lost_events = false;
+	changed = eg_inotify_drain(watch->fd, judge_event, watch);
+	r = changed >= 0 && watch->is_behind ? follow_patterns(watch, &watch->patterns) : 0;
+	if (r < 0)
+		return r;
+	return watch->has_lost_events ? -EOVERFLOW : changed;
 }
