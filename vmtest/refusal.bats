@@ -3,6 +3,7 @@
 # On a kernel older than egressd needs: a refusal that says so, and nothing touched.
 
 load ../tests/lib/common
+load ../tests/lib/daemon
 
 EGRESSD=$EG_BUILD/egressd
 
@@ -49,6 +50,29 @@ refused() { # refused STATUS COMMAND...
 @test "the daemon is refused too, and makes no directory of pins" {
 	printf 'type: Mesh\nname: default\n---\ntype: Workload\nname: web\nmesh: default\ncgroup: /nowhere\n' >p.yaml
 	refused 1 "$EGRESSD" --policy p.yaml
+}
+
+@test "the daemon ends with 1, names the kernel that is needed, and has pinned and enrolled nothing" {
+	mkdir "$(own_cgroup)/web"
+	state >before
+	cat >p.yaml <<-END
+		type: Mesh
+		name: default
+		networking: {outbound: {passthrough: false}}
+		---
+		type: Workload
+		name: web
+		mesh: default
+		cgroup: /web
+	END
+	"$EGRESSCTL" check p.yaml
+	refused 1 "$EGRESSD" --policy p.yaml
+	diff before <(state)
+	rmdir "$(own_cgroup)/web"
+	state >before
+	run "$EGRESSCTL" status
+	is "$status" 1
+	has "$output" "nothing is pinned"
 }
 
 @test "wrong usage and a wrong policy are still said to be that" {
