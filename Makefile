@@ -40,8 +40,7 @@ LIB_SRC = $(filter-out $(MAINS),$(sort $(wildcard user/*.c user/*/*.c)))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB = $(BUILD)/libegress.a
 PROGRAMS = $(BUILD)/egressd $(BUILD)/egressctl
-BPF_OBJECT = $(BUILD)/bpf/egress.bpf.o
-SKELETON = $(BUILD)/bpf/egress.skel.h
+SKELETONS = $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(sort $(wildcard bpf/*.bpf.c)))
 UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_TESTS = $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_TEST_SRC = $(sort $(wildcard tests/bpf/test_*.c))
@@ -66,17 +65,17 @@ $(BUILD)/%.bpf.o: %.bpf.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@
 
-$(SKELETON): $(BPF_OBJECT)
+$(SKELETONS): $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(say) SKEL $@
-	$(Q)$(BPFTOOL) gen skeleton $< name egress_bpf >$@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-# Only this folder may include the skeleton, so only its objects wait for it.
-$(patsubst %.c,$(BUILD)/%.o,$(wildcard user/datapath/*.c)): | $(SKELETON)
+# Only this folder may include the skeletons, so only its objects wait for it.
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard user/datapath/*.c)): | $(SKELETONS)
 
 $(LIB): $(LIB_OBJ)
 	$(say) AR $@
@@ -115,7 +114,7 @@ check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS)
 
 unit-tests: $(UNIT_TESTS) ## build the unit tests and run none: CI runs them under sanitizers
 
-check-static: $(SKELETON) ## header self-containment and the layers of the tree
+check-static: $(SKELETONS) ## header self-containment and the layers of the tree
 	@CC='$(CC)' BUILD='$(BUILD)' tools/check-layers
 
 bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without egressd, in pairs
@@ -140,7 +139,7 @@ uninstall: ## remove what install put there
 	rm -f $(foreach page,$(MAN_PAGES),$(call man_target,$(page)))
 	rm -f $(foreach unit,$(UNITS),$(call unit_target,$(unit)))
 
-compdb: $(SKELETON) ## write compile_commands.json for editors and clang-tidy
+compdb: $(SKELETONS) ## write compile_commands.json for editors and clang-tidy
 	@{ echo '['; sep=; for f in $(MAINS) $(LIB_SRC) $(UNIT_SRC) $(BPF_TEST_SRC); do \
 		printf '%s{"directory": "%s", "file": "%s", "command": "%s"}' "$$sep" '$(CURDIR)' $$f \
 		'$(subst ",\\\",$(subst ','\'',$(CC) $(ALL_CFLAGS)))'" -c $$f"; sep=$$(printf ',\n '); done; echo; echo ']'; } >compile_commands.json

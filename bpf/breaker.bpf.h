@@ -248,19 +248,37 @@ __noinline int eg_add_bytes(__u64 *counter, __u64 *counted, __u64 now)
 	return 0;
 }
 
-/* Payload only: a SYN is not among the bytes sent, and a FIN is one of those received. */
+/* The peer's FIN is one of the bytes received. */
+static __always_inline __u64 payload_received(const struct tcp_sock *tcp)
+{
+	__u64 received = tcp->bytes_received;
+
+	if (received > 0 && (((const struct sock *)tcp)->__sk_common.skc_flags & SOCK_DONE_BIT))
+		received--;
+	return received;
+}
+
+/*
+ * A SYN is not among the bytes sent. The kernel counts a retransmission before it
+ * counts what it sends again: read the other way round, whoever does not hold the
+ * socket's lock never takes one for new payload. A retransmission that fails is only
+ * half counted.
+ */
+static __always_inline __u64 payload_sent(const struct tcp_sock *tcp)
+{
+	__u64 sent = *(const volatile __u64 *)&tcp->bytes_sent, again = *(const volatile __u64 *)&tcp->bytes_retrans;
+
+	return sent > again ? sent - again : 0;
+}
+
 static __always_inline void count_bytes(struct eg_lease *lease, __u64 word, const struct tcp_sock *tcp)
 {
-	const struct sock *sk = (const struct sock *)tcp;
-	__u64 received = tcp->bytes_received;
 	struct cluster cluster;
 
-	if (received > 0 && (sk->__sk_common.skc_flags & SOCK_DONE_BIT))
-		received--;
 	if (!find_cluster(word, &cluster))
 		return;
-	eg_add_bytes(&cluster.counts->rx_bytes, &lease->rx_bytes, received);
-	eg_add_bytes(&cluster.counts->tx_bytes, &lease->tx_bytes, tcp->bytes_sent - tcp->bytes_retrans);
+	eg_add_bytes(&cluster.counts->rx_bytes, &lease->rx_bytes, payload_received(tcp));
+	eg_add_bytes(&cluster.counts->tx_bytes, &lease->tx_bytes, payload_sent(tcp));
 }
 
 /* ---- admission ---- */

@@ -22,6 +22,7 @@
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/rules.h"
+#include "sweeper.h"
 #include "watches.h"
 #include "workload/agent.h"
 #include "workload/discover.h"
@@ -56,6 +57,7 @@ struct daemon {
 	struct eg_loop *loop;
 	struct eg_timer *settle_timer;	/* policy files */
 	struct eg_timer *gather_timer;	/* cgroups */
+	struct eg_timer *sweep_timer;
 	struct eg_watches watches;
 	uint64_t seen_fingerprint;	/* of the last settling look at the files */
 	uint64_t judged_fingerprint;	/* of the files that were last loaded or refused */
@@ -67,6 +69,7 @@ struct daemon {
 	struct eg_gates gates;
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
+	struct eg_sweeper sweeper;
 };
 
 static void policy_clear(struct policy *policy)
@@ -82,6 +85,7 @@ static void daemon_clear(struct daemon *daemon)
 	eg_loop_free(daemon->loop);
 	eg_roster_clear(&daemon->roster);
 	eg_gates_clear(&daemon->gates);
+	eg_sweeper_clear(&daemon->sweeper);
 	eg_datapath_free(daemon->datapath);
 	policy_clear(&daemon->policy);
 	eg_closep(&daemon->lock_fd);
@@ -233,7 +237,18 @@ static void keep_old_policy(struct daemon *daemon, const struct eg_diag *diag, i
 	say_agent(daemon);
 }
 
-static void take_new_policy(struct daemon *daemon, struct policy *policy)
+/* Whoever reads the pins is to know when the last sweep was. */
+static int on_sweep(void *context)
+{
+	struct daemon *daemon = context;
+
+	eg_sweeper_run(&daemon->sweeper);
+	daemon->agent.sweep = eg_sweeper_report(&daemon->sweeper);
+	say_agent(daemon);
+	return eg_timer_set(daemon->sweep_timer, daemon->sweeper.period_ms);
+}
+
+static int take_new_policy(struct daemon *daemon, struct policy *policy)
 {
 	policy_clear(&daemon->policy);
 	daemon->policy = *policy;
@@ -241,7 +256,9 @@ static void take_new_policy(struct daemon *daemon, struct policy *policy)
 	daemon->agent.error[0] = '\0';
 	eg_log_info("policy: generation %llu in force, %zu workloads",
 		    (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->policy.model->workloads.len);
-	say_agent(daemon);
+	/* Its timeouts may be shorter than what the next sweep waits for. */
+	daemon->sweeper.wanted_ms = eg_model_sweep_interval_ms(daemon->policy.model);
+	return on_sweep(daemon);
 }
 
 /* 0 also when the files are wrong: then the old policy stays. */
@@ -257,10 +274,8 @@ static int reload(struct daemon *daemon)
 	if (r == 0)
 		r = put_in_force(daemon, &policy, &diag);
 	eg_diag_print(&diag, stderr);
-	if (r == 0) {
-		take_new_policy(daemon, &policy);
-		return 0;
-	}
+	if (r == 0)
+		return take_new_policy(daemon, &policy);
 	keep_old_policy(daemon, &diag, r);
 	return eg_watches_follow(&daemon->watches, daemon->mount_point, daemon->policy.model);
 }
@@ -379,6 +394,7 @@ static int open_datapath(struct daemon *daemon)
 	if (r < 0)
 		return r;
 	r = eg_datapath_open(daemon->directory, &options, &daemon->datapath, &problem);
+	daemon->sweeper.datapath = daemon->datapath;
 	return r < 0 ? fail(r, "cannot take over", problem) : 0;
 }
 
@@ -407,6 +423,8 @@ static int set_up_loop(struct daemon *daemon)
 		r = eg_loop_add_timer(daemon->loop, on_settled, daemon, &daemon->settle_timer);
 	if (r == 0)
 		r = eg_loop_add_timer(daemon->loop, on_gathered, daemon, &daemon->gather_timer);
+	if (r == 0)
+		r = eg_loop_add_timer(daemon->loop, on_sweep, daemon, &daemon->sweep_timer);
 	return r < 0 ? r : eg_watches_open(daemon->loop, &watch_handlers, daemon, options->policies,
 					   options->policy_count, &daemon->watches);
 }
@@ -443,8 +461,7 @@ static int take_first_policy(struct daemon *daemon, struct policy *policy, struc
 		return r;
 	}
 	daemon->agent.state = EG_AGENT_RUNNING;
-	take_new_policy(daemon, policy);
-	return 0;
+	return take_new_policy(daemon, policy);
 }
 
 static int start(struct daemon *daemon)

@@ -14,12 +14,14 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "datapath/datapath.h"
 #include "export/report.h"
+#include "sweeper.h"
 #include "workload/cgroup.h"
 #include "workload/guardian.h"
 
@@ -35,6 +37,8 @@ struct session {
 	struct eg_datapath *datapath;
 	struct eg_links *links;
 	struct eg_guardian guardian;
+	struct eg_sweeper sweeper;
+	int64_t sweep_at_ms;	/* CLOCK_MONOTONIC */
 	pid_t command;
 };
 
@@ -242,6 +246,57 @@ static void replace_guardian(struct session *session)
 	}
 }
 
+/* ---- sweeps ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* A run that holds nothing is not swept: it need not even load the programs for it. */
+static bool holds_anything(const struct session *session)
+{
+	struct eg_maps maps = eg_datapath_maps(session->datapath);
+	struct eg_slot slot;
+	const struct eg_cluster_state *clusters[] = {&slot.state.ipv4, &slot.state.ipv6};
+
+	if (eg_maps_read_slot(&maps, session->run->subject->slot, &slot) < 0)
+		return true;
+	for (size_t i = 0; i < EG_COUNT_OF(clusters); i++)
+		if (clusters[i]->held || clusters[i]->sessions || clusters[i]->draining)
+			return true;
+	return false;
+}
+
+static void start_sweeps(struct session *session)
+{
+	session->sweeper = (struct eg_sweeper){
+		.datapath = session->datapath,
+		.wanted_ms = session->run->sweep_interval_ms,
+		.period_ms = eg_sweep_period_ms(eg_datapath_shortest_timeout_ms(session->datapath),
+						session->run->sweep_interval_ms, 0),
+	};
+	session->sweep_at_ms = now_ms() + session->sweeper.period_ms;
+}
+
+static void sweep(struct session *session)
+{
+	if (holds_anything(session))
+		eg_sweeper_run(&session->sweeper);
+	session->sweep_at_ms = now_ms() + session->sweeper.period_ms;
+}
+
+/* How long to wait for the next one at most; it is made when it is due. */
+static int wait_for_sweep(struct session *session)
+{
+	if (now_ms() >= session->sweep_at_ms)
+		sweep(session);
+	return (int)(session->sweep_at_ms - now_ms());
+}
+
 /* Waits for the command's end, whatever comes meanwhile. Returns its exit status. */
 static int wait_for_command(struct session *session)
 {
@@ -254,7 +309,7 @@ static int wait_for_command(struct session *session)
 			{.fd = session->guardian.pid_fd, .events = POLLIN},
 		};
 
-		if (poll(fds, EG_COUNT_OF(fds), -1) < 0)
+		if (poll(fds, EG_COUNT_OF(fds), wait_for_sweep(session)) < 0)
 			continue;
 		if (fds[0].revents & POLLIN && read(session->signal_fd, &signal, sizeof(signal)) == sizeof(signal) &&
 		    is_for_command(&signal))
@@ -293,6 +348,8 @@ static int write_report(struct session *session)
 
 	if (!session->run->report)
 		return 0;
+	/* What still flushes has sent since the last one. */
+	sweep(session);
 	r = eg_totals_add_slot(&totals, &maps, slot);
 	if (r == 0)
 		r = eg_maps_read_destinations(&maps, slot, &destinations);
@@ -317,6 +374,7 @@ static void tear_down(struct session *session)
 			     strerror(-r));
 	eg_guardian_release(&session->guardian, r == 0);
 	eg_links_free(session->links);
+	eg_sweeper_clear(&session->sweeper);
 	eg_datapath_free(session->datapath);
 	eg_cgroup_close(&session->cgroup);
 	eg_closep(&session->signal_fd);
@@ -351,6 +409,7 @@ int eg_run(const struct eg_run *run)
 	if (set_up(&session) == 0)
 		status = start_command(&session);
 	if (status == 0) {
+		start_sweeps(&session);
 		status = wait_for_command(&session);
 		/* A report that could not be written must not look like success. */
 		if (empty_cgroup(&session) < 0 || write_report(&session) < 0)

@@ -3,6 +3,8 @@
 #define EG_RUN_H
 
 /* One command under a policy, without a daemon: owns every stage of `egressctl run`. */
+#include <stdint.h>
+
 #include "policy/compile.h"
 #include "policy/rules.h"
 
@@ -17,6 +19,7 @@ enum eg_run_exit {
 struct eg_run {
 	const struct eg_subject *subject;
 	struct eg_image **image;	/* taken over once it is in force */
+	uint32_t sweep_interval_ms;	/* 0: derived from the timeouts */
 	const char *report;		/* path of the JSON report; NULL: none is wanted */
 	char *const *argv;		/* the command, NULL-terminated */
 };

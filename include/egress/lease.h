@@ -88,7 +88,11 @@ struct eg_lease {
 };
 EG_STATIC_SIZE(struct eg_lease, 56);
 
-/* What the iterators write for user space: enough to name one socket and to destroy exactly this one. */
+/*
+ * What the iterators write for user space: enough to name one socket and to destroy
+ * exactly this one. After the last there is one whose word is 0: its cookie says how
+ * many sockets with storage, or files, were looked at.
+ */
 struct eg_held_socket {
 	__u64 word;
 	__u64 cookie;    /* SO_COOKIE: with its namespace, the socket's identity */

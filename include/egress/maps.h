@@ -223,6 +223,19 @@ enum eg_agent_state {
 
 #define EG_ERROR_LEN 1024
 
+/* The agent's last walk over the sockets that hold leases (bpf/walk.bpf.c). */
+struct eg_agent_sweep {
+	__u64 ended_ns;		/* CLOCK_MONOTONIC; 0: there was none yet */
+	__u64 took_ns;
+	__u64 looked_at;	/* sockets that have storage, or files */
+	__u64 destroyed;	/* by all sweeps of this agent */
+	__u32 unreachable;	/* overdue, and could not be destroyed */
+	__u32 period_ms;	/* until the next one */
+	__u32 by_files;		/* 1: this kernel refuses to walk over socket storage */
+	__u32 error;		/* errno of the last one; 0: it went well */
+};
+EG_STATIC_SIZE(struct eg_agent_sweep, 48);
+
 /* pid and start_ticks stay where they are in every ABI: any build can tell whether the agent lives. */
 struct eg_agent {
 	__u32 pid;
@@ -232,8 +245,9 @@ struct eg_agent {
 	__u32 policy_watch_errno;	/* why policy files are only looked at from time to time; 0: the kernel tells */
 	__u32 cgroup_watch_errno;	/* the same for cgroups; EOVERFLOW: changes were lost a moment ago */
 	char error[EG_ERROR_LEN];	/* why the last load failed; empty when it did not */
+	struct eg_agent_sweep sweep;
 };
-EG_STATIC_SIZE(struct eg_agent, 32 + EG_ERROR_LEN);
+EG_STATIC_SIZE(struct eg_agent, 32 + EG_ERROR_LEN + sizeof(struct eg_agent_sweep));
 
 /*
  * One write adds a slot's totals and names the slot: a successor that finds

@@ -291,6 +291,7 @@ int eg_cmd_run(int argc, char **argv)
 	return eg_run(&(struct eg_run){
 		.subject = rules->subjects.items[0],
 		.image = &image,
+		.sweep_interval_ms = eg_model_sweep_interval_ms(policy.model),
 		.report = words.report,
 		.argv = argv + operands,
 	});

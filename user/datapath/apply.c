@@ -166,3 +166,8 @@ uint64_t eg_datapath_generation(const struct eg_datapath *datapath)
 {
 	return datapath->control.generation;
 }
+
+uint64_t eg_datapath_shortest_timeout_ms(const struct eg_datapath *datapath)
+{
+	return eg_image_shortest_timeout_ms(datapath->image);
+}

@@ -169,6 +169,7 @@ struct eg_datapath *eg_datapath_free(struct eg_datapath *datapath)
 	eg_image_free(datapath->image);
 	if (datapath->grace_fd >= 0)
 		close(datapath->grace_fd);
+	eg_object_free_walks(datapath->walks);
 	egress_bpf__destroy(datapath->skeleton);
 	free(datapath->directory);
 	free(datapath);

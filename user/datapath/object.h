@@ -9,8 +9,11 @@
 #include "datapath/datapath.h"
 #include "policy/compile.h"
 
+struct walk_bpf;
+
 struct eg_datapath {
 	struct egress_bpf *skeleton;
+	struct walk_bpf *walks;		/* loaded when the first walk is wanted; NULL before */
 	struct eg_control control;	/* what eg_control holds */
 	struct eg_image *image;		/* what the active bank holds, and the idle one unless it is unknown */
 	bool idle_is_unknown;		/* writing it failed midway: it is filled anew before it is used */
@@ -30,6 +33,8 @@ int eg_object_wait_for_programs(struct eg_datapath *datapath);
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program);
 /* A program that only an agent has use for, which pins: a gate, or what moves counts. */
 bool eg_object_is_for_agent(const struct eg_datapath *datapath, const struct bpf_program *program);
+/* Takes NULL too. */
+void eg_object_free_walks(struct walk_bpf *walks);
 /* The image of the bank in force, as the maps have it. 0 with *ret_image, or -errno. */
 int eg_object_read_image(const struct eg_datapath *datapath, struct eg_image **ret_image);
 

@@ -449,3 +449,25 @@ struct eg_image *eg_image_free(struct eg_image *image)
 	free(image);
 	return NULL;
 }
+
+static uint64_t shorter(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+uint64_t eg_image_shortest_timeout_ms(const struct eg_image *image)
+{
+	const struct eg_table_image *table = &image->tables[EG_TABLE_WORKLOADS];
+	const struct eg_workload_policy *policies = table->values;
+	uint64_t shortest = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct eg_cluster_policy *clusters[] = {&policies[i].ipv4, &policies[i].ipv6};
+
+		for (size_t family = 0; family < EG_COUNT_OF(clusters); family++) {
+			shortest = shorter(shortest, clusters[family]->idle_timeout_ms);
+			shortest = shorter(shortest, clusters[family]->max_duration_ms);
+		}
+	}
+	return shortest;
+}

@@ -50,6 +50,8 @@ int eg_image_compile(const struct eg_ruleset *rules, const struct eg_capacity *c
  * any order; they are sorted in place. 0, or -ENOMEM.
  */
 int eg_table_fill(struct eg_table_image *table, void *entries, size_t count);
+/* The shortest idle timeout or greatest duration that an image has, in ms; 0 when it has none. */
+uint64_t eg_image_shortest_timeout_ms(const struct eg_image *image);
 /* The image of an empty bank. NULL without memory. */
 struct eg_image *eg_image_new(void);
 struct eg_image *eg_image_free(struct eg_image *image);

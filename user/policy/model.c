@@ -70,5 +70,5 @@ uint32_t eg_model_sweep_interval_ms(const struct eg_model *model)
 {
 	if (model->node && model->node->sweep_interval_ms.is_set)
 		return (uint32_t)model->node->sweep_interval_ms.value;
-	return EG_DEFAULT_SWEEP_INTERVAL_MS;
+	return 0;
 }

@@ -183,7 +183,6 @@ struct eg_node {
 
 #define EG_SWEEP_INTERVAL_MIN_MS 10
 #define EG_SWEEP_INTERVAL_MAX_MS 3600000
-#define EG_DEFAULT_SWEEP_INTERVAL_MS 1000
 
 /* What came from the command line or from the node, and stands beside the documents. */
 struct eg_model {
@@ -206,7 +205,10 @@ const struct eg_mesh *eg_model_find_mesh(const struct eg_model *model, const cha
 const struct eg_dataplane *eg_model_find_dataplane(const struct eg_model *model, const char *mesh, const char *name);
 const struct eg_workload *eg_model_find_workload(const struct eg_model *model, const char *name);
 
-/* How often the agent looks at held connections: for timeouts, and for leases that nothing else gives back. */
+/*
+ * How often the agent looks at held connections: for timeouts, and for leases that
+ * nothing else gives back. 0: as the timeouts want it.
+ */
 uint32_t eg_model_sweep_interval_ms(const struct eg_model *model);
 
 #endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_SWEEP_BPF_H
+#define EG_SWEEP_BPF_H
+
+/*
+ * What needs a clock: a walk over every socket that holds a lease, in all network
+ * namespaces. User space starts it and destroys what it names.
+ *
+ * The walk holds no socket: a socket may end, and its memory may become another one,
+ * while it is looked at. So the word is read first, and what was seen holds only if
+ * the word is the same afterwards: until a lease has ended its socket is there.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "breaker.bpf.h"
+#include "decide.bpf.h"
+#include "flow.bpf.h"
+#include "kernel.bpf.h"
+
+/* Far longer than a connect call takes from its hook to the state that it leaves the socket in. */
+#define SETTLED_NS (2 * NSEC_PER_SEC)
+/* The kernel's own timer comes first: it says ETIMEDOUT. */
+#define LATE_MARGIN_NS NSEC_PER_SEC
+
+#define OVERDUE_MARKS ((__u64)(EG_LEASE_LATE | EG_LEASE_IDLE | EG_LEASE_OLD) << EG_LEASE_MARKS_SHIFT)
+
+/* ---- a socket, as user space gets it ---- */
+
+static __always_inline struct eg_flow address_of(const struct sock *sk, __be32 ipv4, const struct in6_addr *ipv6)
+{
+	struct eg_flow flow = {.family = sk->__sk_common.skc_family};
+
+	if (flow.family == EG_FAMILY_IPV4) {
+		flow.addr.word_be[0] = ipv4;
+		return flow;
+	}
+	flow.addr.word_be[0] = ipv6->in6_u.u6_addr32[0];
+	flow.addr.word_be[1] = ipv6->in6_u.u6_addr32[1];
+	flow.addr.word_be[2] = ipv6->in6_u.u6_addr32[2];
+	flow.addr.word_be[3] = ipv6->in6_u.u6_addr32[3];
+	normalise_flow(&flow);
+	return flow;
+}
+
+static __always_inline void describe(const struct sock *sk, const struct eg_lease *lease, __u64 word,
+				     struct eg_held_socket *held)
+{
+	const struct sock_common *common = &sk->__sk_common;
+	struct eg_flow local = address_of(sk, common->skc_rcv_saddr, &common->skc_v6_rcv_saddr);
+	struct eg_flow remote = address_of(sk, common->skc_daddr, &common->skc_v6_daddr);
+
+	held->word = word;
+	held->cookie = bpf_get_socket_cookie((void *)sk);
+	held->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
+	held->opened_ns = lease->opened_ns;
+	held->established_ns = lease->established_ns;
+	held->active_ns = lease->active_ns;
+	held->rx_bytes = lease->rx_bytes;
+	held->tx_bytes = lease->tx_bytes;
+	held->local = local.addr;
+	held->remote = remote.addr;
+	held->netns = common->skc_net.net->ns.inum;
+	held->family = remote.family;
+	held->socket_family = common->skc_family;
+	held->interface = common->skc_bound_dev_if;
+	held->local_port = common->skc_num;
+	held->remote_port = bpf_ntohs(common->skc_dport);
+	held->protocol = sk->sk_protocol;
+	held->tcp_state = common->skc_state;
+}
+
+/* Without room in the file's buffer the kernel comes again with the same socket. */
+static __always_inline void write_held(struct bpf_iter_meta *meta, const struct eg_held_socket *held)
+{
+	bpf_seq_write(meta->seq, held, sizeof(*held));
+}
+
+static __always_inline void write_end(struct bpf_iter_meta *meta)
+{
+	struct eg_held_socket end = {.cookie = meta->seq_num};
+
+	write_held(meta, &end);
+}
+
+/* ---- what is overdue ---- */
+
+static __always_inline bool has_passed(__u64 now, __u64 since, __u64 span_ns)
+{
+	/* Another CPU may have written a time that is later than ours. */
+	return now > since && now - since >= span_ns;
+}
+
+static __always_inline __u64 later(__u64 a, __u64 b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * The live policy of the slot says when a connection is over, and the one that admitted
+ * it when a connect is. A session of UDP is not timed: the kernel keeps no count of
+ * its payload. One that drains is the kernel's to end.
+ */
+static __always_inline __u64 overdue_marks(const struct eg_lease *lease, __u64 word, __u64 now)
+{
+	struct policy_view view = view_policy(eg_lease_slot(word));
+	const struct eg_cluster_policy *limits;
+	__u64 marks = 0;
+
+	if (eg_lease_state(word) == EG_LEASE_CONNECTING)
+		return has_passed(now, lease->opened_ns, lease->connect_timeout_ms * NSEC_PER_MSEC + LATE_MARGIN_NS)
+			       ? (__u64)EG_LEASE_LATE << EG_LEASE_MARKS_SHIFT
+			       : 0;
+	if (eg_lease_state(word) != EG_LEASE_ESTABLISHED || !view.workload)
+		return 0;
+	limits = eg_lease_marks(word) & EG_LEASE_IPV6 ? &view.workload->ipv6 : &view.workload->ipv4;
+	if (limits->idle_timeout_ms && has_passed(now, later(lease->active_ns, lease->established_ns),
+						  limits->idle_timeout_ms * NSEC_PER_MSEC))
+		marks |= EG_LEASE_IDLE;
+	if (limits->max_duration_ms && has_passed(now, lease->opened_ns, limits->max_duration_ms * NSEC_PER_MSEC))
+		marks |= EG_LEASE_OLD;
+	return marks << EG_LEASE_MARKS_SHIFT;
+}
+
+/*
+ * A socket in CLOSE holds nothing, and a UDP socket has a peer in ESTABLISHED only: no
+ * event told of its end, or none comes. Not while its connect call may be under way.
+ */
+static __always_inline bool has_ended_unseen(const struct sock *sk, const struct eg_lease *lease, __u64 word, __u64 now)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	bool over = eg_lease_state(word) == EG_LEASE_SESSION ? state != BPF_TCP_ESTABLISHED : state == BPF_TCP_CLOSE;
+
+	return over && has_passed(now, lease->opened_ns, SETTLED_NS);
+}
+
+/* The very lease that was looked at: the socket may have connected again since. */
+static __always_inline void end_unseen(struct eg_lease *lease, __u64 word)
+{
+	const struct lease_end end = {
+		.is_remote = eg_lease_state(word) == EG_LEASE_CONNECTING,
+		.without_event = true,
+	};
+
+	if (change_word(lease, word, with_state(word, EG_LEASE_NONE)))
+		account_end(lease, word, &end);
+}
+
+/* Payload that moved since the last sweep is activity, at the time of this one. */
+static __always_inline void note_activity(struct sock *sk, struct eg_lease *lease, __u64 word, __u64 now)
+{
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	__u64 before = lease->rx_bytes + lease->tx_bytes;
+
+	if (!tcp || eg_lease_state(word) == EG_LEASE_CONNECTING)
+		return;
+	count_bytes(lease, word, tcp);
+	if (lease->rx_bytes + lease->tx_bytes != before)
+		lease->active_ns = now;
+}
+
+/*
+ * Marks what is overdue and takes the mark from what is not any more, so that its end,
+ * whenever it comes, is counted as what it is. 0 when it is not overdue, or changed
+ * meanwhile; else the word with its mark.
+ */
+static __always_inline __u64 mark_overdue(struct eg_lease *lease, __u64 word, __u64 now)
+{
+	__u64 marks = overdue_marks(lease, word, now), next = (word & ~OVERDUE_MARKS) | marks;
+
+	if (next != word && !change_word(lease, word, next))
+		return 0;
+	return marks ? next : 0;
+}
+
+static __always_inline bool is_of_present_owner(__u64 word)
+{
+	struct cluster cluster;
+
+	return is_live(word) && find_cluster(word, &cluster);
+}
+
+static __always_inline void sweep_socket(struct bpf_iter_meta *meta, struct sock *sk, struct eg_lease *lease)
+{
+	__u64 word = read_word(lease), now = bpf_ktime_get_ns();
+	struct eg_held_socket held = {};
+
+	if (!is_of_present_owner(word))
+		return;
+	note_activity(sk, lease, word, now);
+	if (has_ended_unseen(sk, lease, word, now)) {
+		end_unseen(lease, word);
+		return;
+	}
+	describe(sk, lease, word, &held);
+	held.word = mark_overdue(lease, word, now);
+	if (held.word)
+		write_held(meta, &held);
+}
+
+static __always_inline void list_socket(struct bpf_iter_meta *meta, struct sock *sk, const struct eg_lease *lease)
+{
+	__u64 word = read_word(lease);
+	struct eg_held_socket held = {};
+
+	if (!is_of_present_owner(word))
+		return;
+	describe(sk, lease, word, &held);
+	if (read_word(lease) == word)
+		write_held(meta, &held);
+}
+
+#endif

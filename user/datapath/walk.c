@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "datapath/walk.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "bpf/walk.skel.h"
+#include "datapath/object.h"
+
+/* The kernel's buffer for one read; records never straddle two reads. */
+#define READ_MAX 32768
+
+void eg_walk_clear(struct eg_walk *walk)
+{
+	eg_array_clear(&walk->sockets);
+	walk->looked_at = 0;
+}
+
+/* 1 once the record that ends a walk has come, 0, or -errno. */
+static int take_records(const char *records, size_t len, struct eg_walk *walk)
+{
+	int r = 0;
+
+	for (size_t at = 0; r == 0 && at + sizeof(struct eg_held_socket) <= len; at += sizeof(struct eg_held_socket)) {
+		struct eg_held_socket held;
+
+		memcpy(&held, records + at, sizeof(held));
+		if (held.word != 0) {
+			r = eg_array_push(&walk->sockets, held);
+			continue;
+		}
+		walk->looked_at = held.cookie;
+		r = 1;
+	}
+	return r;
+}
+
+static int compare_sockets(const void *a, const void *b)
+{
+	const struct eg_held_socket *x = a, *y = b;
+
+	if (x->netns != y->netns)
+		return x->netns < y->netns ? -1 : 1;
+	return x->cookie == y->cookie ? 0 : x->cookie < y->cookie ? -1 : 1;
+}
+
+/* A socket comes twice when processes share it, or when others went from where it was found. */
+static void sort_sockets(struct eg_walk *walk)
+{
+	struct eg_held_socket *items = walk->sockets.items;
+	size_t kept = 0;
+
+	if (walk->sockets.len == 0)
+		return;
+	qsort(items, walk->sockets.len, sizeof(*items), compare_sockets);
+	for (size_t i = 1; i < walk->sockets.len; i++)
+		if (compare_sockets(&items[kept], &items[i]) != 0)
+			items[++kept] = items[i];
+	walk->sockets.len = kept + 1;
+}
+
+int eg_walk_run(int link_fd, struct eg_walk *ret_walk)
+{
+	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
+	_cleanup_close_ int fd = bpf_iter_create(link_fd);
+	char records[READ_MAX];
+	int r = fd < 0 ? -errno : 0;
+
+	while (r == 0) {
+		ssize_t len = read(fd, records, sizeof(records));
+
+		/* At its end without the last record: the walk was cut short. */
+		r = len < 0 ? -errno : len == 0 ? -EIO : take_records(records, (size_t)len, &walk);
+		if (r == -EINTR || r == -EAGAIN)
+			r = 0;
+	}
+	if (r < 0)
+		return r;
+	sort_sockets(&walk);
+	*ret_walk = walk;
+	walk = (struct eg_walk){};
+	return 0;
+}
+
+/* ---- the programs ---- */
+
+void eg_object_free_walks(struct walk_bpf *walks)
+{
+	walk_bpf__destroy(walks);
+}
+
+/* Programs that this kernel is not asked to load. */
+static int leave_out(struct walk_bpf *walks, bool by_files)
+{
+	struct bpf_program *const by_storage[] = {walks->progs.eg_sweep, walks->progs.eg_flows};
+	struct bpf_program *const by_file[] = {walks->progs.eg_sweep_files, walks->progs.eg_flows_files};
+	int r = 0;
+
+	for (size_t i = 0; i < EG_COUNT_OF(by_storage) && r == 0; i++)
+		r = bpf_program__set_autoload(by_files ? by_storage[i] : by_file[i], false);
+	return r;
+}
+
+/* Settings alone are the object's own. */
+static int share_maps(const struct eg_datapath *datapath, struct walk_bpf *walks)
+{
+	struct bpf_map *map;
+	int r = 0;
+
+	bpf_object__for_each_map(map, walks->obj)
+	{
+		int fd = eg_datapath_map_fd(datapath, bpf_map__name(map));
+
+		if (r == 0 && !strchr(bpf_map__name(map), '.'))
+			r = fd < 0 ? fd : bpf_map__reuse_fd(map, fd);
+	}
+	return r;
+}
+
+static int load_walks(struct eg_datapath *datapath, bool by_files)
+{
+	struct walk_bpf *walks = walk_bpf__open();
+	int r = walks ? leave_out(walks, by_files) : -errno;
+
+	if (r == 0)
+		r = share_maps(datapath, walks);
+	if (r == 0)
+		r = walk_bpf__load(walks);
+	if (r < 0)
+		walk_bpf__destroy(walks);
+	else
+		datapath->walks = walks;
+	return r;
+}
+
+/* By trying: there are kernels that refuse iterators over storage and take the others. */
+int eg_datapath_load_walks(struct eg_datapath *datapath)
+{
+	if (datapath->walks || load_walks(datapath, false) == 0)
+		return 0;
+	return load_walks(datapath, true);
+}
+
+static int link_walk(const struct bpf_program *program, int leases_fd)
+{
+	union bpf_iter_link_info info = {.map.map_fd = (__u32)leases_fd};
+	LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &info, .iter_info_len = sizeof(info));
+
+	return bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, &options);
+}
+
+/* A descriptor, or -errno. */
+static int link_either(struct eg_datapath *datapath, const struct bpf_program *by_storage,
+		       const struct bpf_program *by_files)
+{
+	if (bpf_program__fd(by_storage) >= 0)
+		return link_walk(by_storage, bpf_map__fd(datapath->skeleton->maps.eg_leases));
+	return bpf_link_create(bpf_program__fd(by_files), 0, BPF_TRACE_ITER, NULL);
+}
+
+int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk)
+{
+	_cleanup_close_ int link_fd = -1;
+	int r = eg_datapath_load_walks(datapath);
+
+	if (r < 0)
+		return r;
+	link_fd = link_either(datapath, datapath->walks->progs.eg_sweep, datapath->walks->progs.eg_sweep_files);
+	return link_fd < 0 ? link_fd : eg_walk_run(link_fd, ret_walk);
+}
+
+int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk)
+{
+	_cleanup_close_ int link_fd = -1;
+	int r = eg_datapath_load_walks(datapath);
+
+	if (r < 0)
+		return r;
+	link_fd = link_either(datapath, datapath->walks->progs.eg_flows, datapath->walks->progs.eg_flows_files);
+	return link_fd < 0 ? link_fd : eg_walk_run(link_fd, ret_walk);
+}
+
+bool eg_datapath_walks_files(const struct eg_datapath *datapath)
+{
+	return datapath->walks && bpf_program__fd(datapath->walks->progs.eg_sweep) < 0;
+}

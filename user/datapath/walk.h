@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_DATAPATH_WALK_H
+#define EG_DATAPATH_WALK_H
+
+/*
+ * Walks over the sockets that hold leases, in every network namespace. A walk takes
+ * time in proportion to them and stops nothing: a socket that comes or goes meanwhile
+ * may be in it or not, and once in a while one that stays is missed.
+ *
+ * Where a kernel refuses the iterator over socket storage the walk goes through the
+ * files of all processes instead: it takes time in proportion to those, and does not
+ * find what is no file (subflows of MPTCP) or is held by no process.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "datapath/datapath.h"
+#include "egress/lease.h"
+
+struct eg_walk {
+	EG_ARRAY(struct eg_held_socket) sockets; /* by network namespace, each once */
+	uint64_t looked_at;                      /* sockets that have storage; or files */
+};
+
+void eg_walk_clear(struct eg_walk *walk);
+
+/* Loads the programs, which the first walk does by itself. 0, also when they are loaded, or -errno. */
+int eg_datapath_load_walks(struct eg_datapath *datapath);
+/* Reads a walk by its link, which may be pinned. 0, or -errno. */
+int eg_walk_run(int link_fd, struct eg_walk *ret_walk);
+
+/*
+ * Adds what moved to the slots' byte counters, notes who was active, ends leases whose
+ * sockets ended without an event, and marks what is overdue: those are the sockets that
+ * it gives. One caller at a time. 0, or -errno.
+ */
+int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk);
+/* Gives every socket that holds a lease and changes nothing. 0, or -errno. */
+int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk);
+/* Whether the walks of this datapath go through files. False before the first. */
+bool eg_datapath_walks_files(const struct eg_datapath *datapath);
+
+#endif

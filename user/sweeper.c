@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "sweeper.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "datapath/sockdiag.h"
+#include "datapath/walk.h"
+#include "workload/netns.h"
+
+#define NSEC_PER_MSEC UINT64_C(1000000)
+/* Of the shortest timeout: how much later than its time a connection may end. */
+#define PERIODS_A_TIMEOUT 10
+/* Of a processor's time. */
+#define COST_FRACTION 50
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 * NSEC_PER_MSEC + (uint64_t)now.tv_nsec;
+}
+
+void eg_sweep_clear(struct eg_sweep *sweep)
+{
+	eg_array_clear(&sweep->unreachable);
+	*sweep = (struct eg_sweep){};
+}
+
+/* ---- one sweep ---- */
+
+static int open_there(void *context)
+{
+	return eg_sockdiag_open(context);
+}
+
+/* A handle for the namespace that these sockets are in. 0, or -errno. */
+static int open_sockdiag(const struct eg_held_socket *socket, struct eg_sockdiag **ret_sockdiag)
+{
+	_cleanup_close_ int netns = eg_netns_open(socket->netns, socket->cgroup_id);
+
+	return netns < 0 ? netns : eg_netns_call(netns, open_there, ret_sockdiag);
+}
+
+/* All of one namespace. One that is gone has ended by itself. */
+static int destroy_in_namespace(struct eg_sweep *sweep, const struct eg_held_socket *sockets, size_t count)
+{
+	_cleanup_(eg_sockdiag_freep) struct eg_sockdiag *sockdiag = NULL;
+	int opened = open_sockdiag(sockets, &sockdiag), r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		int error = opened < 0 ? opened : eg_sockdiag_destroy(sockdiag, &sockets[i]);
+
+		sweep->destroyed += error == 0;
+		if (error < 0 && (opened < 0 || error != -ENOENT))
+			r = eg_array_push(&sweep->unreachable, {sockets[i], error});
+	}
+	return r;
+}
+
+/* A walk gives the sockets of a namespace one after the other. */
+static int destroy_overdue(struct eg_sweep *sweep, const struct eg_walk *walk)
+{
+	const struct eg_held_socket *sockets = walk->sockets.items;
+	size_t first = 0;
+	int r = 0;
+
+	for (size_t i = 1; i <= walk->sockets.len && r == 0; i++) {
+		if (i < walk->sockets.len && sockets[i].netns == sockets[first].netns)
+			continue;
+		r = destroy_in_namespace(sweep, sockets + first, i - first);
+		first = i;
+	}
+	return r;
+}
+
+int eg_sweep_run(struct eg_datapath *datapath, struct eg_sweep *ret_sweep)
+{
+	_cleanup_(eg_sweep_clear) struct eg_sweep sweep = {};
+	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
+	uint64_t started_ns;
+	/* Loading is none of the sweep's cost. */
+	int r = eg_datapath_load_walks(datapath);
+
+	started_ns = now_ns();
+	if (r == 0)
+		r = eg_datapath_sweep(datapath, &walk);
+	if (r == 0)
+		r = destroy_overdue(&sweep, &walk);
+	if (r < 0)
+		return r;
+	sweep.looked_at = walk.looked_at;
+	sweep.took_ns = now_ns() - started_ns;
+	*ret_sweep = sweep;
+	sweep = (struct eg_sweep){};
+	return 0;
+}
+
+/* ---- one after the other ---- */
+
+uint32_t eg_sweep_period_ms(uint64_t shortest_timeout_ms, uint32_t wanted_ms, uint64_t took_ns)
+{
+	uint64_t period = EG_SWEEP_PERIOD_MAX_MS, affordable = took_ns * COST_FRACTION / NSEC_PER_MSEC;
+
+	if (wanted_ms > 0)
+		return wanted_ms;
+	if (shortest_timeout_ms > 0 && shortest_timeout_ms / PERIODS_A_TIMEOUT < period)
+		period = shortest_timeout_ms / PERIODS_A_TIMEOUT;
+	if (period < EG_SWEEP_PERIOD_MIN_MS)
+		period = EG_SWEEP_PERIOD_MIN_MS;
+	if (affordable > EG_SWEEP_PERIOD_COSTLY_MS)
+		affordable = EG_SWEEP_PERIOD_COSTLY_MS;
+	return (uint32_t)(period < affordable ? affordable : period);
+}
+
+static const char *explain(int error)
+{
+	return error == -ENOENT ? "no process and no name in /run/netns leads to it" : strerror(-error);
+}
+
+/* When they get more: an operator who has seen it once knows. */
+static void say_unreachable(struct eg_sweeper *sweeper)
+{
+	const struct eg_sweep *sweep = &sweeper->last;
+	const struct eg_unreachable *first = sweep->unreachable.items;
+
+	if (sweep->unreachable.len > sweeper->said_unreachable)
+		eg_log_warning("sweep: %zu overdue connections live on: of the first, network namespace %u cannot be "
+			       "entered, or the socket not be destroyed: %s",
+			       sweep->unreachable.len, first->socket.netns, explain(first->error));
+	sweeper->said_unreachable = sweep->unreachable.len;
+}
+
+static void say_error(struct eg_sweeper *sweeper)
+{
+	if (sweeper->error < 0 && sweeper->error != sweeper->said_error)
+		eg_log_error("sweep: idle_timeout and max_connection_duration end nothing: cannot walk over the "
+			     "sockets: %s",
+			     strerror(-sweeper->error));
+	sweeper->said_error = sweeper->error;
+}
+
+/* One that had to wait for a processor is no measure of what a sweep takes. */
+static uint64_t usual_cost(const struct eg_sweeper *sweeper, uint64_t took_before_ns)
+{
+	uint64_t took_ns = sweeper->last.took_ns;
+
+	return took_ns < took_before_ns ? took_ns : took_before_ns;
+}
+
+void eg_sweeper_run(struct eg_sweeper *sweeper)
+{
+	uint64_t took_before_ns = sweeper->last.took_ns;
+	struct eg_sweep sweep = {};
+
+	sweeper->error = eg_sweep_run(sweeper->datapath, &sweep);
+	say_error(sweeper);
+	if (sweeper->error == 0) {
+		eg_sweep_clear(&sweeper->last);
+		sweeper->last = sweep;
+		sweeper->swept_ns = now_ns();
+		sweeper->destroyed += sweep.destroyed;
+		say_unreachable(sweeper);
+	}
+	sweeper->period_ms = eg_sweep_period_ms(eg_datapath_shortest_timeout_ms(sweeper->datapath), sweeper->wanted_ms,
+						usual_cost(sweeper, took_before_ns));
+	eg_log_debug("sweep: %llu looked at, %llu destroyed, %zu unreachable, %.3f ms; the next in %u ms",
+		     (unsigned long long)sweeper->last.looked_at, (unsigned long long)sweep.destroyed,
+		     sweeper->last.unreachable.len, (double)sweeper->last.took_ns / (double)NSEC_PER_MSEC,
+		     sweeper->period_ms);
+}
+
+void eg_sweeper_clear(struct eg_sweeper *sweeper)
+{
+	eg_sweep_clear(&sweeper->last);
+}
+
+struct eg_agent_sweep eg_sweeper_report(const struct eg_sweeper *sweeper)
+{
+	return (struct eg_agent_sweep){
+		.ended_ns = sweeper->swept_ns,
+		.took_ns = sweeper->last.took_ns,
+		.looked_at = sweeper->last.looked_at,
+		.destroyed = sweeper->destroyed,
+		.unreachable = (__u32)sweeper->last.unreachable.len,
+		.period_ms = sweeper->period_ms,
+		.by_files = eg_datapath_walks_files(sweeper->datapath),
+		.error = (__u32)-sweeper->error,
+	};
+}
