@@ -141,14 +141,23 @@ static __always_inline void on_connect(struct bpf_sock_ops *ctx)
 					       BPF_SOCK_OPS_RTO_CB_FLAG);
 }
 
+/* What stands in CLOSE never sent a SYN: there was no way, or a program after ours refused it. No event told of it. */
+static __always_inline struct lease_end end_of_attempt(__u32 tcp_state)
+{
+	bool refused = tcp_state == BPF_TCP_CLOSE;
+
+	return (struct lease_end){.is_remote = refused, .without_event = refused, .is_cancelled = !refused};
+}
+
 /* On a local close this comes before the TCP states. A socket that closed already holds nothing. */
 static __always_inline void on_release(struct eg_lease *lease, __u32 tcp_state)
 {
-	const struct lease_end cancelled = {.is_cancelled = true};
-	const struct lease_end closed = end_of_connection(tcp_state, 0);
+	const struct lease_end closed = end_of_connection(tcp_state, 0), failed = end_of_attempt(tcp_state);
+	const struct lease_end session = {};
 
 	drain_lease(lease, &closed);
-	end_lease(lease, IN_STATE(EG_LEASE_CONNECTING) | IN_STATE(EG_LEASE_SESSION), &cancelled);
+	end_lease(lease, IN_STATE(EG_LEASE_CONNECTING), &failed);
+	end_lease(lease, IN_STATE(EG_LEASE_SESSION), &session);
 }
 
 #endif

@@ -46,7 +46,7 @@ struct eg_cluster_counts {
 	__u64 tx_bytes;	/* payload sent, without retransmissions */
 	__u64 sessions_total;	/* connected UDP sockets admitted */
 	__u64 sessions_overflow;	/* refused: max_connections of their own gauge */
-	__u64 without_event;	/* leases that the next connect or the sweep ended, for want of an event */
+	__u64 without_event;	/* leases that the next connect, the release or the sweep ended, for want of an event */
 	__u64 contended;	/* compare-and-swap gave up, refused as blocked-no-state */
 	struct eg_histogram connect_ms;	/* until established */
 	struct eg_histogram length_ms;	/* from admission until ended or released */

@@ -125,6 +125,34 @@ status_of() {
 	is "$(json stats.json "d['histograms']['cluster.outbound_passthrough_ipv4.upstream_cx_length_ms']['count']")" 0
 }
 
+@test "stats follows connections that are open, with the agent dead too" {
+	local c=cluster.outbound_passthrough_ipv4 hole=10.91.0.9
+	# nobody has this hardware address: what goes there is never answered
+	ip -n "$EG_NAME-c" neighbour add $hole lladdr 02:00:00:00:00:09 dev veth0
+	policy true >policy.yaml
+	start_daemon
+	kill_daemon
+	mkfifo end
+	exec 5<>end
+	within "$WORK" "$CLIENT" hold tcp $OUT4 $TCP 3 1 <end >held 3>&- 5>&- &
+	within "$WORK" "$CLIENT" hold tcp-abandon $hole 80 2 1 <end >pending 3>&- 5>&- &
+	wait_for 10 grep -q ok held
+	wait_for 10 grep -q ok pending
+	is "$(stat_of $c.upstream_cx_active web)" 5
+	is "$(stat_of $c.upstream_rq_active web)" 3
+	is "$(stat_of $c.upstream_rq_pending_active web)" 2
+	is "$(stat_of $c.circuit_breakers.default.remaining_cx web)" 1019
+	is "$(stat_of $c.circuit_breakers.default.remaining_pending web)" 1022
+	is "$(stat_of $c.circuit_breakers.default.remaining_rq web)" 1021
+	is "$(stat_of $c.circuit_breakers.default.cx_open web)" 0
+	exec 5>&-
+	wait
+	is "$(stat_of $c.upstream_cx_active web)" 0
+	is "$(stat_of $c.upstream_cx_destroy web)" 5
+	is "$(stat_of $c.circuit_breakers.default.remaining_cx web)" 1024
+	is "$(stat_of $c.circuit_breakers.default.remaining_pending)" 1024
+}
+
 @test "stats refuses a workload that nobody knows, and what is not built yet" {
 	start_daemon
 	run --separate-stderr "$EGRESSCTL" stats wob

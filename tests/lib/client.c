@@ -78,6 +78,40 @@ static int do_connect_send(int fd, const struct destination *to, const struct de
 	return r < 0 ? r : result_of(send(fd, PAYLOAD, PAYLOAD_LEN, MSG_NOSIGNAL));
 }
 
+/* Until the other side ends it: 0, or its errno. */
+static int read_to_end(int fd)
+{
+	char data[4096];
+	ssize_t len;
+
+	do {
+		len = recv(fd, data, sizeof(data), 0);
+	} while (len > 0);
+	return result_of(len);
+}
+
+static int do_connect_read(int fd, const struct destination *to, const struct destination *unused)
+{
+	int r = do_connect(fd, to, unused);
+
+	return r < 0 ? r : read_to_end(fd);
+}
+
+static int do_connect_send_read(int fd, const struct destination *to, const struct destination *unused)
+{
+	int r = do_connect_send(fd, to, unused);
+
+	return r < 0 ? r : read_to_end(fd);
+}
+
+/* Gives a connect up that has only begun. */
+static int do_abandon(int fd, const struct destination *to, const struct destination *unused)
+{
+	int r = do_connect(fd, to, unused);
+
+	return r == -EINPROGRESS ? 0 : r;
+}
+
 static int do_fastopen(int fd, const struct destination *to, const struct destination *unused)
 {
 	(void)unused;
@@ -180,10 +214,14 @@ static const struct way ways[] = {
 	{"tcp", 0, SOCK_STREAM, 0, do_connect, false},
 	{"tcp-nonblocking", 0, SOCK_STREAM | SOCK_NONBLOCK, 0, do_connect_nonblocking, false},
 	{"tcp-send", 0, SOCK_STREAM, 0, do_connect_send, false},
+	{"tcp-read", 0, SOCK_STREAM, 0, do_connect_read, false},
+	{"tcp-send-read", 0, SOCK_STREAM, 0, do_connect_send_read, false},
+	{"tcp-abandon", 0, SOCK_STREAM | SOCK_NONBLOCK, 0, do_abandon, false},
 	{"tcp-fastopen", 0, SOCK_STREAM, 0, do_fastopen, false},
 	{"tcp-fastopen-connect", 0, SOCK_STREAM, 0, do_fastopen_connect, false},
 	{"tcp-disconnect-reconnect", 0, SOCK_STREAM, 0, do_disconnect_reconnect, true},
 	{"mptcp", 0, SOCK_STREAM, IPPROTO_MPTCP, do_connect, false},
+	{"mptcp-nonblocking", 0, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_MPTCP, do_connect_nonblocking, false},
 	{"udp-connect", 0, SOCK_DGRAM, 0, do_connect_send, false},
 	{"udp-sendto", 0, SOCK_DGRAM, 0, do_sendto, false},
 	{"udp-sendto-unspec", 0, SOCK_DGRAM, 0, do_sendto_unspec, false},
@@ -206,18 +244,31 @@ static const struct way *find_way(const char *name)
 	return NULL;
 }
 
-/* 0 or -errno; a socket of its own for every call. */
-static int go(const struct way *way, const struct destination *first, const struct destination *second)
+/* 0 with *ret_fd, or -errno; a socket of its own for every call. */
+static int go_and_stay(const struct way *way, const struct destination *first, const struct destination *second,
+		       int *ret_fd)
 {
 	struct timeval timeout = {.tv_sec = SEND_TIMEOUT_S};
 	_cleanup_close_ int fd = -1;
+	int r;
 
 	fd = socket(way->family ? way->family : first->any.sa_family, way->type | SOCK_CLOEXEC, way->protocol);
 	if (fd < 0)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
 		return -errno;
-	return way->run(fd, first, second);
+	r = way->run(fd, first, second);
+	if (r == 0)
+		*ret_fd = TAKE_FD(fd);
+	return r;
+}
+
+/* The same without the socket. */
+static int go(const struct way *way, const struct destination *first, const struct destination *second)
+{
+	_cleanup_close_ int fd = -1;
+
+	return go_and_stay(way, first, second, &fd);
 }
 
 static const char *name_of(int error)
@@ -227,10 +278,11 @@ static const char *name_of(int error)
 	return error == 0 ? "ok" : name ? name : "unknown";
 }
 
-/* `repeat`: the same way many times from several threads; how often each answer came. */
+/* `repeat` and `hold`: the same way many times from several threads; how often each answer came. */
 struct repeat {
 	const struct way *way;
 	const struct destination *to;
+	bool hold; /* what went well stays open */
 	unsigned long count;             /* a thread */
 	atomic_ulong answers[ERRNO_MAX]; /* by errno */
 };
@@ -239,8 +291,13 @@ static void *repeat_thread(void *arg)
 {
 	struct repeat *repeat = arg;
 
-	for (unsigned long i = 0; i < repeat->count; i++)
-		repeat->answers[-go(repeat->way, repeat->to, NULL)]++;
+	for (unsigned long i = 0; i < repeat->count; i++) {
+		int fd = -1, r = go_and_stay(repeat->way, repeat->to, NULL, &fd);
+
+		repeat->answers[-r]++;
+		if (!repeat->hold)
+			eg_closep(&fd);
+	}
 	return NULL;
 }
 
@@ -263,7 +320,7 @@ static int run_repeat(struct repeat *repeat, unsigned int threads)
 	return 0;
 }
 
-static int main_repeat(int argc, char **argv)
+static int main_repeat(int argc, char **argv, bool hold)
 {
 	static struct repeat repeat;
 	struct destination to;
@@ -277,7 +334,19 @@ static int main_repeat(int argc, char **argv)
 		return -EINVAL;
 	repeat.to = &to;
 	repeat.count = strtoul(argv[3], NULL, 10);
+	repeat.hold = hold;
 	return run_repeat(&repeat, threads);
+}
+
+/* The same, and what is open stays so until standard input ends. */
+static int main_hold(int argc, char **argv)
+{
+	int r = main_repeat(argc, argv, true);
+
+	fflush(stdout);
+	while (r == 0 && getchar() != EOF)
+		;
+	return r;
 }
 
 /* `pester`: without end; a line after each hundredth attempt, so that a test sees it is at work. */
@@ -322,6 +391,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: client WAY ADDRESS PORT [ADDRESS PORT]\n"
 			"       client repeat WAY ADDRESS PORT COUNT THREADS\n"
+			"       client hold WAY ADDRESS PORT COUNT THREADS\n"
 			"       client pester WAY ADDRESS PORT\n"
 			"ways:");
 	for (size_t i = 0; i < EG_COUNT_OF(ways); i++)
@@ -335,7 +405,9 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc > 1 && !strcmp(argv[1], "repeat"))
-		r = main_repeat(argc - 2, argv + 2);
+		r = main_repeat(argc - 2, argv + 2, false);
+	else if (argc > 1 && !strcmp(argv[1], "hold"))
+		r = main_hold(argc - 2, argv + 2);
 	else if (argc > 1 && !strcmp(argv[1], "pester"))
 		r = main_pester(argc - 2, argv + 2);
 	else

@@ -2,9 +2,10 @@
 /*
  * Servers of one test, all in one process.
  *
- * usage: server LOG PROTOCOL:ADDRESS:PORT...     (protocol tcp, mptcp or udp)
+ * usage: server LOG PROTOCOL:ADDRESS:PORT...     (protocol tcp, mptcp, tcp-close, tcp-reset or udp)
  *
- * A stream gets an HTTP answer after its first bytes; a datagram gets itself. LOG
+ * A stream gets an HTTP answer after its first bytes, but for those that tcp-close
+ * closes and tcp-reset resets once they are there; a datagram gets itself. LOG
  * gets "ready" once every socket is bound, then a line for each accepted
  * connection and each datagram: "PROTOCOL ADDRESS PORT PEER".
  */
@@ -64,9 +65,14 @@ static void parse_server(char *spec, struct server *ret)
 	*ret = (struct server){.protocol = spec, .address = address, .port = port, .fd = -1};
 }
 
+static bool speaks(const struct server *server, const char *protocol)
+{
+	return strcmp(server->protocol, protocol) == 0;
+}
+
 static bool is_udp(const struct server *server)
 {
-	return strcmp(server->protocol, "udp") == 0;
+	return speaks(server, "udp");
 }
 
 static int socket_of(const struct server *server, int family)
@@ -74,7 +80,7 @@ static int socket_of(const struct server *server, int family)
 	if (is_udp(server))
 		return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-		      strcmp(server->protocol, "mptcp") == 0 ? IPPROTO_MPTCP : IPPROTO_TCP);
+		      speaks(server, "mptcp") ? IPPROTO_MPTCP : IPPROTO_TCP);
 }
 
 static void open_server(struct server *server)
@@ -88,7 +94,7 @@ static void open_server(struct server *server)
 	if (server->fd < 0 || setsockopt(server->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    bind(server->fd, &at.any, at.len) < 0)
 		err(1, "%s %s %s", server->protocol, server->address, server->port);
-	if (strcmp(server->protocol, "tcp") == 0 &&
+	if (speaks(server, "tcp") &&
 	    setsockopt(server->fd, IPPROTO_TCP, TCP_FASTOPEN, &fastopen, sizeof(fastopen)) < 0)
 		err(1, "TCP_FASTOPEN");
 	if (!is_udp(server) && listen(server->fd, BACKLOG) < 0)
@@ -107,6 +113,16 @@ static void write_arrival(int log_fd, const struct server *server, const struct 
 		err(1, "log");
 }
 
+/* The connection's first and last event is its end. */
+static void end(int fd, bool reset)
+{
+	static const struct linger abort = {.l_onoff = 1};
+
+	if (reset && setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort)) < 0)
+		err(1, "SO_LINGER");
+	close(fd);
+}
+
 static void accept_one(int epoll_fd, int log_fd, const struct server *servers, int i)
 {
 	struct destination peer = {.len = sizeof(peer.ipv6)};
@@ -116,7 +132,10 @@ static void accept_one(int epoll_fd, int log_fd, const struct server *servers, i
 	if (fd < 0)
 		return;
 	write_arrival(log_fd, &servers[i], &peer);
-	watch(epoll_fd, i, fd);
+	if (speaks(&servers[i], "tcp-close") || speaks(&servers[i], "tcp-reset"))
+		end(fd, speaks(&servers[i], "tcp-reset"));
+	else
+		watch(epoll_fd, i, fd);
 }
 
 static void echo(int log_fd, const struct server *server)
