@@ -19,16 +19,6 @@ refuse_once() {
 	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
 }
 
-# stat NAME [WORKLOAD]: a value of the text form.
-stat_of() {
-	"$EGRESSCTL" stats ${2:+"$2"} | sed -n "s/^$1: //p"
-}
-
-# status EXPRESSION: Python's value of it, with the JSON of status as d.
-status_of() {
-	"$EGRESSCTL" status --json >status.json && json status.json "$1"
-}
-
 @test "with nothing pinned the listings fail and say so, and uninstall has nothing to do" {
 	for command in status stats destinations monitor "detach web"; do
 		run --separate-stderr "$EGRESSCTL" $command

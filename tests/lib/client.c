@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 #define DATAGRAMS_PER_CALL 3
 #define ERRNO_MAX 4096
 #define THREADS_MAX 64
+#define WATCHED_ANSWERS 256
 
 /* One way to reach a destination. */
 struct way {
@@ -370,6 +372,78 @@ static int main_pester(int argc, char **argv)
 	}
 }
 
+/*
+ * `watch`: connects one socket to each destination in turn until SIGTERM, then says
+ * how often each answer came. No answer may leave the socket connecting: UDP, or
+ * TCP to where no route leads. Nearly all of the time then goes into the hooks.
+ */
+struct watched {
+	const char *address, *port;
+	struct destination to;
+	unsigned long answers[WATCHED_ANSWERS]; /* by errno; the last one has all that are larger */
+};
+
+static volatile sig_atomic_t is_told_to_stop;
+
+static void stop(int signal)
+{
+	(void)signal;
+	is_told_to_stop = 1;
+}
+
+static int watch(int type, struct watched *watched, size_t count)
+{
+	_cleanup_close_ int ipv4 = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int ipv6 = socket(AF_INET6, type | SOCK_CLOEXEC, 0);
+
+	if (ipv4 < 0 || ipv6 < 0)
+		return -errno;
+	for (bool first = true; !is_told_to_stop; first = false) {
+		for (size_t i = 0; i < count; i++) {
+			int fd = watched[i].to.any.sa_family == AF_INET ? ipv4 : ipv6;
+			int r = -do_connect(fd, &watched[i].to, NULL);
+
+			watched[i].answers[r < WATCHED_ANSWERS ? r : WATCHED_ANSWERS - 1]++;
+		}
+		if (first)
+			fprintf(stderr, "client: watching\n");
+	}
+	return 0;
+}
+
+static void print_watched(const struct watched *watched)
+{
+	for (int error = 0; error < WATCHED_ANSWERS; error++)
+		if (watched->answers[error])
+			printf("%s %s %s %lu\n", watched->address, watched->port, name_of(error),
+			       watched->answers[error]);
+}
+
+static int main_watch(int argc, char **argv)
+{
+	size_t count = (size_t)argc / 2;
+	_cleanup_free_ struct watched *watched = calloc(count + 1, sizeof(*watched));
+	int r;
+
+	if (!watched || argc < 3 || argc % 2 != 1 || (strcmp(argv[0], "tcp") && strcmp(argv[0], "udp")))
+		return -EINVAL;
+	for (size_t i = 0; i < count; i++) {
+		watched[i].address = argv[1 + 2 * i];
+		watched[i].port = argv[2 + 2 * i];
+		if (parse_destination(watched[i].address, watched[i].port, &watched[i].to) < 0)
+			return -EINVAL;
+	}
+	signal(SIGTERM, stop);
+	r = watch(strcmp(argv[0], "tcp") ? SOCK_DGRAM : SOCK_STREAM, watched, count);
+	if (r < 0) {
+		fprintf(stderr, "client: no socket: %s\n", name_of(-r));
+		return 1;
+	}
+	for (size_t i = 0; i < count; i++)
+		print_watched(&watched[i]);
+	return 0;
+}
+
 static int main_once(int argc, char **argv)
 {
 	const struct way *way = argc > 0 ? find_way(argv[0]) : NULL;
@@ -393,6 +467,7 @@ static int usage(void)
 			"       client repeat WAY ADDRESS PORT COUNT THREADS\n"
 			"       client hold WAY ADDRESS PORT COUNT THREADS\n"
 			"       client pester WAY ADDRESS PORT\n"
+			"       client watch tcp|udp ADDRESS PORT [ADDRESS PORT]...\n"
 			"ways:");
 	for (size_t i = 0; i < EG_COUNT_OF(ways); i++)
 		fprintf(stderr, " %s", ways[i].name);
@@ -410,6 +485,8 @@ int main(int argc, char **argv)
 		r = main_hold(argc - 2, argv + 2);
 	else if (argc > 1 && !strcmp(argv[1], "pester"))
 		r = main_pester(argc - 2, argv + 2);
+	else if (argc > 1 && !strcmp(argv[1], "watch"))
+		r = main_watch(argc - 2, argv + 2);
 	else
 		r = main_once(argc - 1, argv + 1);
 	return r < 0 ? usage() : r;

@@ -26,17 +26,23 @@ daemon_setup() {
 }
 
 daemon_teardown() {
+	[ -z "${follower:-}" ] || kill "$follower"
 	[ -z "${DAEMON:-}" ] || kill_daemon 2>/dev/null
 	[ -z "${PINS:-}" ] || rm -rf "$PINS"
 	eg_teardown
 }
 
-# start_daemon [PATH]: returns when the policy is in force. $DAEMON is its process id, daemon.log what it said.
-start_daemon() {
+# launch_daemon [PATH]: does not wait for anything. $DAEMON is its process id, daemon.log what it says.
+launch_daemon() {
 	: >daemon.log
 	"$EGRESSD" --policy "${1:-policy.yaml}" 2>daemon.log 3>&- &
 	DAEMON=$!
 	disown
+}
+
+# start_daemon [PATH]: returns when the policy is in force.
+start_daemon() {
+	launch_daemon "$@"
 	wait_for 20 policy_in_force || { cat daemon.log >&2; return 1; }
 }
 
@@ -54,6 +60,25 @@ kill_daemon() {
 # says COUNT TEXT: the daemon's log has it that often.
 says() {
 	[ "$(grep -cF -- "$2" daemon.log)" -ge "$1" ]
+}
+
+# From now on until_said() reads what the daemon says, line by line and without polling. $follower is who passes it on.
+follow_log() {
+	mkfifo follow
+	tail --follow --lines=0 daemon.log >follow 2>/dev/null 3>&- &
+	follower=$!
+	exec {log}<follow
+}
+
+# until_said PATTERN: of bash; lines before it are passed over.
+until_said() {
+	local line
+	while read -t $((20 * EG_SLOW)) -r -u "$log" line; do
+		# shellcheck disable=SC2053 # it is a pattern
+		[[ $line != $1 ]] || return 0
+	done
+	echo "the daemon did not say: $1" >&2
+	return 1
 }
 
 # policy PASSTHROUGH [LINE...]: a mesh and the workload `web` on $WORK; lines are added to the workload.
@@ -80,7 +105,37 @@ within() {
 	(in_cgroup "$1" nsenter --net="$EG_CLIENT" "${@:2}")
 }
 
+# start_watching DIRECTORY OUTPUT tcp|udp ADDRESS PORT...: `client watch` within it, at work when this returns.
+# $watcher is its process id.
+start_watching() {
+	: >"$2.err"
+	(in_cgroup "$1" nsenter --net="$EG_CLIENT" "$CLIENT" watch "${@:3}") >"$2" 2>"$2.err" 3>&- &
+	watcher=$!
+	wait_for 10 grep -q watching "$2.err"
+}
+
+# stop_watching PID: its output is complete.
+stop_watching() {
+	kill -TERM "$1"
+	wait "$1"
+}
+
+# answers ANSWER OUTPUT...: how many of the answers that watchers wrote are that one
+answers() {
+	awk -v answer="$1" '$3 == answer { sum += $4 } END { print sum + 0 }' "${@:2}"
+}
+
 # counted SLOT-NAME PATH: a counter of a workload from the pinned maps, e.g. counted web ipv4.verdicts.passthrough
 counted() {
 	"$BATS_TEST_DIRNAME/../lib/pinned" "$PINS" "$1" "$2"
+}
+
+# stat_of NAME [WORKLOAD]: a value of the text form of stats.
+stat_of() {
+	"$EGRESSCTL" stats ${2:+"$2"} | sed -n "s/^$1: //p"
+}
+
+# status_of EXPRESSION: Python's value of it, with the JSON of status as d.
+status_of() {
+	"$EGRESSCTL" status --json >status.json && json status.json "$1"
 }
