@@ -40,8 +40,9 @@ link_count() {
 	find "$PINS/links" -type f | wc -l
 }
 
-has_links() { # has_links COUNT
-	[ "$(link_count)" -eq "$1" ]
+# Links for a cgroup: one for each program.
+links_of() { # links_of DIRECTORY
+	find "$PINS/links" -name "s*_$(stat -c %i "$1")_*" | wc -l
 }
 
 pinned() {
@@ -71,6 +72,26 @@ counters_conserve() { # counters_conserve REFUSED
 	is "$(pinned free ipv4.verdicts.passthrough)" 0
 }
 
+# The windows of WORKLOAD's enrolments that the daemon reported: how many, median and maximum.
+windows() {
+	sed -n "s/.*$1: enforcing on .*, \([0-9.]*\) ms after the cgroup was made/\1/p" daemon.log | sort -n |
+		awk '{ ms[NR] = $1 } END { printf "%d windows, median %.1f ms, maximum %.1f ms", NR, ms[int((NR + 1) / 2)], ms[NR] }'
+}
+
+# What the daemon holds of the node, to be compared with later.
+holdings() {
+	echo "descriptors $(find "/proc/$DAEMON/fd" -mindepth 1 | wc -l)"
+	echo "inotify watches $(cat /proc/"$DAEMON"/fdinfo/* 2>/dev/null | grep -c '^inotify wd')"
+	echo "slots $(pinned in-use), enrolled $(pinned entries eg_enrolled)"
+	echo "links $(leaked_links | wc -l)"
+	find "$PINS" | sort
+}
+
+holds() { # holds FILE: the same as then
+	holdings >now
+	cmp -s "$1" now
+}
+
 # The kernel's memory for every pinned map, in KiB.
 map_kib() {
 	local map
@@ -85,7 +106,9 @@ map_kib() {
 	began=$(now_ms)
 	start_daemon
 	note '1,001 cgroups: enrolled in %s s' "$(seconds_since "$began")"
-	is "$(link_count)" 4004
+	links=$(links_of "$LONE")
+	[ "$links" -ge 4 ]
+	is "$(link_count)" $((1001 * links))
 	for instance in "$WORK"/{1,250,500,999,1000} "$LONE"; do
 		is "$(connects "$instance" 5)" "EPERM 10"
 	done
@@ -104,7 +127,7 @@ map_kib() {
 	wait_for 10 says $((before + 1)) "in force"
 	note 'another policy for all: in force in %s s' "$(seconds_since "$began")"
 	is "$(connects "$WORK/1000" 5)" "ok 10"
-	is "$(link_count)" 4008
+	is "$(link_count)" $((1002 * links))
 	note 'memory: egressd %s KiB, maps %s KiB' \
 		"$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$DAEMON/status")" "$(map_kib)"
 
@@ -113,10 +136,99 @@ map_kib() {
 	find "$WORK" -mindepth 1 -type d -exec rmdir {} +
 	wait_for 30 says 1001 "no longer enforced"
 	note '1,001 cgroups: removed and let go in %s s' "$(seconds_since "$began")"
-	is "$(link_count)" 4
+	is "$(link_count)" "$links"
 	is "$(pinned in-use)" 1
 	is "$(pinned given-back)" 1001
 	is "$(pinned retired ipv4.verdicts.blocked_passthrough_off)" 60
 	is "$(pinned retired ipv4.verdicts.passthrough)" 10
 	counters_conserve 70
+}
+
+@test "a cgroup that is removed and made anew a hundred times under load is enforced each time, and no count is lost" {
+	crowd false >policy.yaml
+	start_daemon
+	follow_log
+	start_watching "$LONE" load udp $OUT4 9
+	load=$watcher
+	rounds=$(slow_count 100)
+	for ((round = 1; round <= rounds; round++)); do
+		mkdir "$WORK/again"
+		start_watching "$WORK/again" "again.$round" udp $OUT4 9
+		until_said "*web:again: enforcing on*"
+		is "$(connects "$WORK/again" 5)" "EPERM 10"
+		stop_watching $watcher
+		wait_for 5 is_empty_cgroup "$WORK/again"
+		rmdir "$WORK/again"
+	done
+	stop_watching $load
+	note 'made anew: %s before it was enforced' "$(windows web:again)"
+	is "$(windows web:again | cut -d ' ' -f 1)" "$rounds"
+	refused=$(answers EPERM load)
+	for ((round = 1; round <= rounds; round++)); do
+		[ "$(answers EPERM "again.$round")" -gt 0 ]
+		refused=$((refused + $(answers EPERM "again.$round") + 10))
+	done
+	wait_for 10 slots_in_use 1
+	counters_conserve $refused
+}
+
+@test "a workload that is let go while a client connects is free then, and every refusal before is counted" {
+	crowd false >with.yaml
+	sed "s|cgroup: $WORK_PATH/\*|cgroup: $WORK_PATH/nothing*|" with.yaml >without.yaml
+	mkdir "$WORK/pod"
+	cp with.yaml policy.yaml
+	start_daemon
+	follow_log
+	start_watching "$WORK/pod" pod udp $OUT4 9
+	for round in {1..5}; do
+		cat without.yaml >policy.yaml
+		kill -HUP "$DAEMON"
+		until_said "*web:pod: no longer enforced*"
+		is "$(connects "$WORK/pod" 5)" "ok 10"
+		cat with.yaml >policy.yaml
+		kill -HUP "$DAEMON"
+		until_said "*web:pod: enforcing on*"
+		is "$(connects "$WORK/pod" 5)" "EPERM 10"
+	done
+	stop_watching $watcher
+	[ "$(answers ok pod)" -gt 0 ]
+	counters_conserve $(($(answers EPERM pod) + 50))
+}
+
+@test "cgroups that vanish while they are enrolled leave nothing, and what stays is enforced" {
+	crowd false >policy.yaml
+	start_daemon
+	start_watching "$LONE" load udp $OUT4 9
+	holdings >before
+	# Lives of nothing to twenty milliseconds, eight names at a time.
+	made=$(python3 -IS - "$WORK" 4 <<-'END'
+		import os, random, sys, time
+		end = time.monotonic() + float(sys.argv[2])
+		made = 0
+		alive = {}
+		while time.monotonic() < end:
+		    name = f"{sys.argv[1]}/pod{made % 8}"
+		    while name in alive or random.random() < 0.5 and alive:
+		        os.rmdir(next(iter(alive)))
+		        del alive[next(iter(alive))]
+		    os.mkdir(name)
+		    alive[name] = True
+		    made += 1
+		    time.sleep(random.choice([0, 0, 0.001, 0.005, 0.02]))
+		for name in alive:
+		    os.rmdir(name)
+		print(made)
+	END
+	)
+	wait_for 20 holds before || diff before now
+	note '%s cgroups came and went, %s of them were enrolled' "$made" "$(grep -c 'web:pod.: enforcing on' daemon.log)"
+	[ "$(grep -c 'web:pod.: enforcing on' daemon.log)" -gt 0 ]
+	hasnt "$(cat daemon.log)" "NOT enforced"
+	hasnt "$(cat daemon.log)" "not loaded"
+	mkdir "$WORK/stays"
+	wait_for 10 says 1 "web:stays: enforcing on"
+	is "$(connects "$WORK/stays" 5)" "EPERM 10"
+	stop_watching $watcher
+	is "$(answers ok load)" 0
+	counters_conserve $(($(answers EPERM load) + 10))
 }
