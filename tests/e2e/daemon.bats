@@ -303,23 +303,61 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 	has "$output" "refuse needs a cgroup pattern below a directory"
 }
 
-@test "twenty kills with -9 under connects and reloads change no verdict and lose no count" {
-	connects=$(slow_count 300000)
-	policy false "allow: [{cidr: $MESH4}]" >policy.yaml
+# A moment of a reload, of a start, or after them.
+random_moment() {
+	sleep "0.$(printf %03d $((RANDOM % 150)))"
+}
+
+# As a reader without an agent sees it: "STATE ENFORCED".
+state_of_all() {
+	status_of "(d['agent']['state'], *[w['enforced'] for w in d['workloads']])"
+}
+
+# Neither of the two that the kills are about has become less; $refused and $matched are what was read.
+counts_have_not_gone_back() {
+	local before=("${refused:-0}" "${matched:-0}")
+	refused=$(stat_of egressd.verdicts.blocked-passthrough-off)
+	matched=$(stat_of egressd.verdicts.matched)
+	[ "$refused" -ge "${before[0]}" ] && [ "$matched" -ge "${before[1]}" ] ||
+		{ echo "${before[*]} became $refused $matched" >&2; return 1; }
+}
+
+@test "twenty kills with -9 under connects and reloads change no verdict, lose no count, and status is right each time" {
+	mkdir "$WORK/a" "$WORK/b"
+	policy false "allow: [{cidr: $MESH4}]" | sed "s|cgroup: .*|cgroup: $WORK_PATH/*|" >policy.yaml
 	start_daemon
-	(within "$WORK" "$CLIENT" repeat udp-connect $OUT4 $UDP "$connects" 1 >blocked.out 2>&1 3>&-) &
-	blocked=$!
-	(within "$WORK" "$CLIENT" repeat udp-connect $MESH4 $UDP "$connects" 1 >allowed.out 2>&1 3>&-) &
-	allowed=$!
-	for round in {1..20}; do
-		policy false "allow: [{cidr: $MESH4}, {cidr: 192.0.2.$round}]" >policy.yaml
-		kill -HUP $DAEMON
+	start_watching "$WORK/a" watched udp $OUT4 $UDP $MESH4 $UDP
+	kills=$(slow_count 20)
+	for ((round = 1; round <= kills; round++)); do
+		policy false "allow: [{cidr: $MESH4}, {cidr: 192.0.2.$round}]" | sed "s|cgroup: .*|cgroup: $WORK_PATH/*|" >policy.yaml
+		if [ $((round % 2)) -eq 0 ]; then
+			kill -HUP "$DAEMON"
+		else
+			kill_daemon
+			launch_daemon
+		fi
+		random_moment
 		kill_daemon
+		is "$round $(state_of_all)" "$round ('dead', True, True)"
+		is "$(ways "$WORK/b" $OUT4)" "errno EPERM errno EPERM"
+		is "$(ways "$WORK/b" $MESH4)" "ok ok"
+		counts_have_not_gone_back
 		start_daemon
+		is "$round $(state_of_all)" "$round ('running', True, True)"
+		is "$(status_of "d['agent']['pid']")" "$DAEMON"
+		counts_have_not_gone_back
 	done
-	wait $blocked $allowed
-	is "$(cat blocked.out)" "EPERM $connects"
-	is "$(cat allowed.out)" "ok $connects"
-	is "$(counted web ipv4.verdicts.blocked_passthrough_off)" "$connects"
-	is "$(counted web ipv4.verdicts.matched)" "$connects"
+	stop_watching $watcher
+	is "$(cut -d ' ' -f 1-3 watched)" "$OUT4 $UDP EPERM
+$MESH4 $UDP ok"
+	is "$(counted web:a ipv4.verdicts.blocked_passthrough_off)" "$(answers EPERM watched)"
+	is "$(counted web:a ipv4.verdicts.matched)" "$(answers ok watched)"
+	is "$(counted web:b ipv4.verdicts.blocked_passthrough_off) $(counted web:b ipv4.verdicts.matched)" "$((2 * kills)) $((2 * kills))"
+
+	"$EGRESSCTL" uninstall --stop >uninstalled
+	[ ! -e "$PINS" ]
+	wait_for 10 nothing_left
+	is "$(ways "$WORK/a" $OUT4)" "ok ok"
+	wait_for 5 is_gone "$DAEMON"
+	DAEMON=
 }
