@@ -671,6 +671,41 @@ static void a_lease_of_the_slots_last_owner_takes_nothing_from_the_next(void **s
 	breaker_end(&breaker);
 }
 
+/* Unprivileged: options of a socket count towards the memory that its storage would need. */
+static void use_up_option_memory(int fd)
+{
+	struct ipv6_mreq group = {.ipv6mr_interface = 1};
+
+	group.ipv6mr_multiaddr.s6_addr[0] = 0xff;
+	group.ipv6mr_multiaddr.s6_addr[1] = 0x15;
+	for (unsigned int i = 0; i < 1000000; i++) {
+		memcpy(&group.ipv6mr_multiaddr.s6_addr[12], &i, sizeof(i));
+		if (setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+			return;
+	}
+	fail_msg("the memory for socket options has no end");
+}
+
+static void a_socket_without_room_for_a_lease_is_refused_under_a_reason_of_its_own(void **state)
+{
+	struct breaker breaker;
+	int fd;
+
+	(void)state;
+	breaker_make(&breaker);
+	breaker_join(&breaker);
+	fd = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
+	use_up_option_memory(fd);
+	assert_int_equal(network_connect(fd, NETWORK_IPV6, 9), EPERM);
+	ASSERT_CLUSTER(&breaker, IPV6, .sessions = 0);
+	assert_int_equal(breaker_slot(&breaker).counts.ipv6.verdicts.blocked_no_state, 1);
+	assert_int_equal(breaker_slot(&breaker).counts.ipv6.verdicts.passthrough, 0);
+	/* What needs no lease is not refused for want of it. */
+	assert_int_equal(network_connect(fd, "::1", 9), 0);
+	close(fd);
+	breaker_end(&breaker);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -696,6 +731,7 @@ int main(void)
 		cmocka_unit_test(a_destination_that_answers_again_is_forgotten),
 		cmocka_unit_test(of_16_threads_at_once_exactly_as_many_are_admitted_as_may_be),
 		cmocka_unit_test(a_lease_of_the_slots_last_owner_takes_nothing_from_the_next),
+		cmocka_unit_test(a_socket_without_room_for_a_lease_is_refused_under_a_reason_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 # so a test that finds it taken fails: it would be somebody's enforcement.
 
 EGRESSD=$EG_BUILD/egressd
+# Links on a workload's cgroup: connect and sendmsg of both families, sock_ops, sock_release.
+LINKS=6
 
 daemon_setup() {
 	require_root
