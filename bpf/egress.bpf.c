@@ -299,3 +299,16 @@ int eg_move_counts(struct eg_move *move)
 	move_counts(from, to);
 	return 0;
 }
+
+/* Run by the agent alone, see struct eg_settle. */
+SEC("syscall")
+int eg_settle(struct eg_settle *settle)
+{
+	__u32 slot_id = settle->slot;
+	struct eg_slot *slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+
+	if (!slot)
+		return -EINVAL;
+	settle_slot(slot);
+	return 0;
+}

@@ -3,11 +3,19 @@
 #define EG_MOVE_BPF_H
 
 /*
+ * What the agent has done to counts and gauges while programs go on with them.
+ *
  * The counts of one slot to another, while programs go on counting for both. Each
  * counter is taken by one exchange, so that a count lands on exactly one side; and
  * all of it is one run, so that whoever asks for it and is killed has moved all or
  * nothing.
+ *
+ * And a cgroup that is gone, while its slot waits for the next one of its path: sockets
+ * that outlive it, since somebody else has them too or they still flush, report to
+ * nobody any more.
  */
+#include <stddef.h>
+
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -16,13 +24,74 @@
 
 #define COUNTER_COUNT (sizeof(struct eg_slot_counts) / sizeof(__u64))
 
+#define COUNTER(field) (offsetof(struct eg_slot_counts, field) / sizeof(__u64))
+
+/* Connections that were open when the counters were taken: total - destroyed, whatever came in between. */
+struct open_connections {
+	__u64 ipv4;
+	__u64 ipv6;
+};
+
+static __always_inline void note_open(struct open_connections *open, __u32 counter, __u64 taken)
+{
+	switch (counter) {
+	case COUNTER(ipv4.cluster.cx_total):
+		open->ipv4 += taken;
+		break;
+	case COUNTER(ipv4.cluster.destroy_local):
+	case COUNTER(ipv4.cluster.destroy_remote):
+		open->ipv4 -= taken;
+		break;
+	case COUNTER(ipv6.cluster.cx_total):
+		open->ipv6 += taken;
+		break;
+	case COUNTER(ipv6.cluster.destroy_local):
+	case COUNTER(ipv6.cluster.destroy_remote):
+		open->ipv6 -= taken;
+		break;
+	}
+}
+
+/*
+ * Connections that live on stay with the slot that holds them: they count as destroyed
+ * with the totals that go and as new with those that begin, so that on both sides
+ * total = active + destroyed.
+ */
 static __always_inline void move_counts(struct eg_slot_counts *from, struct eg_slot_counts *to)
 {
+	struct open_connections open = {};
+
 	for (__u32 i = 0; i < COUNTER_COUNT; i++) {
 		__u64 taken = __sync_lock_test_and_set((__u64 *)from + i, 0);
 
 		__sync_fetch_and_add((__u64 *)to + i, taken);
+		note_open(&open, i, taken);
 	}
+	__sync_fetch_and_add(&from->ipv4.cluster.cx_total, open.ipv4);
+	__sync_fetch_and_add(&to->ipv4.cluster.destroy_local, open.ipv4);
+	__sync_fetch_and_add(&from->ipv6.cluster.cx_total, open.ipv6);
+	__sync_fetch_and_add(&to->ipv6.cluster.destroy_local, open.ipv6);
+}
+
+/* What is held by sockets whose programs are gone is given back for them, once and for all. */
+static __always_inline void settle_cluster(struct eg_cluster_state *state, struct eg_cluster_counts *counts)
+{
+	__u64 held = __sync_lock_test_and_set(&state->held, 0);
+
+	__sync_fetch_and_add(&counts->destroy_local, eg_held_connections(held));
+	__sync_fetch_and_add(&counts->cx_connect_fail, eg_held_pending(held));
+	__sync_fetch_and_add(&counts->rq_cancelled, eg_held_pending(held));
+	state->retries = 0;
+	state->sessions = 0;
+	state->draining = 0;
+}
+
+/* No program runs for the slot. Leases that sockets still have are of an earlier epoch from now on. */
+static __always_inline void settle_slot(struct eg_slot *slot)
+{
+	slot->state.epoch++;
+	settle_cluster(&slot->state.ipv4, &slot->counts.ipv4.cluster);
+	settle_cluster(&slot->state.ipv6, &slot->counts.ipv6.cluster);
 }
 
 static __always_inline struct eg_slot_counts *find_counts(__u32 slot_id)

@@ -214,10 +214,24 @@ bool eg_roster_is_done(const struct eg_roster *roster, const struct eg_slot_plan
 	return true;
 }
 
+/* What sockets held of a cgroup that made room for another one, before its name is on the slot. */
+static int settle_moved(struct eg_roster *roster, const struct eg_slot_plans *plans)
+{
+	struct eg_slot_set moved = {};
+
+	for (size_t i = 0; i < plans->list.len; i++)
+		if (plans->list.items[i].step == EG_STEP_MOVE)
+			eg_slot_set_add(&moved, plans->list.items[i].slot);
+	return eg_datapath_settle(roster->datapath, &moved);
+}
+
 int eg_roster_carry_out(struct eg_roster *roster, const struct eg_slot_plans *plans, bool *ret_try_again)
 {
 	struct eg_slot_set leaving = {};
 	int r = release(roster, plans, &leaving);
+
+	if (r == 0)
+		r = settle_moved(roster, plans);
 
 	*ret_try_again = false;
 	for (size_t i = 0; i < plans->list.len && r == 0; i++)

@@ -268,4 +268,11 @@ struct eg_move {
 };
 EG_STATIC_SIZE(struct eg_move, 8);
 
+/* What eg_settle is asked: what this slot holds is to be given back. */
+struct eg_settle {
+	__u32 slot;
+	__u32 reserved;
+};
+EG_STATIC_SIZE(struct eg_settle, 8);
+
 #endif

@@ -361,3 +361,37 @@ $MESH4 $UDP ok"
 	wait_for 5 is_gone "$DAEMON"
 	DAEMON=
 }
+
+# cx STATISTIC: of the workload web
+cx() {
+	"$EGRESSCTL" stats web | sed -n "s/^cluster.outbound_passthrough_ipv4.$1: //p"
+}
+
+cx_is() {
+	[ "$(cx "$1")" = "$2" ]
+}
+
+is_enforced() {
+	"$EGRESSCTL" status | grep -q "^yes *web "
+}
+
+@test "what outlives a workload's cgroup is settled, and takes nothing from the next cgroup of that path" {
+	policy true >policy.yaml
+	start_daemon
+	# somebody outside still has the connection when the cgroup goes
+	within "$WORK" bash -c 'exec 3<>"/dev/tcp/$0/$1"; echo 0 >"$2/cgroup.procs"; echo $$ >holder; exec sleep 60' \
+		$OUT4 $TCP "$EG_CALLER" 3>&- &
+	wait_for 10 test -s holder
+	holder=$(<holder)
+	is "$(cx upstream_cx_active)" 1
+	rmdir "$WORK"
+	mkdir "$WORK"
+	wait_for 10 cx_is upstream_cx_active 0
+	is "$(cx upstream_cx_total) $(cx upstream_cx_destroy)" "1 1"
+	wait_for 10 is_enforced
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" ok
+	# and its end is nobody's
+	kill $holder
+	wait_for 10 is_gone $holder
+	is "$(cx upstream_cx_active) $(cx upstream_cx_total) $(cx upstream_cx_destroy)" "0 2 2"
+}

@@ -97,10 +97,10 @@ has_oom_score() {
 	is "$(leftovers)" ""
 }
 
-@test "while it lasts four hooks are attached to the command's cgroup and nothing is pinned" {
+@test "while it lasts six hooks are attached to the command's cgroup and nothing is pinned" {
 	start_pestering
 	run bpftool cgroup show "$RUN_CGROUP"
-	for hook in inet4_connect inet6_connect udp4_sendmsg udp6_sendmsg; do
+	for hook in inet4_connect inet6_connect udp4_sendmsg udp6_sendmsg sock_ops sock_release; do
 		has "$output" $hook
 	done
 	is "$(comm -13 pins <(bpf_pins))" ""
@@ -115,6 +115,7 @@ has_oom_score() {
 	done | grep -o 'name eg_[a-z0-9_]*')
 	has "$names" eg_connect4
 	hasnt "$names" gate
+	hasnt "$names" eg_settle
 	kill -TERM $RUNNER
 	finish
 }

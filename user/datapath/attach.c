@@ -43,14 +43,14 @@ static bool is_gate(const struct bpf_program *program)
 	return strncmp(bpf_program__name(program), "eg_gate_", strlen("eg_gate_")) == 0;
 }
 
-bool eg_object_is_for_agent(const struct eg_datapath *datapath, const struct bpf_program *program)
+bool eg_object_is_for_agent(const struct bpf_program *program)
 {
-	return program == datapath->skeleton->progs.eg_move_counts || is_gate(program);
+	return bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL || is_gate(program);
 }
 
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
 {
-	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_for_agent(datapath, program);
+	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_for_agent(program);
 }
 
 /* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
@@ -225,13 +225,32 @@ int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *
 	return eg_pins_remove_links_of(datapath->directory, slots, &problem);
 }
 
-int eg_datapath_move_counts(struct eg_datapath *datapath, uint32_t from, uint32_t to)
+static int run_program(const struct bpf_program *program, const void *question, uint32_t size)
 {
-	struct eg_move move = {.from = from, .to = to};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &move, .ctx_size_in = sizeof(move));
-	int r = bpf_prog_test_run_opts(bpf_program__fd(datapath->skeleton->progs.eg_move_counts), &options);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = question, .ctx_size_in = size);
+	int r = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 
 	return r < 0 ? r : (int)options.retval;
+}
+
+int eg_datapath_move_counts(struct eg_datapath *datapath, uint32_t from, uint32_t to)
+{
+	const struct eg_move move = {.from = from, .to = to};
+
+	return run_program(datapath->skeleton->progs.eg_move_counts, &move, sizeof(move));
+}
+
+int eg_datapath_settle(struct eg_datapath *datapath, const struct eg_slot_set *slots)
+{
+	int r = slots->count > 0 ? eg_object_wait_for_programs(datapath) : 0;
+
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
+		const struct eg_settle settle = {.slot = slot};
+
+		if (slots->has[slot])
+			r = run_program(datapath->skeleton->progs.eg_settle, &settle, sizeof(settle));
+	}
+	return r;
 }
 
 static int move_to_heirs(struct eg_datapath *datapath, const struct eg_slot_set *slots, const uint32_t *heirs)

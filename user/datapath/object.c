@@ -104,7 +104,7 @@ static int leave_out_agents(struct eg_datapath *datapath)
 	int r = 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && eg_object_is_for_agent(datapath, program))
+		if (r == 0 && eg_object_is_for_agent(program))
 			r = bpf_program__set_autoload(program, false);
 	return r;
 }

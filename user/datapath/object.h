@@ -32,7 +32,7 @@ int eg_object_wait_for_programs(struct eg_datapath *datapath);
 /* A program that judges the sockets of an enrolled cgroup, and is neither a gate nor a help to set up. */
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program);
 /* A program that only an agent has use for, which pins: a gate, or what moves counts. */
-bool eg_object_is_for_agent(const struct eg_datapath *datapath, const struct bpf_program *program);
+bool eg_object_is_for_agent(const struct bpf_program *program);
 /* Takes NULL too. */
 void eg_object_free_walks(struct walk_bpf *walks);
 /* The image of the bank in force, as the maps have it. 0 with *ret_image, or -errno. */

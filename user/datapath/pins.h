@@ -97,5 +97,10 @@ int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *s
  * they count meanwhile is in one of them. 0, or -errno.
  */
 int eg_datapath_move_counts(struct eg_datapath *datapath, uint32_t from, uint32_t to);
+/*
+ * Gives back what is held in these slots by sockets of a cgroup that is gone: their
+ * links have ended, and nobody would. 0, or -errno.
+ */
+int eg_datapath_settle(struct eg_datapath *datapath, const struct eg_slot_set *slots);
 
 #endif
