@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "datapath/datapath.h"
 #include "datapath/pins.h"
+#include "datapath/walk.h"
 #include "enrol.h"
 #include "gates.h"
 #include "policy/check.h"
@@ -395,7 +396,12 @@ static int open_datapath(struct daemon *daemon)
 		return r;
 	r = eg_datapath_open(daemon->directory, &options, &daemon->datapath, &problem);
 	daemon->sweeper.datapath = daemon->datapath;
-	return r < 0 ? fail(r, "cannot take over", problem) : 0;
+	if (r < 0)
+		return fail(r, "cannot take over", problem);
+	r = eg_datapath_pin_flows(daemon->datapath);
+	if (r < 0)
+		eg_log_warning("cannot pin the walk over leases: %s; 'egressctl status' cannot count them", strerror(-r));
+	return 0;
 }
 
 /* Before there are pins, nobody can be told. */

@@ -5,9 +5,11 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/inotify.h"
 #include "base/log.h"
+#include "cli/audit.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
 #include "datapath/inspect.h"
@@ -46,6 +48,8 @@ struct status {
 	struct eg_agent agent;
 	struct eg_control control;
 	bool alive;
+	struct eg_audit audit;
+	char *audit_problem;	/* why there is none; NULL when there is */
 	EG_ARRAY(struct workload_state) workloads;
 	EG_ARRAY(struct finding) findings;
 };
@@ -56,6 +60,7 @@ static void status_clear(struct status *status)
 		free(status->findings.items[i].what);
 	eg_array_clear(&status->findings);
 	eg_array_clear(&status->workloads);
+	free(status->audit_problem);
 	eg_pinned_close(&status->pinned);
 }
 
@@ -246,6 +251,31 @@ static int add_watch_finding(struct status *status, const char *what, uint32_t e
 			   eg_inotify_problem(-(int)error), EG_RESCAN_S);
 }
 
+static int add_sweep_findings(struct status *status)
+{
+	const struct eg_agent_sweep *sweep = &status->agent.sweep;
+	int r = 0;
+
+	if (sweep->error)
+		r = add_finding(status, NULL, "see the agent's log",
+				"idle_timeout and max_connection_duration end nothing: the last sweep failed: %s",
+				strerror((int)sweep->error));
+	if (r == 0 && sweep->unreachable)
+		r = add_finding(status, NULL, "keep a process in the namespace, or a name for it in /run/netns",
+				"%u connections are over their timeouts and could not be destroyed: nothing in sight leads "
+				"to their network namespaces",
+				sweep->unreachable);
+	if (r == 0 && sweep->by_files)
+		r = add_finding(status, NULL, "another kernel",
+				"this kernel refuses iterators over socket storage: subflows of MPTCP, and sockets that no "
+				"process holds, have no idle_timeout and no max_connection_duration");
+	if (r == 0 && !status->audit_problem && !status->audit.agrees)
+		r = add_finding(status, eg_pinned_name(&status->pinned, status->audit.differs), "report it, and restart the workload",
+				"%" PRIu64 " leases are held and the gauges say %" PRIu64 ": limits may refuse too early or too late",
+				eg_audit_sum(&status->audit.found), eg_audit_sum(&status->audit.gauges));
+	return r;
+}
+
 static int add_node_findings(struct status *status)
 {
 	size_t count;
@@ -254,7 +284,10 @@ static int add_node_findings(struct status *status)
 
 	if (!status->alive)
 		r = add_finding(status, NULL, "start egressd",
-				"no agent runs: cgroups that appear and policies that change are not taken up");
+				"no agent runs: cgroups that appear and policies that change are not taken up; idle_timeout and "
+				"max_connection_duration end nothing");
+	if (r == 0)
+		r = add_sweep_findings(status);
 	if (r == 0)
 		r = add_watch_finding(status, "changes of policy files may be taken late",
 				      status->agent.policy_watch_errno);
@@ -281,11 +314,23 @@ static int gather(struct status *status)
 	if (r < 0)
 		return r;
 	status->alive = eg_agent_is_alive(&status->agent);
+	r = eg_audit_run(&status->pinned, &status->audit, &status->audit_problem);
+	/* What cannot be counted is said, and the rest shown all the same. */
+	if (r < 0 && !status->audit_problem)
+		return r;
 	r = inspect_workloads(status);
 	return r < 0 ? r : add_node_findings(status);
 }
 
 /* ---- output ---- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 static const char *state_name(const struct status *status)
 {
@@ -335,13 +380,37 @@ static json_t *findings_json(const struct status *status)
 	return list;
 }
 
+/* NULL before the first sweep. */
+static json_t *sweep_json(const struct status *status)
+{
+	const struct eg_agent_sweep *sweep = &status->agent.sweep;
+
+	if (sweep->ended_ns == 0)
+		return NULL;
+	return json_pack("{s:f, s:I, s:f, s:I, s:I, s:I, s:b}", "took_ms", (double)sweep->took_ns / 1e6, "looked_at",
+			 (json_int_t)sweep->looked_at, "age_ms", (double)(now_ns() - sweep->ended_ns) / 1e6, "period_ms",
+			 (json_int_t)sweep->period_ms, "destroyed", (json_int_t)sweep->destroyed, "unreachable",
+			 (json_int_t)sweep->unreachable, "by_files", (int)sweep->by_files);
+}
+
+static json_t *audit_json(const struct status *status)
+{
+	const struct eg_audit *audit = &status->audit;
+
+	if (status->audit_problem)
+		return NULL;
+	return json_pack("{s:I, s:I, s:b, s:b}", "leases", (json_int_t)audit->leases, "gauges", (json_int_t)audit->places,
+			 "agrees", audit->agrees, "by_files", audit->by_files);
+}
+
 static int print_json(const struct status *status)
 {
-	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:I}", "agent", "pid",
+	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:I, s:o*, s:o*}", "agent", "pid",
 					  (json_int_t)status->agent.pid, "state", state_name(status), "generation",
 					  (json_int_t)status->control.generation, "workloads", workloads_json(status),
 					  "not_enforced", findings_json(status), "loads_failed",
-					  (json_int_t)status->agent.loads_failed);
+					  (json_int_t)status->agent.loads_failed, "sweep", sweep_json(status), "audit",
+					  audit_json(status));
 
 	if (document && status->agent.error[0])
 		json_object_set_new(document, "last_error",
@@ -349,6 +418,35 @@ static int print_json(const struct status *status)
 	if (!document)
 		return -ENOMEM;
 	return json_dumpf(document, stdout, JSON_INDENT(2)) < 0 || printf("\n") < 0 ? -EIO : 0;
+}
+
+static void print_sweep(const struct status *status)
+{
+	const struct eg_agent_sweep *sweep = &status->agent.sweep;
+
+	if (sweep->ended_ns == 0)
+		return;
+	printf("sweep       %.1f ms for %" PRIu64 " %s, %.1f s ago, %" PRIu64 " connections ended", (double)sweep->took_ns / 1e6,
+	       (uint64_t)sweep->looked_at, sweep->by_files ? "files" : "sockets",
+	       (double)(now_ns() - sweep->ended_ns) / 1e9, (uint64_t)sweep->destroyed);
+	if (status->alive)
+		printf("; every %u ms\n", sweep->period_ms);
+	else
+		printf("; timeouts of open connections stand still\n");
+}
+
+static void print_audit(const struct status *status)
+{
+	const struct eg_audit *audit = &status->audit;
+
+	if (status->audit_problem)
+		printf("audit       none: %s\n", status->audit_problem);
+	else if (audit->by_files && audit->agrees && audit->leases < audit->places)
+		printf("audit       %" PRIu64 " of %" PRIu64 " leases are found among files\n", audit->leases,
+		       audit->places);
+	else
+		printf("audit       %" PRIu64 " leases %s %" PRIu64 " by the gauges\n", audit->leases,
+		       audit->agrees ? "=" : "DIFFER FROM", audit->places);
 }
 
 static void print_text(const struct status *status)
@@ -362,7 +460,10 @@ static void print_text(const struct status *status)
 	if (status->agent.error[0])
 		printf("last load   FAILED, generation %" PRIu64 " stays in force: %.*s\n",
 		       (uint64_t)status->control.generation, EG_ERROR_LEN, status->agent.error);
-	printf("enforced    %zu of %zu workloads\n\n", enforced, status->workloads.len);
+	printf("enforced    %zu of %zu workloads\n", enforced, status->workloads.len);
+	print_sweep(status);
+	print_audit(status);
+	printf("\n");
 	if (status->workloads.len > 0)
 		printf("%-8s %-28s %-14s %5s  %s\n", "ENFORCED", "WORKLOAD", "MESH", "SLOT", "CGROUP");
 	for (size_t i = 0; i < status->workloads.len; i++) {

@@ -26,7 +26,7 @@ int eg_pins_make_directory(const char *path, char **ret_problem)
 
 static int make_directories(const char *directory, char **ret_problem)
 {
-	static const char *const folders[] = {"maps", "links"};
+	static const char *const folders[] = {"maps", "links", "iters"};
 	int r = eg_pins_make_directory(directory, ret_problem);
 
 	for (size_t i = 0; i < EG_COUNT_OF(folders) && r == 0; i++) {

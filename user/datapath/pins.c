@@ -443,7 +443,7 @@ int eg_pins_remove(const char *directory, void (*said)(const char *path, void *c
 		   char **ret_problem)
 {
 	/* Links first: without them the maps are of no use to anybody. */
-	static const char *const folders[] = {"links", "maps"};
+	static const char *const folders[] = {"links", "iters", "maps"};
 	const struct removal removal = {said, context, ret_problem};
 	struct stat st;
 	int r;

@@ -8,6 +8,7 @@
  *   egressd/             0700, root's
  *     maps/NAME          as in the object
  *     links/sSLOT_CGROUPID_PROGRAM
+ *     iters/eg_flows     reads as struct eg_held_socket records, one for each lease
  *
  * Functions return 0, or -errno with *ret_problem (malloc) saying what is wrong and
  * what to do about it.

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/cleanup.h"
 #include "bpf/walk.skel.h"
 #include "datapath/object.h"
+#include "datapath/pinning.h"
 
 /* The kernel's buffer for one read; records never straddle two reads. */
 #define READ_MAX 32768
@@ -17,7 +19,7 @@
 void eg_walk_clear(struct eg_walk *walk)
 {
 	eg_array_clear(&walk->sockets);
-	walk->looked_at = 0;
+	*walk = (struct eg_walk){};
 }
 
 /* 1 once the record that ends a walk has come, 0, or -errno. */
@@ -63,12 +65,28 @@ static void sort_sockets(struct eg_walk *walk)
 	walk->sockets.len = kept + 1;
 }
 
-int eg_walk_run(int link_fd, struct eg_walk *ret_walk)
+/* Over files, or over socket storage? */
+static int read_target(int link_fd, bool *ret_by_files)
+{
+	char target[32] = "";
+	struct bpf_link_info info = {
+		.iter = {.target_name = (__u64)(uintptr_t)target, .target_name_len = sizeof(target)}};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(link_fd, &info, &len) < 0)
+		return -errno;
+	if (info.type != BPF_LINK_TYPE_ITER)
+		return -EPROTO;
+	*ret_by_files = strcmp(target, "task_file") == 0;
+	return 0;
+}
+
+static int run_walk(int link_fd, struct eg_walk *ret_walk)
 {
 	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
 	_cleanup_close_ int fd = bpf_iter_create(link_fd);
 	char records[READ_MAX];
-	int r = fd < 0 ? -errno : 0;
+	int r = fd < 0 ? -errno : read_target(link_fd, &walk.by_files);
 
 	while (r == 0) {
 		ssize_t len = read(fd, records, sizeof(records));
@@ -162,26 +180,67 @@ static int link_either(struct eg_datapath *datapath, const struct bpf_program *b
 	return bpf_link_create(bpf_program__fd(by_files), 0, BPF_TRACE_ITER, NULL);
 }
 
+/* By the program of the two that this kernel took. */
+static int walk_by(struct eg_datapath *datapath, const struct bpf_program *by_storage,
+		   const struct bpf_program *by_files, struct eg_walk *ret_walk)
+{
+	_cleanup_close_ int link_fd = link_either(datapath, by_storage, by_files);
+
+	return link_fd < 0 ? link_fd : run_walk(link_fd, ret_walk);
+}
+
 int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk)
 {
-	_cleanup_close_ int link_fd = -1;
 	int r = eg_datapath_load_walks(datapath);
 
-	if (r < 0)
-		return r;
-	link_fd = link_either(datapath, datapath->walks->progs.eg_sweep, datapath->walks->progs.eg_sweep_files);
-	return link_fd < 0 ? link_fd : eg_walk_run(link_fd, ret_walk);
+	return r < 0 ? r
+		     : walk_by(datapath, datapath->walks->progs.eg_sweep, datapath->walks->progs.eg_sweep_files,
+			       ret_walk);
 }
 
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk)
 {
+	int r = eg_datapath_load_walks(datapath);
+
+	return r < 0 ? r
+		     : walk_by(datapath, datapath->walks->progs.eg_flows, datapath->walks->progs.eg_flows_files,
+			       ret_walk);
+}
+
+/* ---- the pin ---- */
+
+/* Another name first, which then takes the place of the old one in a single step. */
+int eg_datapath_pin_flows(struct eg_datapath *datapath)
+{
+	_cleanup_free_ char *path = NULL, *next = NULL;
 	_cleanup_close_ int link_fd = -1;
 	int r = eg_datapath_load_walks(datapath);
 
 	if (r < 0)
 		return r;
+	if (asprintf(&path, "%s/iters/eg_flows", datapath->directory) < 0 || asprintf(&next, "%s_next", path) < 0)
+		return -ENOMEM;
 	link_fd = link_either(datapath, datapath->walks->progs.eg_flows, datapath->walks->progs.eg_flows_files);
-	return link_fd < 0 ? link_fd : eg_walk_run(link_fd, ret_walk);
+	if (link_fd < 0)
+		return link_fd;
+	/* Of one who was killed here. */
+	if (unlink(next) < 0 && errno != ENOENT)
+		return -errno;
+	r = bpf_obj_pin(link_fd, next);
+	return r < 0 ? r : rename(next, path) < 0 ? -errno : 0;
+}
+
+int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int link_fd = -1;
+	int r;
+
+	if (asprintf(&path, "%s/iters/eg_flows", directory) < 0)
+		return -ENOMEM;
+	link_fd = bpf_obj_get(path);
+	r = link_fd < 0 ? -errno : run_walk(link_fd, ret_walk);
+	return r < 0 ? eg_problem(ret_problem, r, "%s: %s", path, strerror(-r)) : 0;
 }
 
 bool eg_datapath_walks_files(const struct eg_datapath *datapath)

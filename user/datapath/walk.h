@@ -21,14 +21,13 @@
 struct eg_walk {
 	EG_ARRAY(struct eg_held_socket) sockets; /* by network namespace, each once */
 	uint64_t looked_at;                      /* sockets that have storage; or files */
+	bool by_files;
 };
 
 void eg_walk_clear(struct eg_walk *walk);
 
 /* Loads the programs, which the first walk does by itself. 0, also when they are loaded, or -errno. */
 int eg_datapath_load_walks(struct eg_datapath *datapath);
-/* Reads a walk by its link, which may be pinned. 0, or -errno. */
-int eg_walk_run(int link_fd, struct eg_walk *ret_walk);
 
 /*
  * Adds what moved to the slots' byte counters, notes who was active, ends leases whose
@@ -38,6 +37,13 @@ int eg_walk_run(int link_fd, struct eg_walk *ret_walk);
 int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk);
 /* Gives every socket that holds a lease and changes nothing. 0, or -errno. */
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk);
+/*
+ * Pins the link of eg_datapath_list_held() as iters/eg_flows, in place of what is there,
+ * so that others can walk with no agent alive. 0, or -errno.
+ */
+int eg_datapath_pin_flows(struct eg_datapath *datapath);
+/* Walks by that pin. 0; or -errno with *ret_problem (malloc) saying why: -ENOENT when there is none. */
+int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
 /* Whether the walks of this datapath go through files. False before the first. */
 bool eg_datapath_walks_files(const struct eg_datapath *datapath);
 

@@ -15,7 +15,7 @@ static const struct eg_limit limits[] = {
 	{"replies of a UDP server on an unconnected socket are blocked while passthrough is false, unless the peer is mesh "
 	 "or exempt",
 	 "name the peers in excludeOutboundIPs"},
-	{"idle_timeout of connected UDP sockets: the kernel keeps no count of their payload",
+	{"connected UDP sockets have no idle_timeout: the kernel keeps no count of their payload",
 	 "max_connections bounds how many there are"},
 };
 

@@ -1,0 +1,133 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# The daemon's sweeps, and what status says of them and of leases, with and without it.
+
+load ../lib/common
+load ../lib/daemon
+
+HOLDER=$EG_BUILD/tests/lib/holder
+PORT=9100
+
+setup() {
+	daemon_setup
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" "$HOLDER" listen "$OUT4" $PORT) >listen 3>&- &
+	disown
+	wait_for 10 grep -q ready listen
+}
+
+teardown() {
+	daemon_teardown
+}
+
+# limits IDLE [MAX-CONNECTIONS]: a policy with passthrough, and these for IPv4
+limits() {
+	policy true
+	cat <<-END
+		---
+		type: ProxyTemplate
+		mesh: default
+		name: limits
+		selectors: [{match: {kuma.io/service: '*'}}]
+		conf:
+		  modifications:
+		  - cluster:
+		      operation: patch
+		      match: {name: "outbound:passthrough:ipv4"}
+		      value: |
+		        circuit_breakers: {thresholds: [{max_connections: ${2:-1024}}]}
+		  - networkFilter:
+		      operation: patch
+		      match: {name: envoy.filters.network.tcp_proxy, listenerName: "outbound:passthrough:ipv4"}
+		      value: |
+		        name: envoy.filters.network.tcp_proxy
+		        typedConfig:
+		          '@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+		          idleTimeout: $1
+	END
+}
+
+# hold MODE SECONDS: in the workload, in the background; what it says is in MODE.out
+hold() {
+	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" "$HOLDER" "$1" $OUT4 $PORT "$2") >"$1.out" 3>&- &
+	disown
+	wait_for 10 grep -q connected "$1.out"
+}
+
+has_ended() { # MODE
+	[ "$(wc -l <"$1.out")" -eq 2 ]
+}
+
+end_of() { # MODE
+	wait_for 20 has_ended "$1" && awk 'NR == 2 { print $2 }' "$1.out"
+}
+
+# status_of EXPRESSION: Python's value of it, with the JSON of status as d
+status_of() {
+	"$EGRESSCTL" status --json >status.json && json status.json "$1"
+}
+
+counter() { # NAME
+	"$EGRESSCTL" stats web | sed -n "s/^$1: //p"
+}
+
+@test "an idle connection of a workload is ended and counted once, a busy one is not" {
+	limits 1s >policy.yaml
+	start_daemon
+	hold busy 4
+	hold silent 60
+	is "$(end_of silent)" ECONNABORTED
+	is "$(end_of busy)" alive
+	is "$(counter tcp.outbound_passthrough_ipv4.idle_timeout)" 1
+	is "$(status_of "d['sweep']['destroyed'], d['sweep']['unreachable'], d['sweep']['period_ms']")" "(1, 0, 100)"
+	has "$("$EGRESSCTL" status)" "1 connections ended; every 100 ms"
+}
+
+@test "a timeout that changes holds for connections that are open, and a lowered limit closes none" {
+	limits 1h >policy.yaml
+	start_daemon
+	hold silent 60
+	hold keepalive 60
+	is "$(counter cluster.outbound_passthrough_ipv4.upstream_cx_active)" 2
+	limits 1h 1 >policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 10 says 1 "generation 2 in force"
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $PORT)" "errno ECONNREFUSED"
+	is "$(counter cluster.outbound_passthrough_ipv4.upstream_cx_active)" 2
+	limits 500ms >policy.yaml
+	kill -HUP "$DAEMON"
+	is "$(end_of silent) $(end_of keepalive)" "ECONNABORTED ECONNABORTED"
+	is "$(counter tcp.outbound_passthrough_ipv4.idle_timeout)" 2
+	is "$(counter cluster.outbound_passthrough_ipv4.upstream_cx_active)" 0
+}
+
+@test "with the agent dead timeouts stand still and status says so; leases are counted against the gauges" {
+	limits 1s >policy.yaml
+	start_daemon
+	kill_daemon
+	hold silent 60
+	hold udp 60
+	is "$(status_of "d['audit']['leases'], d['audit']['gauges'], d['audit']['agrees']")" "(2, 2, True)"
+	has "$("$EGRESSCTL" status)" "audit       2 leases = 2 by the gauges"
+	has "$("$EGRESSCTL" status)" "timeouts of open connections stand still"
+	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "idle_timeout and max_connection_duration end nothing"
+	# Twice its timeout.
+	hold busy 2
+	is "$(end_of busy)" alive
+	is "$(wc -l <silent.out)" 1
+	start_daemon
+	is "$(end_of silent)" ECONNABORTED
+	is "$(status_of "d['audit']['leases'], d['audit']['agrees']")" "(1, True)"
+}
+
+@test "gauges that do not say what is held are found out" {
+	limits 1h >policy.yaml
+	start_daemon
+	hold silent 60
+	is "$(status_of "d['audit']['agrees']")" True
+	# As nothing of ours does: the slot's counters are zeroed while a connection is open.
+	bpftool map update pinned "$PINS/maps/eg_slots" key 1 0 0 0 value \
+		$(yes 0 | head -n "$(bpftool -j map show pinned "$PINS/maps/eg_slots" | python3 -c 'import json, sys; print(json.load(sys.stdin)["bytes_value"])')")
+	is "$(status_of "d['audit']['leases'], d['audit']['gauges'], d['audit']['agrees']")" "(1, 0, False)"
+	has "$("$EGRESSCTL" status)" "1 leases DIFFER FROM 0 by the gauges"
+	has "$(status_of "[n['what'] for n in d['not_enforced'] if n.get('workload') == 'web']")" "leases are held and the gauges say 0"
+}
