@@ -117,6 +117,15 @@ static void a_mistake_inside_a_value_has_its_line_and_column_in_the_file(void **
 		"\"connect_timeout\"?\n");
 }
 
+static void blanks_that_an_indicator_keeps_do_not_move_the_column(void **state)
+{
+	(void)state;
+	assert_findings(TEMPLATE "  - cluster:\n      operation: patch\n      " BOTH "\n      value: |4\n"
+				 "            conect_timeout: 5s\n",
+			"p.yaml:9:13: error: conf.modifications[0].cluster.value.conect_timeout: unknown field; did you mean "
+			"\"connect_timeout\"?\n");
+}
+
 static void a_value_of_one_line_has_the_place_of_its_text(void **state)
 {
 	(void)state;
@@ -322,6 +331,8 @@ static void a_cluster_that_is_added_says_whose_it_is_by_its_name(void **state)
 	assert_int_equal(only_modification(policy)->families, EG_FAMILIES_IPV6);
 	assert_int_equal(number_of(policy, EG_SETTING_CONNECT_TIMEOUT), 3000);
 	policy_free(policy);
+	assert_one_has("cluster: {operation: add, value: '{name: pass_through, outlierDetection: {}}'}", EG_SEVERITY_NOTE,
+		       "outlierDetection: has no effect");
 	assert_one_has("cluster: {operation: add, value: 'connectTimeout: 3s'}", EG_SEVERITY_ERROR,
 		       "cluster.value: native Envoy resource is not valid: invalid Cluster.Name");
 	assert_one_has("cluster: {operation: add, match: {name: a}, value: 'name: a'}", EG_SEVERITY_ERROR,
@@ -507,6 +518,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_envelopes_are_read),
 		cmocka_unit_test(a_mistake_inside_a_value_has_its_line_and_column_in_the_file),
+		cmocka_unit_test(blanks_that_an_indicator_keeps_do_not_move_the_column),
 		cmocka_unit_test(a_value_of_one_line_has_the_place_of_its_text),
 		cmocka_unit_test(what_is_no_yaml_inside_a_value_is_refused_at_its_field_and_line),
 		cmocka_unit_test(a_value_is_one_document_in_a_text),

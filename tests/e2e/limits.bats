@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Limits that a ProxyTemplate gives to a node's workload, and what a change of them does to open connections.
+
+load ../lib/common
+load ../lib/daemon
+
+setup() {
+	daemon_setup
+	start_servers
+	mkfifo orders answers
+	within "$WORK" "$BATS_TEST_DIRNAME/../lib/keeper" <orders >answers 3>&- &
+	exec {orders}>orders {answers}<answers
+}
+
+teardown() {
+	exec {orders}>&- {answers}<&-
+	daemon_teardown
+}
+
+# limits MAX_CONNECTIONS [FAMILY]: the policy with a template of that limit, for one family or for both.
+limits() {
+	policy true
+	cat <<-END
+		---
+		type: ProxyTemplate
+		name: limits
+		selectors: [{match: {kuma.io/service: '*'}}]
+		conf:
+		  modifications:
+		  - cluster:
+		      operation: patch
+		      match: {${2:+name: "outbound:passthrough:$2", }origin: transparent}
+		      value: |
+		        circuit_breakers: {thresholds: [{max_connections: $1}]}
+	END
+}
+
+# order WORD...: what the keeper answers to it.
+order() {
+	local answer
+	echo "$*" >&"$orders"
+	read -r -t 30 answer <&"$answers" && echo "$answer"
+}
+
+# change GENERATION: the daemon takes what stands in policy.yaml.
+change() {
+	kill -HUP "$DAEMON"
+	wait_for 20 says 1 "generation $1 in force"
+}
+
+@test "the limit of a template holds, a lower one ends nothing, and a higher one admits again at once" {
+	limits 3 >policy.yaml
+	start_daemon
+	is "$(order $OUT4 $TCP) $(order $OUT4 $TCP) $(order $OUT4 $TCP) $(order $OUT4 $TCP)" "ok ok ok ECONNREFUSED"
+	limits 1 >policy.yaml
+	change 2
+	is "$(order whole)" 3
+	is "$(order $OUT4 $TCP)" ECONNREFUSED
+	is "$(order close) $(order close) $(order $OUT4 $TCP)" "closed closed ECONNREFUSED"
+	limits 2 >policy.yaml
+	change 3
+	is "$(order $OUT4 $TCP) $(order $OUT4 $TCP)" "ok ECONNREFUSED"
+	# None of the changes lost or repeated a count.
+	is "$(counted web ipv4.cluster.cx_total) $(counted web ipv4.cluster.cx_overflow)" "4 4"
+	is "$(order whole)" 2
+}
+
+@test "a template for one family leaves the other one its own limit" {
+	limits 1 ipv4 >policy.yaml
+	start_daemon
+	is "$(order $OUT4 $TCP) $(order $OUT4 $TCP)" "ok ECONNREFUSED"
+	is "$(order $OUT6 $TCP) $(order $OUT6 $TCP)" "ok ok"
+}
+
+@test "a template that is wrong, or goes, leaves the old limits or the defaults" {
+	limits 1 >policy.yaml
+	start_daemon
+	is "$(order $OUT4 $TCP) $(order $OUT4 $TCP)" "ok ECONNREFUSED"
+	limits many >policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 20 says 1 "thresholds[0].maxConnections: must be a whole number"
+	is "$(order $OUT4 $TCP)" ECONNREFUSED
+	policy true >policy.yaml
+	change 2
+	is "$(order $OUT4 $TCP) $(order whole)" "ok 2"
+}
+
+@test "what the breaker refuses is the Workload's breakerErrno, what is blocked its blockErrno" {
+	limits 0 | sed '/^cgroup:/a breakerErrno: EHOSTUNREACH\nblockErrno: EACCES' >policy.yaml
+	start_daemon
+	is "$(order $OUT4 $TCP) $(order $OUT6 $TCP)" "EHOSTUNREACH EHOSTUNREACH"
+	sed -i 's/passthrough: true/passthrough: false/' policy.yaml
+	change 2
+	is "$(order $OUT4 $TCP) $(order $OUT6 $TCP)" "EACCES EACCES"
+}
+
+@test "a cluster that a template removes takes its family's traffic with it, and no other" {
+	policy true >policy.yaml
+	cat >>policy.yaml <<-END
+		---
+		type: ProxyTemplate
+		name: no-ipv4
+		conf: {modifications: [{cluster: {operation: remove, match: {name: "outbound:passthrough:ipv4"}}}]}
+	END
+	start_daemon
+	is "$(order $OUT4 $TCP) $(order $OUT6 $TCP)" "EPERM ok"
+}
