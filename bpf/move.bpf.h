@@ -14,6 +14,7 @@
  * that outlive it, since somebody else has them too or they still flush, report to
  * nobody any more.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <linux/bpf.h>
@@ -23,54 +24,45 @@
 #include "maps.bpf.h"
 
 #define COUNTER_COUNT (sizeof(struct eg_slot_counts) / sizeof(__u64))
+#define WORD_OF(field) (offsetof(struct eg_slot_counts, field) / sizeof(__u64))
 
-#define COUNTER(field) (offsetof(struct eg_slot_counts, field) / sizeof(__u64))
-
-/* Connections that were open when the counters were taken: total - destroyed, whatever came in between. */
-struct open_connections {
-	__u64 ipv4;
-	__u64 ipv6;
-};
-
-static __always_inline void note_open(struct open_connections *open, __u32 counter, __u64 taken)
+static __always_inline __u64 move_counter(__u64 *from, __u64 *to)
 {
-	switch (counter) {
-	case COUNTER(ipv4.cluster.cx_total):
-		open->ipv4 += taken;
-		break;
-	case COUNTER(ipv4.cluster.destroy_local):
-	case COUNTER(ipv4.cluster.destroy_remote):
-		open->ipv4 -= taken;
-		break;
-	case COUNTER(ipv6.cluster.cx_total):
-		open->ipv6 += taken;
-		break;
-	case COUNTER(ipv6.cluster.destroy_local):
-	case COUNTER(ipv6.cluster.destroy_remote):
-		open->ipv6 -= taken;
-		break;
-	}
+	__u64 taken = __sync_lock_test_and_set(from, 0);
+
+	__sync_fetch_and_add(to, taken);
+	return taken;
 }
 
 /*
- * Connections that live on stay with the slot that holds them: they count as destroyed
- * with the totals that go and as new with those that begin, so that on both sides
- * total = active + destroyed.
+ * Connections that are open stay with their slot, which holds their leases: of the
+ * total goes what has ended, so that total = active + destroyed holds on both sides
+ * whenever somebody connects or closes meanwhile.
  */
+static __always_inline void move_ended(struct eg_cluster_counts *from, struct eg_cluster_counts *to)
+{
+	__u64 ended = move_counter(&from->destroy_local, &to->destroy_local) +
+		      move_counter(&from->destroy_remote, &to->destroy_remote);
+
+	__sync_fetch_and_add(&from->cx_total, -ended);
+	__sync_fetch_and_add(&to->cx_total, ended);
+}
+
+/* A counter that move_ended() has to do with. */
+static __always_inline bool is_of_ended(__u32 word)
+{
+	return word == WORD_OF(ipv4.cluster.cx_total) || word == WORD_OF(ipv4.cluster.destroy_local) ||
+	       word == WORD_OF(ipv4.cluster.destroy_remote) || word == WORD_OF(ipv6.cluster.cx_total) ||
+	       word == WORD_OF(ipv6.cluster.destroy_local) || word == WORD_OF(ipv6.cluster.destroy_remote);
+}
+
 static __always_inline void move_counts(struct eg_slot_counts *from, struct eg_slot_counts *to)
 {
-	struct open_connections open = {};
-
-	for (__u32 i = 0; i < COUNTER_COUNT; i++) {
-		__u64 taken = __sync_lock_test_and_set((__u64 *)from + i, 0);
-
-		__sync_fetch_and_add((__u64 *)to + i, taken);
-		note_open(&open, i, taken);
-	}
-	__sync_fetch_and_add(&from->ipv4.cluster.cx_total, open.ipv4);
-	__sync_fetch_and_add(&to->ipv4.cluster.destroy_local, open.ipv4);
-	__sync_fetch_and_add(&from->ipv6.cluster.cx_total, open.ipv6);
-	__sync_fetch_and_add(&to->ipv6.cluster.destroy_local, open.ipv6);
+	for (__u32 i = 0; i < COUNTER_COUNT; i++)
+		if (!is_of_ended(i))
+			move_counter((__u64 *)from + i, (__u64 *)to + i);
+	move_ended(&from->ipv4.cluster, &to->ipv4.cluster);
+	move_ended(&from->ipv6.cluster, &to->ipv6.cluster);
 }
 
 /* What is held by sockets whose programs are gone is given back for them, once and for all. */

@@ -261,7 +261,10 @@ struct eg_retired {
 };
 EG_STATIC_SIZE(struct eg_retired, sizeof(struct eg_slot_counts) + 16);
 
-/* What eg_move_counts is asked: all counts of a slot are to be another one's, or of the retired sum. */
+/*
+ * What eg_move_counts is asked: all counts of a slot are to be another one's, or of the retired sum. Connections that
+ * are open are the slot's still, in its totals too.
+ */
 struct eg_move {
 	__u32 from;
 	__u32 to;		/* 0: eg_retired */

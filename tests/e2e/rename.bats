@@ -94,6 +94,39 @@ finish_connecting() {
 	is "$(counted in-use)" 1
 }
 
+# cluster SLOT-NAME: total and ended connections of the IPv4 cluster
+cluster() {
+	echo "$(counted "$1" ipv4.cluster.cx_total)" \
+		$(($(counted "$1" ipv4.cluster.destroy_local) + $(counted "$1" ipv4.cluster.destroy_remote)))
+}
+
+has_ended() { # has_ended SLOT-NAME COUNT
+	[ "$(cluster "$1")" = "$2 $2" ]
+}
+
+@test "a connection that is open while its workload is renamed is the new name's, one that had ended the old one's" {
+	start_servers
+	workload web "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml
+	start_daemon
+	is "$(within "$WORK" "$CLIENT" tcp $MESH4 $TCP)" ok
+	mkfifo hold
+	(within "$WORK" python3 -c "
+import socket
+s = socket.create_connection(('$MESH4', $TCP))
+print('connected', flush=True)
+open('hold').read()" >held.out 3>&-) &
+	wait_for 10 grep -q connected held.out
+	wait_for 10 has "$(cluster web)" "2 1"
+	workload other "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
+	reload
+	is "$(cluster other)" "1 0"
+	is "$(cluster retired)" "1 1"
+	: >hold
+	wait $!
+	wait_for 10 has_ended other 1
+	is "$(cluster retired)" "1 1"
+}
+
 @test "from a literal path to a glob, to another glob and back a cgroup keeps its links, and each name its own counts" {
 	local before round
 	mkdir "$WORK/a"
