@@ -371,7 +371,7 @@ static int take_lock(struct daemon *daemon)
 	if (daemon->lock_fd < 0)
 		return fail(-errno, daemon->directory, NULL);
 	if (flock(daemon->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return fail(-errno, daemon->directory, "another egressd holds it");
+		return fail(-errno, daemon->directory, "another egressd holds it, or an egressctl detach");
 	return 0;
 }
 

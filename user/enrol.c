@@ -132,6 +132,7 @@ static bool has_failed(const struct eg_roster *roster, uint32_t slot, int error)
 /* Ends the links of all slots that leave or move, in one go. Those that leave are in *leaving. */
 static int release(struct eg_roster *roster, const struct eg_slot_plans *plans, struct eg_slot_set *leaving)
 {
+	struct eg_maps maps = eg_datapath_maps(roster->datapath);
 	struct eg_slot_set ending = {};
 	int r = 0;
 
@@ -146,7 +147,7 @@ static int release(struct eg_roster *roster, const struct eg_slot_plans *plans, 
 			roster->attached[plan->slot] = false;
 			eg_slot_set_add(&ending, plan->slot);
 			if (r == 0)
-				r = eg_datapath_forget(roster->datapath, roster->infos[plan->slot].cgroup_id);
+				r = eg_maps_forget_cgroup(&maps, roster->infos[plan->slot].cgroup_id);
 		}
 	}
 	return r < 0 || ending.count == 0 ? r : eg_datapath_release(roster->datapath, &ending);
@@ -256,7 +257,7 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 		if (roster.infos[slot].use != EG_SLOT_LEAVING)
 			continue;
 		eg_slot_set_add(&leaving, slot);
-		r = eg_datapath_forget(datapath, roster.infos[slot].cgroup_id);
+		r = eg_maps_forget_cgroup(&maps, roster.infos[slot].cgroup_id);
 	}
 	if (r == 0 && leaving.count > 0)
 		r = eg_datapath_release(datapath, &leaving);

@@ -197,6 +197,40 @@ $OUT4 $TCP tcp ipv4 blocked blocked-passthrough-off 1"
 	is "$(status_of "d['workloads']")" "[]"
 }
 
+@test "a workload that was detached is enrolled again by an agent that starts with a policy that names it" {
+	start_daemon
+	refuse_once
+	kill_daemon
+	run --separate-stderr "$EGRESSCTL" detach web
+	is "$status" 0
+	has "$output" "an agent that starts with a policy that names it enrols it again"
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" ok
+	start_daemon
+	is "$(status_of "d['workloads'][0]['enforced']")" True
+	refuse_once
+	is "$(stat_of egressd.verdicts.blocked-passthrough-off web)" 1
+	is "$(stat_of egressd.verdicts.blocked-passthrough-off)" 2
+}
+
+@test "detach below a gate ends in what the gate does, at every moment: all is refused" {
+	mkdir "$WORK/pod1" "$WORK/pod2"
+	policy false "unenrolled: refuse" "allow: [{cidr: $MESH4}]" | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	start_daemon
+	is "$(within "$WORK/pod1" "$CLIENT" tcp $MESH4 $TCP)" ok
+	kill_daemon
+	(within "$WORK/pod1" "$CLIENT" repeat udp-connect $OUT4 $UDP 100000 1 >blocked.out 2>&1 3>&-) &
+	run --separate-stderr "$EGRESSCTL" detach web:pod1
+	is "$status" 0
+	has "$output" "detached web:pod1 ($WORK_PATH/pod1)"
+	has "$output" "the gate on $WORK refuses what web:pod1 sends from now on"
+	is "$(within "$WORK/pod1" "$CLIENT" tcp $MESH4 $TCP)" "errno EPERM"
+	wait $!
+	is "$(cat blocked.out)" "EPERM 100000"
+	is "$(within "$WORK/pod2" "$CLIENT" tcp $MESH4 $TCP)" ok
+	start_daemon
+	is "$(within "$WORK/pod1" "$CLIENT" tcp $MESH4 $TCP)" ok
+}
+
 @test "uninstall refuses while an agent runs, and with --stop ends it and leaves nothing" {
 	start_daemon
 	run --separate-stderr "$EGRESSCTL" uninstall

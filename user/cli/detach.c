@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
 #include "workload/agent.h"
+#include "workload/cgroup.h"
 
 static const struct eg_command_help help = {
 	.name = "detach",
@@ -15,40 +17,101 @@ static const struct eg_command_help help = {
 	.text = "Ends enforcement for a workload while no agent runs: removes its links, adds\n"
 		"its counters to the node's sum and frees its slot. The name of a Workload with\n"
 		"a glob detaches all its instances. A running agent would enrol it again: take\n"
-		"it out of the policy instead. A gate (unenrolled: refuse) stays, and lets the\n"
-		"cgroups by that were enrolled.",
+		"it out of the policy instead; one that starts later does, if its policy still\n"
+		"names it. A gate (unenrolled: refuse) above it stays, and refuses what it sends\n"
+		"from then on.",
 };
 
-/* Marked first: whoever finds the slot half done finishes the same work. */
-static int detach_slot(const struct eg_pinned *pinned, struct eg_pinned_slot *slot, int *grace_fd, char **ret_problem)
+/* What is detached, and what holds for it afterwards. */
+struct detaching {
+	const struct eg_pinned *pinned;
+	char *mount_point;	/* of cgroup v2; NULL when it is not in sight */
+	struct eg_link_pins pins;
+	int grace_fd;
+};
+
+static void detaching_clear(struct detaching *detaching)
 {
+	free(detaching->mount_point);
+	eg_array_clear(&detaching->pins.list);
+	eg_closep(&detaching->grace_fd);
+}
+
+static bool has_gate(const struct eg_link_pins *pins, uint64_t cgroup_id)
+{
+	for (size_t i = 0; i < pins->list.len; i++)
+		if (pins->list.items[i].slot == 0 && pins->list.items[i].live_cgroup_id == cgroup_id)
+			return true;
+	return false;
+}
+
+/* The nearest gate above a cgroup, which refuses what it sends once nobody judges it; NULL when there is none. */
+static char *find_gate(const struct detaching *detaching, const char *cgroup)
+{
+	_cleanup_free_ char *path = NULL;
+	char *slash;
+
+	if (!detaching->mount_point || asprintf(&path, "%s%s", detaching->mount_point, cgroup) < 0)
+		return NULL;
+	while ((slash = strrchr(path, '/')) && slash > path + strlen(detaching->mount_point)) {
+		struct stat st;
+
+		*slash = '\0';
+		if (stat(path, &st) == 0 && has_gate(&detaching->pins, st.st_ino))
+			return TAKE_PTR(path);
+	}
+	return NULL;
+}
+
+/*
+ * Marked first: whoever finds the slot half done finishes the same work. Gates let the
+ * cgroup's tasks by no more before its links end, so that they are not free in between.
+ */
+static int detach_slot(struct detaching *detaching, struct eg_pinned_slot *slot, char **ret_problem)
+{
+	const struct eg_pinned *pinned = detaching->pinned;
 	int r;
 
 	slot->info.use = EG_SLOT_LEAVING;
 	r = eg_maps_write_info(&pinned->maps, slot->slot, &slot->info);
 	if (r == 0)
+		r = eg_maps_forget_cgroup(&pinned->maps, slot->info.cgroup_id);
+	if (r == 0)
 		r = eg_pins_remove_links(pinned->directory, slot->slot, ret_problem);
 	if (r == 0)
-		r = eg_maps_wait_for_programs(&pinned->maps, grace_fd);
+		r = eg_maps_wait_for_programs(&pinned->maps, &detaching->grace_fd);
 	return r < 0 ? r : eg_maps_retire_slot(&pinned->maps, slot->slot);
+}
+
+static void say_detached(const struct detaching *detaching, const struct eg_slot_info *info)
+{
+	_cleanup_free_ char *gate = find_gate(detaching, info->cgroup);
+
+	printf("detached %s (%s)\n", info->name, info->cgroup);
+	if (gate)
+		printf("the gate on %s refuses what %s sends from now on\n", gate, info->name);
 }
 
 static int detach_all(struct eg_pinned *pinned)
 {
-	_cleanup_close_ int grace_fd = -1;
+	_cleanup_(detaching_clear) struct detaching detaching = {.pinned = pinned, .grace_fd = -1};
 	_cleanup_free_ char *problem = NULL;
+	int r = eg_pins_list_links(pinned->directory, &detaching.pins, &problem);
 
-	for (size_t i = 0; i < pinned->slots.len; i++) {
-		struct eg_pinned_slot *slot = &pinned->slots.items[i];
-		int r = detach_slot(pinned, slot, &grace_fd, &problem);
-
-		if (r < 0) {
-			eg_log_error("detach: %s: %s", slot->info.name, problem ? problem : strerror(-r));
-			return r;
-		}
-		printf("detached %s (%s)\n", slot->info.name, slot->info.cgroup);
+	if (r == 0)
+		r = eg_cgroup_mount_point(&detaching.mount_point);
+	if (r == -ENOENT)
+		r = 0;
+	for (size_t i = 0; i < pinned->slots.len && r == 0; i++) {
+		r = detach_slot(&detaching, &pinned->slots.items[i], &problem);
+		if (r == 0)
+			say_detached(&detaching, &pinned->slots.items[i].info);
 	}
-	return 0;
+	if (r < 0)
+		eg_log_error("detach: %s", problem ? problem : strerror(-r));
+	else
+		printf("an agent that starts with a policy that names it enrols it again\n");
+	return r;
 }
 
 /* An agent holds the lock on the directory as long as it lives: while we hold it, none starts either. */

@@ -177,14 +177,6 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
 	return r < 0 ? r : set_enrolled(datapath, st.st_ino, slot);
 }
 
-int eg_datapath_forget(struct eg_datapath *datapath, uint64_t cgroup_id)
-{
-	__u64 id = cgroup_id;
-	int r = bpf_map__delete_elem(datapath->skeleton->maps.eg_enrolled, &id, sizeof(id), 0);
-
-	return r == -ENOENT ? 0 : r;
-}
-
 /* ---- gates ---- */
 
 /* Links that belong to no slot. */

@@ -38,6 +38,13 @@ int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct e
 	return bpf_map_update_elem(maps->infos, &slot, info, BPF_ANY);
 }
 
+int eg_maps_forget_cgroup(const struct eg_maps *maps, uint64_t cgroup_id)
+{
+	int r = bpf_map_delete_elem(maps->enrolled, &cgroup_id);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot)
 {
 	return bpf_map_lookup_elem(maps->slots, &slot, ret_slot);

@@ -24,6 +24,7 @@ struct eg_maps {
 	int dests;
 	int events;
 	int workloads[EG_BANKS];
+	int enrolled;
 };
 
 #define EG_MAPS_NONE \
@@ -36,6 +37,7 @@ struct eg_maps {
 		.dests = -1, \
 		.events = -1, \
 		.workloads = {-1, -1}, \
+		.enrolled = -1, \
 	})
 
 int eg_maps_read_control(const struct eg_maps *maps, struct eg_control *ret_control);
@@ -45,6 +47,8 @@ int eg_maps_read_retired(const struct eg_maps *maps, struct eg_retired *ret_reti
 /* -ENOENT for a slot that the maps do not have. */
 int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_info *ret_info);
 int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info);
+/* Gates do not let this cgroup's tasks by any more. 0 also when they never did. */
+int eg_maps_forget_cgroup(const struct eg_maps *maps, uint64_t cgroup_id);
 int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot);
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
 /* What holds for a slot by the policy in force; without EG_WORKLOAD_PRESENT nothing does. */

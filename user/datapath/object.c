@@ -196,5 +196,6 @@ struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath)
 		.dests = bpf_map__fd(skeleton->maps.eg_dests),
 		.events = bpf_map__fd(skeleton->maps.eg_events),
 		.workloads = {bpf_map__fd(skeleton->maps.eg_workloads_0), bpf_map__fd(skeleton->maps.eg_workloads_1)},
+		.enrolled = bpf_map__fd(skeleton->maps.eg_enrolled),
 	};
 }

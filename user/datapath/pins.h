@@ -72,8 +72,6 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
  * left, and gives the cgroup its slot. 0, or -errno.
  */
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
-/* The gates do not let this cgroup's tasks by any more. */
-int eg_datapath_forget(struct eg_datapath *datapath, uint64_t cgroup_id);
 
 /*
  * A gate on a cgroup refuses what its tasks, and those below, send while they are
