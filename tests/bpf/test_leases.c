@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -578,72 +577,6 @@ static void a_destination_that_answers_again_is_forgotten(void **state)
 	breaker_end(&breaker);
 }
 
-struct crowd {
-	const struct breaker *breaker;
-	const char *address;
-	int connected;
-	int refused;
-};
-
-static void *connect_25_times(void *argument)
-{
-	struct crowd *crowd = argument;
-
-	for (int i = 0; i < 25; i++) {
-		int fd = network_socket(crowd->address, SOCK_STREAM, 0);
-		int error = network_connect(fd, crowd->address, crowd->breaker->port);
-
-		__sync_fetch_and_add(error ? &crowd->refused : &crowd->connected, 1);
-		if (error != 0 && error != ECONNREFUSED)
-			crowd->refused += 1000;
-		/* The connected ones stay open until all are through. */
-		if (error)
-			close(fd);
-	}
-	return NULL;
-}
-
-static void of_16_threads_at_once_exactly_as_many_are_admitted_as_may_be(void **state)
-{
-	enum {
-		THREADS = 16,
-		LIMIT = 50,
-		ROUNDS = 20
-	};
-	struct breaker breaker;
-
-	(void)state;
-	breaker_make(&breaker);
-	breaker.subject.ipv4.max_connections = LIMIT;
-	breaker_apply(&breaker);
-	for (int round = 0; round < ROUNDS; round++) {
-		struct crowd crowd = {.breaker = &breaker, .address = NETWORK_IPV4};
-		pthread_t threads[THREADS];
-		int status;
-		pid_t pid = fork();
-
-		assert_true(pid >= 0);
-		if (pid == 0) {
-			breaker_join(&breaker);
-			for (int i = 0; i < THREADS; i++)
-				if (pthread_create(&threads[i], NULL, connect_25_times, &crowd) != 0)
-					_exit(1);
-			for (int i = 0; i < THREADS; i++)
-				pthread_join(threads[i], NULL);
-			_exit(crowd.connected == LIMIT && crowd.refused == THREADS * 25 - LIMIT ? 0 : 2);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
-		for (int i = 0; i < LIMIT; i++)
-			close(network_accept(breaker.listener));
-		ASSERT_CLUSTER(&breaker, IPV4, .total = (uint64_t)LIMIT * (round + 1),
-			       .local = (uint64_t)LIMIT * (round + 1));
-	}
-	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.cx_overflow, ROUNDS * (THREADS * 25 - LIMIT));
-	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.contended, 0);
-	breaker_end(&breaker);
-}
-
 /* ---- what could go wrong ---- */
 
 static void a_lease_of_the_slots_last_owner_takes_nothing_from_the_next(void **state)
@@ -729,7 +662,6 @@ int main(void)
 		cmocka_unit_test(requests_are_limited_only_where_a_policy_writes_it),
 		cmocka_unit_test(retries_are_limited_only_where_a_policy_writes_it),
 		cmocka_unit_test(a_destination_that_answers_again_is_forgotten),
-		cmocka_unit_test(of_16_threads_at_once_exactly_as_many_are_admitted_as_may_be),
 		cmocka_unit_test(a_lease_of_the_slots_last_owner_takes_nothing_from_the_next),
 		cmocka_unit_test(a_socket_without_room_for_a_lease_is_refused_under_a_reason_of_its_own),
 	};
