@@ -103,7 +103,7 @@ has_oom_score() {
 	for hook in inet4_connect inet6_connect udp4_sendmsg udp6_sendmsg sock_ops sock_release; do
 		has "$output" $hook
 	done
-	is "$(comm -13 pins <(bpf_pins))" ""
+	is "$(leaked_state | sed -n '/^pin/p')" ""
 	kill -TERM $RUNNER
 	finish
 }

@@ -24,6 +24,7 @@ EG_SLOW=${EG_SLOW:-1}
 # Far more than any command of a test takes.
 RUN_LIMIT_S=$((60 * EG_SLOW))
 CLIENT=$EG_BUILD/tests/lib/client
+KERNEL_STATE=$EG_BUILD/tests/lib/kernel_state
 
 # The client's own addresses, and two hosts: one for the mesh, one that is elsewhere.
 OWN4=10.91.0.1 OWN6=fd91::1
@@ -87,33 +88,31 @@ own_cgroup() {
 
 # "ID CGROUP-ID" of every cgroup link of the machine; 0 where the cgroup is gone.
 cgroup_links() {
-	bpftool link show 2>/dev/null | awk '
-		/^[0-9]+: / { id = $1 + 0; cgroup = $2 == "cgroup" }
-		cgroup && $1 == "cgroup_id" { print id, $2 }' | sort
-}
-
-# Links that came since the test began and hang on no cgroup that is alive and somebody else's.
-leaked_links() {
-	local id cgroup
-	while read -r id cgroup; do
-		[ -n "$id" ] || continue
-		[ "$cgroup" != 0 ] && [ -n "$(find "${EG_CGROUP%/*}" -xdev -inum "$cgroup" \
-			-not -path "$EG_CGROUP*" -print -quit 2>/dev/null)" ] || echo "link $id cgroup $cgroup"
-	done < <(comm -13 "$BATS_TEST_TMPDIR/links" <(cgroup_links))
+	"$KERNEL_STATE" | sed -n 's/^link //p'
 }
 
 bpf_pins() {
-	local mount
-	awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "bpf") print $5 }' /proc/self/mountinfo |
-		while read -r mount; do find "$mount" -mindepth 1; done | sort
+	"$KERNEL_STATE" | sed -n 's/^pin //p'
+}
+
+# "link ID CGROUP-ID" and "pin PATH" that came since the test began, without links on a
+# cgroup that is alive and somebody else's.
+leaked_state() {
+	local what name cgroup
+	while read -r what name cgroup; do
+		[ "$what" = link ] && [ "$cgroup" != 0 ] && [ -n "$(find "${EG_CGROUP%/*}" -xdev -inum "$cgroup" \
+			-not -path "$EG_CGROUP*" -print -quit 2>/dev/null)" ] || echo "$what $name $cgroup"
+	done < <("$KERNEL_STATE" | comm -13 "$BATS_TEST_TMPDIR/kernel-state" -)
 }
 
 # What a run of egressctl ought to have taken away with it.
 leftovers() {
-	find "$EG_CALLER" -mindepth 1 -type d 2>/dev/null | sed 's/^/cgroup /'
-	sed 's/^/process /' "$EG_CALLER/cgroup.procs"
-	leaked_links
-	comm -13 "$BATS_TEST_TMPDIR/pins" <(bpf_pins) | sed 's/^/pin /'
+	local pid
+	find "$EG_CALLER" -mindepth 1 -type d -printf 'cgroup %p\n' 2>/dev/null
+	while read -r pid; do
+		echo "process $pid"
+	done <"$EG_CALLER/cgroup.procs"
+	leaked_state
 }
 
 nothing_left() {
@@ -150,17 +149,18 @@ eg_setup() {
 	EG_CALLER=$EG_CGROUP/caller
 	EG_CLIENT=/run/netns/$EG_NAME-c
 	EG_SERVER=/run/netns/$EG_NAME-s
-	cgroup_links >links
-	bpf_pins >pins
+	"$KERNEL_STATE" >kernel-state
 	mkdir "$EG_CGROUP" "$EG_CALLER" "$EG_CGROUP/servers"
 	make_network
 }
 
 make_network() {
 	local c=$EG_NAME-c s=$EG_NAME-s
-	ip netns add "$c"
-	ip netns add "$s"
-	ip -n "$c" link add veth0 type veth peer name veth0 netns "$s"
+	ip -batch - <<-END
+		netns add $c
+		netns add $s
+		link add veth0 netns $c type veth peer name veth0 netns $s
+	END
 	ip -n "$c" -batch - <<-END
 		link set lo up
 		link set veth0 up
@@ -175,7 +175,6 @@ make_network() {
 		addr add $MESH6/64 dev veth0 nodad
 		addr add $OUT6/64 dev veth0 nodad
 	END
-	nsenter --net="$EG_SERVER" sysctl -qw net.ipv4.tcp_fastopen=3
 }
 
 # For teardown(): fails the test when a run has left something.
@@ -188,8 +187,7 @@ eg_teardown() {
 		failed=1
 	fi
 	remove_cgroup "$EG_CGROUP" || failed=1
-	ip netns del "$EG_NAME-c" || failed=1
-	ip netns del "$EG_NAME-s" || failed=1
+	printf 'netns del %s\n' "$EG_NAME-c" "$EG_NAME-s" | ip -batch - || failed=1
 	return $failed
 }
 

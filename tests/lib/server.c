@@ -75,6 +75,15 @@ static bool is_udp(const struct server *server)
 	return speaks(server, "udp");
 }
 
+/* Servers of this network namespace may take data with a SYN. */
+static void enable_fastopen(void)
+{
+	_cleanup_close_ int fd = open("/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "3", 1) != 1)
+		err(1, "tcp_fastopen");
+}
+
 static int socket_of(const struct server *server, int family)
 {
 	if (is_udp(server))
@@ -189,6 +198,7 @@ int main(int argc, char *argv[])
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (!servers || log_fd < 0 || epoll_fd < 0)
 		err(1, "%s", argv[1]);
+	enable_fastopen();
 	for (int i = 0; i < argc - 2; i++) {
 		parse_server(argv[i + 2], &servers[i]);
 		open_server(&servers[i]);
