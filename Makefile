@@ -106,7 +106,7 @@ check: deps ## build and run all tests
 check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) check-static
 	@tests/lib/run-all
 
-check-vm: deps ## the same on other kernels, under QEMU (KERNEL=6.1 for one)
+check-vm: deps ## BPF and socket tests on Linux 6.1, 6.12 and 5.10, under QEMU (KERNEL=6.1 for one)
 	@tools/deps vm
 	@$(MAKE) --no-print-directory check-vm-built
 check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS)
