@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -321,6 +322,99 @@ static void a_killed_process_gives_back_what_it_held_and_what_it_was_connecting(
 	ASSERT_CLUSTER(&breaker, IPV4, .total = 2 * EACH, .local = 2 * EACH, .fail = EACH, .cancelled = EACH);
 	close(ready[0]);
 	close(ready[1]);
+	breaker_end(&breaker);
+}
+
+static void one_that_is_destroyed_from_outside_ends_locally_with_the_descriptor_open(void **state)
+{
+	struct breaker breaker;
+	char command[128];
+	int fd, peer;
+
+	(void)state;
+	breaker_make(&breaker);
+	breaker_join(&breaker);
+	fd = network_connected(NETWORK_IPV4, breaker.port);
+	peer = network_accept(breaker.listener);
+	snprintf(command, sizeof(command), "ss -K dst " NETWORK_IPV4 " dport = %u >/dev/null 2>&1", breaker.port);
+	assert_int_equal(system(command), 0);
+	ASSERT_CLUSTER(&breaker, IPV4, .total = 1, .local = 1);
+	close(fd);
+	close(peer);
+	ASSERT_CLUSTER(&breaker, IPV4, .total = 1, .local = 1);
+	breaker_end(&breaker);
+}
+
+#define FAR_IPV4 "198.51.100.130"
+#define FAR_PORT 4711
+
+/* In a namespace that ends with this process. */
+static void serve_far_away(int ready, int told)
+{
+	struct sockaddr_storage address = network_address(FAR_IPV4, FAR_PORT);
+	char byte;
+	int fd;
+
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(write(ready, "n", 1), 1);
+	assert_int_equal(read(told, &byte, 1), 1);
+	assert_int_equal(system("ip address add " FAR_IPV4 "/25 dev far1 && ip link set far1 up"), 0);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(write(ready, "l", 1), 1);
+	pause();
+	_exit(1);
+}
+
+/* The server's process; it listens when this returns. */
+static pid_t make_far_network(void)
+{
+	int ready[2], told[2];
+	char byte, command[192];
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(told), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		serve_far_away(ready[1], told[0]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	snprintf(command, sizeof(command),
+		 "ip link add far0 type veth peer name far1 netns %d && ip address add 198.51.100.129/25 dev far0 && "
+		 "ip link set far0 up",
+		 pid);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(write(told[1], "x", 1), 1);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(told[i]);
+	}
+	return pid;
+}
+
+/* Its last packets never arrive, and nobody tells it: it drains until the kernel gives up. */
+static void one_whose_network_is_gone_is_let_go_at_its_release(void **state)
+{
+	struct breaker breaker;
+	int fd, status;
+	pid_t pid;
+
+	(void)state;
+	breaker_make(&breaker);
+	pid = make_far_network();
+	breaker_join(&breaker);
+	fd = network_connected(FAR_IPV4, FAR_PORT);
+	breaker_leave(&breaker);
+	assert_int_equal(system("ip link del far0"), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	ASSERT_CLUSTER(&breaker, IPV4, .connections = 1, .total = 1);
+	assert_int_equal(send(fd, "x", 1, 0), 1);
+	close(fd);
+	ASSERT_CLUSTER(&breaker, IPV4, .draining = 1, .total = 1, .local = 1);
 	breaker_end(&breaker);
 }
 
@@ -663,6 +757,8 @@ int main(void)
 		cmocka_unit_test(a_dissolved_association_ends_it_and_the_socket_may_be_used_again),
 		cmocka_unit_test(a_descriptor_that_two_processes_share_is_let_go_by_the_last),
 		cmocka_unit_test(a_killed_process_gives_back_what_it_held_and_what_it_was_connecting),
+		cmocka_unit_test(one_that_is_destroyed_from_outside_ends_locally_with_the_descriptor_open),
+		cmocka_unit_test(one_whose_network_is_gone_is_let_go_at_its_release),
 		cmocka_unit_test(multipath_tcp_holds_one_lease_a_subflow),
 		cmocka_unit_test(fast_open_holds_a_lease_from_its_first_call),
 		cmocka_unit_test(a_connected_udp_socket_is_a_session_of_its_own_gauge),
