@@ -83,7 +83,7 @@ holdings() {
 	echo "descriptors $(find "/proc/$DAEMON/fd" -mindepth 1 | wc -l)"
 	echo "inotify watches $(cat /proc/"$DAEMON"/fdinfo/* 2>/dev/null | grep -c '^inotify wd')"
 	echo "slots $(pinned in-use), enrolled $(pinned entries eg_enrolled)"
-	echo "links $(leaked_links | wc -l)"
+	echo "links $(leaked_state | grep -c '^link ')"
 	find "$PINS" | sort
 }
 
