@@ -109,6 +109,14 @@ struct {
 } eg_infos SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EG_SLOTS_MAX);
+	__type(key, __u64);
+	__type(value, struct eg_gate_info);
+} eg_gates SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);

@@ -214,7 +214,7 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 		r = eg_roster_carry_out(&daemon->roster, &plans, &try_again);
 	if (r == 0 && try_again)
 		r = eg_timer_set(daemon->gather_timer, RETRY_MS);
-	return r < 0 ? r : eg_gates_add_new(&daemon->gates, daemon->datapath, &gates);
+	return r < 0 ? r : eg_gates_add_new(&daemon->gates, daemon->datapath, daemon->mount_point, &gates);
 }
 
 static int say_agent(struct daemon *daemon)
@@ -492,7 +492,7 @@ static int start(struct daemon *daemon)
 	if (r == 0)
 		r = eg_roster_open(daemon->datapath, daemon->mount_point, &daemon->roster);
 	if (r == 0)
-		r = eg_gates_recover(daemon->directory, &daemon->gates);
+		r = eg_gates_recover(daemon->datapath, daemon->directory, &daemon->gates);
 	if (r < 0)
 		return fail(r, "cannot start", NULL);
 	return take_first_policy(daemon, &policy, &diag);

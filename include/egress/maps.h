@@ -25,6 +25,7 @@
  * comes after a dead agent knows what the slots stand for:
  *
  *   eg_infos       slot             -> struct eg_slot_info  whose slot it is
+ *   eg_gates       __u64 cgroup id  -> struct eg_gate_info  where a gate stands (unenrolled: refuse), and for whom
  *   eg_agent       [0]              -> struct eg_agent      who keeps all this
  *   eg_retired     [0]              -> struct eg_retired    totals of slots that were given back
  */
@@ -215,6 +216,13 @@ struct eg_slot_info {
 	char cgroup[EG_CGROUP_LEN];	/* below the cgroup v2 mount, with its leading slash */
 };
 EG_STATIC_SIZE(struct eg_slot_info, 24 + EG_NAME_LEN + EG_MESH_LEN + EG_CGROUP_LEN);
+
+/* Written before the gate's links are attached, removed after they are gone. */
+struct eg_gate_info {
+	char workload[EG_NAME_LEN];	/* the first that asks for it */
+	char cgroup[EG_CGROUP_LEN];	/* below the cgroup v2 mount, with its leading slash */
+};
+EG_STATIC_SIZE(struct eg_gate_info, EG_NAME_LEN + EG_CGROUP_LEN);
 
 enum eg_agent_state {
 	EG_AGENT_STARTING,	/* adopting, or the first policy is not applied yet */

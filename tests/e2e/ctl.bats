@@ -60,6 +60,54 @@ refuse_once() {
 	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "made anew under the same path"
 }
 
+gates_of_status() {
+	status_of "[(g['cgroup'], g['workload'], g['enforced']) for g in d['gates']]"
+}
+
+@test "status lists the gates of unenrolled: refuse, and compares each with what is attached" {
+	mkdir "$WORK/pod1" "$WORK/other"
+	policy true "unenrolled: refuse" | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	start_daemon
+	is "$(gates_of_status)" "[('$WORK_PATH', 'web', True)]"
+	has "$("$EGRESSCTL" status)" "1 of 1 workloads, 1 of 1 gates"
+	kill_daemon
+	is "$(gates_of_status)" "[('$WORK_PATH', 'web', True)]"
+	rm "$PINS"/links/s0_*_eg_gate_conn6
+	is "$(gates_of_status)" "[('$WORK_PATH', 'web', False)]"
+	has "$(status_of "[n['what'] for n in d['not_enforced'] if n.get('workload') == 'web']")" \
+		"eg_gate_conn6: no link is pinned"
+	has "$("$EGRESSCTL" status)" "1 of 1 workloads, 0 of 1 gates"
+	# the remedy that it names
+	start_daemon
+	is "$(gates_of_status)" "[('$WORK_PATH', 'web', True)]"
+	is "$(within "$WORK/other" "$CLIENT" tcp $OUT6 $TCP)" "errno EPERM"
+	bpftool link detach pinned "$PINS"/links/s0_*_eg_gate_send4
+	is "$(gates_of_status)" "[('$WORK_PATH', 'web', False)]"
+	has "$(status_of "[n['what'] for n in d['not_enforced'] if n.get('workload') == 'web']")" \
+		"eg_gate_send4: the pinned link is not on the cgroup"
+}
+
+@test "status says that a gate stands on a cgroup that is another now, and forgets one that no policy wants" {
+	policy true "unenrolled: refuse" | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	start_daemon
+	kill_daemon
+	rmdir "$WORK"
+	is "$(gates_of_status)" "[('$WORK_PATH', 'web', False)]"
+	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "the cgroup is gone: $WORK_PATH"
+	mkdir "$WORK"
+	is "$(gates_of_status)" "[('$WORK_PATH', 'web', False)]"
+	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "made anew under the same path"
+	start_daemon
+	is "$(gates_of_status)" "[('$WORK_PATH', 'web', True)]"
+	policy true "unenrolled: refuse" | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|; s/name: web/name: shop/" >policy.yaml
+	wait_for 10 says 1 "generation 3 in force"
+	is "$(gates_of_status)" "[('$WORK_PATH', 'shop', True)]"
+	policy true | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	wait_for 10 says 1 "generation 4 in force"
+	is "$(gates_of_status)" "[]"
+	is "$(ls "$PINS/links")" ""
+}
+
 @test "status names capabilities with which processes of the workload can escape" {
 	start_daemon
 	(in_cgroup "$WORK" sleep 60) 3>&- &

@@ -43,6 +43,11 @@ struct workload_state {
 	bool enforced;
 };
 
+struct gate_state {
+	struct eg_gate gate;
+	bool enforced;
+};
+
 struct status {
 	struct eg_pinned pinned;
 	struct eg_agent agent;
@@ -51,6 +56,7 @@ struct status {
 	struct eg_audit audit;
 	char *audit_problem;	/* why there is none; NULL when there is */
 	EG_ARRAY(struct workload_state) workloads;
+	EG_ARRAY(struct gate_state) gates;
 	EG_ARRAY(struct finding) findings;
 };
 
@@ -61,6 +67,7 @@ static void status_clear(struct status *status)
 	eg_array_clear(&status->findings);
 	eg_array_clear(&status->workloads);
 	free(status->audit_problem);
+	eg_array_clear(&status->gates);
 	eg_pinned_close(&status->pinned);
 }
 
@@ -94,7 +101,7 @@ static int add_hook_findings(struct status *status, const char *name, const stru
 		if (!hook->is_effective)
 			r = add_finding(status, name, "restart egressd, which attaches what lacks", "%s: %s", hook->program,
 					!hook->is_pinned     ? "no link is pinned"
-					: !hook->is_attached ? "the pinned link is not on the workload's cgroup"
+					: !hook->is_attached ? "the pinned link is not on the cgroup"
 							     : "the kernel does not run it for the cgroup");
 	}
 	return r;
@@ -138,92 +145,125 @@ static int add_escape_findings(struct status *status, const char *name, const ch
 	return r;
 }
 
-static int inspect_cgroup(struct status *status, const struct eg_program_names *programs,
-			  const struct eg_link_pins *pins, const char *mount_point, struct workload_state *workload)
+/* What all cgroups are compared with. */
+struct look {
+	struct eg_program_names programs;	/* of a workload */
+	struct eg_program_names gate_programs;
+	struct eg_link_pins pins;
+	char *mount_point;
+};
+
+static void look_clear(struct look *look)
 {
-	const struct eg_slot_info *info = &workload->slot->info;
+	eg_array_clear(&look->pins.list);
+	free(look->mount_point);
+}
+
+/* A cgroup as the agent has written it down: for whom, where, which one, and whose links are on it. */
+struct record {
+	const char *name;
+	const char *cgroup;
+	uint64_t cgroup_id;
+	uint32_t slot;
+};
+
+static int inspect_programs(struct status *status, const struct look *look, const struct record *record,
+			    const char *path, bool *ret_enforced)
+{
+	const bool is_gate = record->slot == EG_GATE_SLOT;
 	struct eg_inspection inspection = {};
+	int r = eg_inspect_cgroup(is_gate ? &look->gate_programs : &look->programs, &look->pins, record->slot,
+				  look->mount_point, path, record->cgroup_id, &inspection);
+
+	if (r == 0) {
+		*ret_enforced = eg_inspection_is_enforced(&inspection);
+		r = add_hook_findings(status, record->name, &inspection);
+	}
+	if (r == 0)
+		r = add_foreign_findings(status, record->name, &inspection);
+	if (r == 0 && !is_gate)
+		r = add_escape_findings(status, record->name, path);
+	eg_inspection_clear(&inspection);
+	return r;
+}
+
+static int inspect_cgroup(struct status *status, const struct look *look, const struct record *record,
+			  bool *ret_enforced)
+{
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
 	int r;
 
-	if (asprintf(&path, "%s%s", mount_point, info->cgroup) < 0)
+	if (asprintf(&path, "%s%s", look->mount_point, record->cgroup) < 0)
 		return -ENOMEM;
 	if (stat(path, &st) < 0)
-		return add_finding(status, info->name, "the agent takes it in as soon as it is there again",
-				   "the cgroup is gone: %s", info->cgroup);
-	if (st.st_ino != info->cgroup_id)
-		return add_finding(status, info->name, "the agent takes it in; restart egressd if it runs and does not",
-				   "the cgroup was made anew under the same path: %s", info->cgroup);
-	r = eg_inspect_cgroup(programs, pins, workload->slot->slot, mount_point, path, st.st_ino, &inspection);
-	if (r == 0) {
-		workload->enforced = eg_inspection_is_enforced(&inspection);
-		r = add_hook_findings(status, info->name, &inspection);
-	}
-	if (r == 0)
-		r = add_foreign_findings(status, info->name, &inspection);
-	if (r == 0)
-		r = add_escape_findings(status, info->name, path);
-	eg_inspection_clear(&inspection);
+		return add_finding(status, record->name, "the agent takes it in as soon as it is there again",
+				   "the cgroup is gone: %s", record->cgroup);
+	if (st.st_ino != record->cgroup_id)
+		return add_finding(status, record->name,
+				   "the agent takes it in; restart egressd if it runs and does not",
+				   "the cgroup was made anew under the same path: %s", record->cgroup);
+	r = inspect_programs(status, look, record, path, ret_enforced);
 	/* It went while it was looked at. */
-	return r == -ENOENT || r == -ENODEV ? add_finding(status, info->name, "ask again", "the cgroup is going") : r;
+	return r == -ENOENT || r == -ENODEV ? add_finding(status, record->name, "ask again", "the cgroup is going") : r;
 }
 
-static int inspect_workload(struct status *status, const struct eg_program_names *programs,
-			    const struct eg_link_pins *pins, const char *mount_point,
-			    const struct eg_pinned_slot *slot)
+static int inspect_workload(struct status *status, const struct look *look, const struct eg_pinned_slot *slot)
 {
+	const struct eg_slot_info *info = &slot->info;
+	const struct record record = {info->name, info->cgroup, info->cgroup_id, slot->slot};
 	struct workload_state workload = {.slot = slot};
 	int r;
 
-	if (slot->info.use == EG_SLOT_LEAVING)
-		r = add_finding(status, slot->info.name, "none is wanted; 'egressctl detach' or the agent's next start ends it",
+	if (info->use == EG_SLOT_LEAVING)
+		r = add_finding(status, info->name, "none is wanted; 'egressctl detach' or the agent's next start ends it",
 				"it is being let go");
-	else if (slot->info.cgroup_id == 0)
-		r = add_finding(status, slot->info.name, "the agent takes it in as soon as it is there",
-				"it has no cgroup right now: %s", slot->info.cgroup);
+	else if (info->cgroup_id == 0)
+		r = add_finding(status, info->name, "the agent takes it in as soon as it is there",
+				"it has no cgroup right now: %s", info->cgroup);
 	else
-		r = inspect_cgroup(status, programs, pins, mount_point, &workload);
+		r = inspect_cgroup(status, look, &record, &workload.enforced);
 	return r < 0 ? r : eg_array_push(&status->workloads, workload);
 }
 
-/* Gates are pinned as links of slot 0. One whose cgroup is gone has nothing left to refuse. */
-static int add_gate_findings(struct status *status, const struct eg_link_pins *pins)
+static int inspect_gate(struct status *status, const struct look *look, struct gate_state *state)
 {
-	int r = 0;
+	const struct eg_gate_info *info = &state->gate.info;
+	const struct record record = {info->workload, info->cgroup, state->gate.cgroup_id, EG_GATE_SLOT};
 
-	for (size_t i = 0; i < pins->list.len && r == 0; i++) {
-		const struct eg_link_pin *pin = &pins->list.items[i];
-		_cleanup_free_ char *path = NULL;
+	return inspect_cgroup(status, look, &record, &state->enforced);
+}
 
-		if (pin->slot != 0 || pin->live_cgroup_id == pin->cgroup_id ||
-		    eg_cgroup_find_path(pin->cgroup_id, &path) < 0)
-			continue;
-		r = add_finding(status, NULL, "restart egressd, which attaches what lacks",
-				"the gate of unenrolled: refuse on %s lacks %s", path, pin->program);
-	}
+/* All are listed before the first is looked at: what is found about one points to its name in the list. */
+static int inspect_gates(struct status *status, const struct look *look, const char *workload)
+{
+	struct eg_gate_list gates = {};
+	int r = eg_maps_list_gates(&status->pinned.maps, &gates);
+
+	for (size_t i = 0; i < gates.list.len && r == 0; i++)
+		if (!workload || strcmp(gates.list.items[i].info.workload, workload) == 0)
+			r = eg_array_push(&status->gates, {.gate = gates.list.items[i]});
+	eg_array_clear(&gates.list);
+	for (size_t i = 0; i < status->gates.len && r == 0; i++)
+		r = inspect_gate(status, look, &status->gates.items[i]);
 	return r;
 }
 
-static int inspect_workloads(struct status *status)
+static int inspect_cgroups(struct status *status, const char *workload)
 {
-	_cleanup_free_ char *mount_point = NULL, *problem = NULL;
-	struct eg_program_names programs;
-	struct eg_link_pins pins = {};
-	int r = eg_cgroup_mount_point(&mount_point);
+	_cleanup_(look_clear) struct look look = {};
+	_cleanup_free_ char *problem = NULL;
+	int r = eg_cgroup_mount_point(&look.mount_point);
 
 	if (r == 0)
-		r = eg_inspect_programs(&programs);
+		r = eg_inspect_programs(&look.programs, &look.gate_programs);
 	if (r == 0)
-		r = eg_pins_list_links(status->pinned.directory, &pins, &problem);
+		r = eg_pins_list_links(status->pinned.directory, &look.pins, &problem);
 	if (problem)
 		eg_log_error("status: %s", problem);
 	for (size_t i = 0; i < status->pinned.slots.len && r == 0; i++)
-		r = inspect_workload(status, &programs, &pins, mount_point, &status->pinned.slots.items[i]);
-	if (r == 0)
-		r = add_gate_findings(status, &pins);
-	eg_array_clear(&pins.list);
-	return r;
+		r = inspect_workload(status, &look, &status->pinned.slots.items[i]);
+	return r < 0 ? r : inspect_gates(status, &look, workload);
 }
 
 /* ---- the node ---- */
@@ -305,7 +345,7 @@ static int add_node_findings(struct status *status)
 	return r;
 }
 
-static int gather(struct status *status)
+static int gather(struct status *status, const char *workload)
 {
 	int r = eg_maps_read_agent(&status->pinned.maps, &status->agent);
 
@@ -318,7 +358,7 @@ static int gather(struct status *status)
 	/* What cannot be counted is said, and the rest shown all the same. */
 	if (r < 0 && !status->audit_problem)
 		return r;
-	r = inspect_workloads(status);
+	r = inspect_cgroups(status, workload);
 	return r < 0 ? r : add_node_findings(status);
 }
 
@@ -356,6 +396,23 @@ static json_t *workloads_json(const struct status *status)
 							  text(info->mesh), "cgroup", text(info->cgroup), "slot",
 							  (int)workload->slot->slot, "mode", "enforce", "enforced",
 							  workload->enforced)) < 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *gates_json(const struct status *status)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < status->gates.len; i++) {
+		const struct gate_state *state = &status->gates.items[i];
+		const struct eg_gate_info *info = &state->gate.info;
+
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:b}", "cgroup", text(info->cgroup), "workload",
+							  text(info->workload), "enforced", state->enforced)) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -405,12 +462,12 @@ static json_t *audit_json(const struct status *status)
 
 static int print_json(const struct status *status)
 {
-	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:I, s:o*, s:o*}", "agent", "pid",
+	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:o, s:I, s:o*, s:o*}", "agent", "pid",
 					  (json_int_t)status->agent.pid, "state", state_name(status), "generation",
 					  (json_int_t)status->control.generation, "workloads", workloads_json(status),
-					  "not_enforced", findings_json(status), "loads_failed",
-					  (json_int_t)status->agent.loads_failed, "sweep", sweep_json(status), "audit",
-					  audit_json(status));
+					  "gates", gates_json(status), "not_enforced", findings_json(status),
+					  "loads_failed", (json_int_t)status->agent.loads_failed, "sweep",
+					  sweep_json(status), "audit", audit_json(status));
 
 	if (document && status->agent.error[0])
 		json_object_set_new(document, "last_error",
@@ -449,30 +506,64 @@ static void print_audit(const struct status *status)
 		       audit->agrees ? "=" : "DIFFER FROM", audit->places);
 }
 
-static void print_text(const struct status *status)
+static const char *enforced_text(bool enforced)
 {
-	size_t enforced = 0;
+	return enforced ? "yes" : "NO";
+}
+
+static void print_agent(const struct status *status)
+{
+	size_t enforced = 0, gates_enforced = 0;
 
 	for (size_t i = 0; i < status->workloads.len; i++)
 		enforced += status->workloads.items[i].enforced;
+	for (size_t i = 0; i < status->gates.len; i++)
+		gates_enforced += status->gates.items[i].enforced;
 	printf("agent       %s, process %u\n", state_name(status), status->agent.pid);
 	printf("generation  %" PRIu64 "\n", (uint64_t)status->control.generation);
 	if (status->agent.error[0])
 		printf("last load   FAILED, generation %" PRIu64 " stays in force: %.*s\n",
 		       (uint64_t)status->control.generation, EG_ERROR_LEN, status->agent.error);
-	printf("enforced    %zu of %zu workloads\n", enforced, status->workloads.len);
+	printf("enforced    %zu of %zu workloads", enforced, status->workloads.len);
+	if (status->gates.len > 0)
+		printf(", %zu of %zu gates", gates_enforced, status->gates.len);
+	printf("\n");
 	print_sweep(status);
 	print_audit(status);
 	printf("\n");
+}
+
+static void print_workloads(const struct status *status)
+{
 	if (status->workloads.len > 0)
 		printf("%-8s %-28s %-14s %5s  %s\n", "ENFORCED", "WORKLOAD", "MESH", "SLOT", "CGROUP");
 	for (size_t i = 0; i < status->workloads.len; i++) {
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		printf("%-8s %-28s %-14s %5u  %s\n", workload->enforced ? "yes" : "NO", info->name, info->mesh,
+		printf("%-8s %-28s %-14s %5u  %s\n", enforced_text(workload->enforced), info->name, info->mesh,
 		       workload->slot->slot, info->cgroup);
 	}
+}
+
+static void print_gates(const struct status *status)
+{
+	if (status->gates.len > 0)
+		printf("%s%-8s %-28s  %s\n", status->workloads.len > 0 ? "\n" : "", "ENFORCED", "GATE OF",
+		       "REFUSES WHAT IS IN NO ENROLLED CGROUP BELOW");
+	for (size_t i = 0; i < status->gates.len; i++) {
+		const struct gate_state *state = &status->gates.items[i];
+
+		printf("%-8s %-28s  %s\n", enforced_text(state->enforced), state->gate.info.workload,
+		       state->gate.info.cgroup);
+	}
+}
+
+static void print_text(const struct status *status)
+{
+	print_agent(status);
+	print_workloads(status);
+	print_gates(status);
 	printf("\nnot enforced:\n");
 	for (size_t i = 0; i < status->findings.len; i++) {
 		const struct finding *finding = &status->findings.items[i];
@@ -492,7 +583,7 @@ int eg_cmd_status(int argc, char **argv)
 		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
 	if (eg_pinned_open(help.name, words.workload, &status.pinned) < 0)
 		return EG_EXIT_FAILED;
-	r = gather(&status);
+	r = gather(&status, words.workload);
 	if (r == 0 && words.json)
 		r = print_json(&status);
 	else if (r == 0)

@@ -38,14 +38,14 @@ size_t eg_links_fds(const struct eg_links *links, const int **ret_fds)
 	return links->count;
 }
 
-static bool is_gate(const struct bpf_program *program)
+bool eg_object_is_gate(const struct bpf_program *program)
 {
 	return strncmp(bpf_program__name(program), "eg_gate_", strlen("eg_gate_")) == 0;
 }
 
 bool eg_object_is_for_agent(const struct bpf_program *program)
 {
-	return bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL || is_gate(program);
+	return bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL || eg_object_is_gate(program);
 }
 
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
@@ -179,35 +179,40 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
 
 /* ---- gates ---- */
 
-/* Links that belong to no slot. */
-#define GATE_SLOT 0u
-
-int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd)
+int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd, const struct eg_gate_info *info)
 {
 	struct bpf_program *program;
 	struct stat st;
-	int r = fstat(cgroup_fd, &st) < 0 ? -errno : 0;
+	__u64 id;
+	int r;
 
+	if (fstat(cgroup_fd, &st) < 0)
+		return -errno;
+	id = st.st_ino;
+	r = bpf_map__update_elem(datapath->skeleton->maps.eg_gates, &id, sizeof(id), info, sizeof(*info), BPF_ANY);
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && is_gate(program))
-			r = attach_and_pin(datapath, cgroup_fd, GATE_SLOT, st.st_ino, program);
+		if (r == 0 && eg_object_is_gate(program))
+			r = attach_and_pin(datapath, cgroup_fd, EG_GATE_SLOT, st.st_ino, program);
 	return r;
 }
 
 int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)
 {
 	struct bpf_program *program;
+	__u64 id = cgroup_id;
 	char path[PATH_MAX];
 	int r = 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		if (r < 0 || !is_gate(program))
+		if (r < 0 || !eg_object_is_gate(program))
 			continue;
-		r = pin_path(datapath, GATE_SLOT, cgroup_id, program, path, sizeof(path));
+		r = pin_path(datapath, EG_GATE_SLOT, cgroup_id, program, path, sizeof(path));
 		if (r == 0)
 			r = eg_pins_remove_link(path);
 	}
-	return r;
+	if (r == 0)
+		r = bpf_map__delete_elem(datapath->skeleton->maps.eg_gates, &id, sizeof(id), 0);
+	return r == -ENOENT ? 0 : r;
 }
 
 int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *slots)

@@ -209,7 +209,15 @@ static int inspect_hook(struct eg_inspection *inspection, const struct eg_link_p
 	return r < 0 ? r : eg_array_push(&inspection->hooks, state);
 }
 
-int eg_inspect_programs(struct eg_program_names *ret_programs)
+static int add_name(struct eg_program_names *names, const struct bpf_program *program)
+{
+	if (names->count == EG_PROGRAMS_MAX)
+		return -E2BIG;
+	strncpy(names->names[names->count++], bpf_program__name(program), sizeof(names->names[0]) - 1);
+	return 0;
+}
+
+int eg_inspect_programs(struct eg_program_names *ret_programs, struct eg_program_names *ret_gates)
 {
 	static const struct eg_datapath_options any = {.slots = 2, .destinations = 1};
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
@@ -219,16 +227,14 @@ int eg_inspect_programs(struct eg_program_names *ret_programs)
 
 	if (r < 0)
 		return r;
-	*ret_programs = (struct eg_program_names){};
+	*ret_programs = *ret_gates = (struct eg_program_names){};
 	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		if (!eg_object_decides(datapath, program))
-			continue;
-		if (ret_programs->count == EG_PROGRAMS_MAX)
-			return -E2BIG;
-		strncpy(ret_programs->names[ret_programs->count++], bpf_program__name(program),
-			sizeof(ret_programs->names[0]) - 1);
+		if (r == 0 && eg_object_decides(datapath, program))
+			r = add_name(ret_programs, program);
+		if (r == 0 && eg_object_is_gate(program))
+			r = add_name(ret_gates, program);
 	}
-	return 0;
+	return r;
 }
 
 int eg_inspect_cgroup(const struct eg_program_names *programs, const struct eg_link_pins *pins, uint32_t slot,

@@ -42,8 +42,8 @@ struct eg_program_names {
 	char names[EG_PROGRAMS_MAX][16];
 };
 
-/* The programs of this build that decide. */
-int eg_inspect_programs(struct eg_program_names *ret_programs);
+/* The programs of this build that decide for an enrolled cgroup, and those of a gate. */
+int eg_inspect_programs(struct eg_program_names *ret_programs, struct eg_program_names *ret_gates);
 
 /*
  * What holds for the cgroup at `path`, whose inode number is cgroup_id, by the links

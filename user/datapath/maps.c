@@ -45,6 +45,26 @@ int eg_maps_forget_cgroup(const struct eg_maps *maps, uint64_t cgroup_id)
 	return r == -ENOENT ? 0 : r;
 }
 
+int eg_maps_list_gates(const struct eg_maps *maps, struct eg_gate_list *gates)
+{
+	struct eg_gate gate = {};
+	void *previous = NULL;
+	int r;
+
+	while ((r = bpf_map_get_next_key(maps->gates, previous, &gate.cgroup_id)) == 0) {
+		uint64_t id = gate.cgroup_id;
+
+		r = bpf_map_lookup_elem(maps->gates, &id, &gate.info);
+		/* It may go while we look. */
+		if (r == 0)
+			r = eg_array_push(&gates->list, gate);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		previous = &gate.cgroup_id;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
 int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot)
 {
 	return bpf_map_lookup_elem(maps->slots, &slot, ret_slot);

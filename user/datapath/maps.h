@@ -19,6 +19,7 @@ struct eg_maps {
 	int control;
 	int slots;
 	int infos;
+	int gates;
 	int agent;
 	int retired;
 	int dests;
@@ -32,6 +33,7 @@ struct eg_maps {
 		.control = -1, \
 		.slots = -1, \
 		.infos = -1, \
+		.gates = -1, \
 		.agent = -1, \
 		.retired = -1, \
 		.dests = -1, \
@@ -53,6 +55,18 @@ int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot 
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
 /* What holds for a slot by the policy in force; without EG_WORKLOAD_PRESENT nothing does. */
 int eg_maps_read_policy(const struct eg_maps *maps, uint32_t slot, struct eg_workload_policy *ret_policy);
+
+struct eg_gate {
+	uint64_t cgroup_id;
+	struct eg_gate_info info;
+};
+
+struct eg_gate_list {
+	EG_ARRAY(struct eg_gate) list;
+};
+
+/* Adds every gate, in no order. */
+int eg_maps_list_gates(const struct eg_maps *maps, struct eg_gate_list *gates);
 
 /*
  * Returns when every program has ended that ran when this was called: whatever it

@@ -191,6 +191,7 @@ struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath)
 		.control = bpf_map__fd(skeleton->maps.eg_control),
 		.slots = bpf_map__fd(skeleton->maps.eg_slots),
 		.infos = bpf_map__fd(skeleton->maps.eg_infos),
+		.gates = bpf_map__fd(skeleton->maps.eg_gates),
 		.agent = bpf_map__fd(skeleton->maps.eg_agent),
 		.retired = bpf_map__fd(skeleton->maps.eg_retired),
 		.dests = bpf_map__fd(skeleton->maps.eg_dests),

@@ -31,6 +31,8 @@ int eg_object_write_control(struct eg_datapath *datapath, const struct eg_contro
 int eg_object_wait_for_programs(struct eg_datapath *datapath);
 /* A program that judges the sockets of an enrolled cgroup, and is neither a gate nor a help to set up. */
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program);
+/* A program that refuses what is in no enrolled cgroup. */
+bool eg_object_is_gate(const struct bpf_program *program);
 /* A program that only an agent has use for, which pins: a gate, or what moves counts. */
 bool eg_object_is_for_agent(const struct bpf_program *program);
 /* Takes NULL too. */

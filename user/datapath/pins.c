@@ -120,6 +120,7 @@ static const struct reader_map {
 	{"eg_control", offsetof(struct eg_maps, control), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_control)},
 	{"eg_slots", offsetof(struct eg_maps, slots), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_slot)},
 	{"eg_infos", offsetof(struct eg_maps, infos), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_slot_info)},
+	{"eg_gates", offsetof(struct eg_maps, gates), BPF_MAP_TYPE_HASH, 8, sizeof(struct eg_gate_info)},
 	{"eg_agent", offsetof(struct eg_maps, agent), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_agent)},
 	{"eg_retired", offsetof(struct eg_maps, retired), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_retired)},
 	{"eg_dests", offsetof(struct eg_maps, dests), BPF_MAP_TYPE_HASH, sizeof(struct eg_dest_key),

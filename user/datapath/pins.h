@@ -35,6 +35,9 @@ void eg_maps_close(struct eg_maps *maps);
 /* The pinned eg_agent of any ABI: process id and start time, the rest may be zero. 0, or -errno. */
 int eg_pins_read_agent(const char *directory, struct eg_agent *ret_agent);
 
+/* In the names of links that are no slot's but a gate's. */
+#define EG_GATE_SLOT 0u
+
 /* One pinned link, as its name says and as the kernel says. */
 struct eg_link_pin {
 	uint32_t slot;
@@ -76,9 +79,9 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
 /*
  * A gate on a cgroup refuses what its tasks, and those below, send while they are
  * in no enrolled cgroup. Adding one that is there, and removing one that is not, is
- * no mistake. Gates are pinned as links of slot 0.
+ * no mistake. Gates are pinned as links of slot 0 (EG_GATE_SLOT) and listed in eg_gates.
  */
-int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd);
+int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd, const struct eg_gate_info *info);
 int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id);
 
 /* Ends enforcement for these slots. Programs may run for them that have begun before. 0, or -errno. */
