@@ -141,6 +141,19 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 
 /* ---- putting a policy in force ---- */
 
+/* What nothing limits and nothing times out. */
+static struct eg_settings no_limits(void)
+{
+	struct eg_settings settings = {};
+
+	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++)
+		settings.numbers[setting] = (struct eg_optional_number){
+			.is_set = true,
+			.value = setting <= EG_SETTING_CONNECT_TIMEOUT ? UINT32_MAX : 0,
+		};
+	return settings;
+}
+
 /* Who has a slot now, those that leave included: they may do all until their programs are gone. */
 static int list_sources(const struct eg_slot_plans *plans, struct eg_rules_source **ret_sources)
 {
@@ -159,6 +172,9 @@ static int list_sources(const struct eg_slot_plans *plans, struct eg_rules_sourc
 			.slot = plan->slot,
 			.passthrough = {.is_set = plan->step == EG_STEP_LEAVE, .value = true},
 		};
+		/* The defaults would be narrower than what it had: its policy may have had no timeout at all. */
+		if (plan->step == EG_STEP_LEAVE)
+			sources[i].settings = no_limits();
 	}
 	*ret_sources = sources;
 	return 0;

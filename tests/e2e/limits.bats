@@ -106,3 +106,21 @@ change() {
 	start_daemon
 	is "$(order $OUT4 $TCP) $(order $OUT6 $TCP)" "EPERM ok"
 }
+
+@test "a workload that is let go is held to no default on the way out" {
+	limits 5000 >policy.yaml
+	start_daemon
+	# More than the default admits: one connect under the default would be refused.
+	for ((held = 0; held < 1030; held++)); do
+		is "$(order $OUT4 $TCP)" ok
+	done
+	# No route leads there.
+	start_watching "$WORK" load tcp 192.0.2.9 9
+	policy true | sed "s|cgroup: .*|cgroup: $WORK_PATH-elsewhere|; s/name: web/name: other/" >policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 20 says 1 "web: no longer enforced"
+	stop_watching $watcher
+	[ "$(answers ENETUNREACH load)" -gt 0 ]
+	is "$(answers ECONNREFUSED load)" 0
+	is "$(order whole)" 1030
+}
