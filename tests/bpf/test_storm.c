@@ -15,6 +15,7 @@
 
 #include "../lib/support/breaker.h"
 #include "../lib/support/network.h"
+#include "../lib/support/slow.h"
 #include "base/cleanup.h"
 
 #ifndef IPPROTO_MPTCP
@@ -117,7 +118,7 @@ static bool holds_nothing(const struct eg_cluster_state *state)
 /* The subflows of MPTCP, and what is flushing, end a moment after their process. */
 static struct eg_slot settle(const struct breaker *breaker)
 {
-	uint64_t deadline = breaker_now_ms() + SETTLE_MS;
+	uint64_t deadline = breaker_now_ms() + slow_ms(SETTLE_MS);
 	struct eg_slot slot = breaker_slot(breaker);
 
 	while (!holds_nothing(&slot.state.ipv4) || !holds_nothing(&slot.state.ipv6)) {
@@ -130,7 +131,7 @@ static struct eg_slot settle(const struct breaker *breaker)
 
 static void assert_counted(const struct eg_cluster_counts *counts, bool used)
 {
-	uint64_t rounds = used ? ROUNDS : 0;
+	uint64_t rounds = used ? slow_count(ROUNDS) : 0;
 
 	assert_int_equal(counts->cx_total, rounds * LIMIT);
 	assert_int_equal(counts->cx_overflow, rounds * (CONNECTS - LIMIT));
@@ -149,7 +150,7 @@ static void run_crowds(const struct way *way)
 	breaker.subject.ipv4.max_connections = breaker.subject.ipv6.max_connections = LIMIT;
 	breaker_apply(&breaker);
 	listener = network_listen(way->protocol, CONNECTS, &port);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (unsigned int i = slow_count(ROUNDS); i > 0; i--) {
 		run_round(&breaker, way, listener, port);
 		slot = settle(&breaker);
 	}
@@ -215,7 +216,7 @@ static void connect_and_leave(struct hurry *hurry)
 
 static void *hurry_many(void *argument)
 {
-	for (int i = 0; i < HURRIES; i++)
+	for (unsigned int i = slow_count(HURRIES); i > 0; i--)
 		connect_and_leave(argument);
 	return NULL;
 }
@@ -240,7 +241,7 @@ static void where_places_come_and_go_all_the_time_there_is_never_one_too_many(vo
 	assert_int_equal(hurry.most, PLACES);
 	assert_int_equal(slot.counts.ipv4.cluster.cx_total, hurry.admitted);
 	assert_int_equal(slot.counts.ipv4.cluster.rq_cancelled, hurry.admitted);
-	assert_int_equal(slot.counts.ipv4.cluster.cx_overflow, THREADS * HURRIES - hurry.admitted);
+	assert_int_equal(slot.counts.ipv4.cluster.cx_overflow, THREADS * slow_count(HURRIES) - hurry.admitted);
 	assert_int_equal(slot.counts.ipv4.cluster.contended, 0);
 	breaker_end(&breaker);
 }

@@ -266,14 +266,15 @@ $OUT4 $TCP tcp ipv4 blocked blocked-passthrough-off 1"
 	start_daemon
 	is "$(within "$WORK/pod1" "$CLIENT" tcp $MESH4 $TCP)" ok
 	kill_daemon
-	(within "$WORK/pod1" "$CLIENT" repeat udp-connect $OUT4 $UDP 100000 1 >blocked.out 2>&1 3>&-) &
+	connects=$(slow_count 100000)
+	(within "$WORK/pod1" "$CLIENT" repeat udp-connect $OUT4 $UDP "$connects" 1 >blocked.out 2>&1 3>&-) &
 	run --separate-stderr "$EGRESSCTL" detach web:pod1
 	is "$status" 0
 	has "$output" "detached web:pod1 ($WORK_PATH/pod1)"
 	has "$output" "the gate on $WORK refuses what web:pod1 sends from now on"
 	is "$(within "$WORK/pod1" "$CLIENT" tcp $MESH4 $TCP)" "errno EPERM"
 	wait $!
-	is "$(cat blocked.out)" "EPERM 100000"
+	is "$(cat blocked.out)" "EPERM $connects"
 	is "$(within "$WORK/pod2" "$CLIENT" tcp $MESH4 $TCP)" ok
 	start_daemon
 	is "$(within "$WORK/pod1" "$CLIENT" tcp $MESH4 $TCP)" ok
