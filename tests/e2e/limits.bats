@@ -40,7 +40,7 @@ limits() {
 order() {
 	local answer
 	echo "$*" >&"$orders"
-	read -r -t 30 answer <&"$answers" && echo "$answer"
+	read -r -t $((30 * EG_SLOW)) answer <&"$answers" && echo "$answer"
 }
 
 # change GENERATION: the daemon takes what stands in policy.yaml.

@@ -362,3 +362,30 @@ errno EPERM"
 	has "$output" missing.yaml
 	[ ! -e started ]
 }
+
+# held FLAG...: how many of four connections by IPv4, then by IPv6, a command of that run may hold.
+held() {
+	for host in $OUT4 $OUT6; do
+		ctl run "$@" -- "$CLIENT" hold tcp $host $TCP 4 1 </dev/null | sed -n 's/^ok //p'
+	done | paste -s -d ' '
+}
+
+@test "a ProxyTemplate limits the command that is its service, and --max-connections beats it for both families" {
+	cat >p.yaml <<-'END'
+		type: ProxyTemplate
+		name: two
+		selectors: [{match: {kuma.io/service: client}}]
+		conf:
+		  modifications:
+		  - cluster:
+		      operation: patch
+		      match: {name: "outbound:passthrough:ipv4"}
+		      value: |
+		        circuit_breakers: {thresholds: [{max_connections: 2}]}
+	END
+	is "$(held)" "4 4"
+	is "$(held --policy p.yaml)" "2 4"
+	is "$(held --policy p.yaml --max-connections 3)" "3 3"
+	sed -i 's/service: client/service: other/' p.yaml
+	is "$(held --policy p.yaml)" "4 4"
+}
