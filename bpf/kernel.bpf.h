@@ -44,7 +44,9 @@ struct kernfs_node {
 };
 
 struct cgroup {
+	int level;
 	struct kernfs_node *kn;
+	struct cgroup *ancestors[]; /* by level, the cgroup itself last */
 };
 
 struct sock_cgroup_data {

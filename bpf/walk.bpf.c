@@ -11,6 +11,7 @@
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
 #include "sweep.bpf.h"
+#include "uncounted.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -68,6 +69,19 @@ int eg_flows_files(struct bpf_iter__task_file *ctx)
 
 	if (lease)
 		list_socket(ctx->meta, sk, lease);
+	else if (!ctx->task)
+		write_end(ctx->meta);
+	return 0;
+}
+
+/* On every kernel: what holds no lease may have no storage. */
+SEC("iter/task_file")
+int eg_uncounted(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = sock_of_file(ctx->file);
+
+	if (sk)
+		list_uncounted(ctx->meta, sk, bpf_sk_storage_get(&eg_leases, sk, NULL, 0));
 	else if (!ctx->task)
 		write_end(ctx->meta);
 	return 0;

@@ -414,9 +414,9 @@ static int open_datapath(struct daemon *daemon)
 	daemon->sweeper.datapath = daemon->datapath;
 	if (r < 0)
 		return fail(r, "cannot take over", problem);
-	r = eg_datapath_pin_flows(daemon->datapath);
+	r = eg_datapath_pin_walks(daemon->datapath);
 	if (r < 0)
-		eg_log_warning("cannot pin the walk over leases: %s; 'egressctl status' cannot count them", strerror(-r));
+		eg_log_warning("cannot pin the walks over sockets: %s; 'egressctl status' cannot count them", strerror(-r));
 	return 0;
 }
 

@@ -18,11 +18,11 @@
 /* Of a processor's time. */
 #define COST_FRACTION 50
 
-static uint64_t now_ns(void)
+static uint64_t time_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000 * NSEC_PER_MSEC + (uint64_t)now.tv_nsec;
 }
 
@@ -87,7 +87,7 @@ int eg_sweep_run(struct eg_datapath *datapath, struct eg_sweep *ret_sweep)
 	/* Loading is none of the sweep's cost. */
 	int r = eg_datapath_load_walks(datapath);
 
-	started_ns = now_ns();
+	started_ns = time_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (r == 0)
 		r = eg_datapath_sweep(datapath, &walk);
 	if (r == 0)
@@ -95,7 +95,7 @@ int eg_sweep_run(struct eg_datapath *datapath, struct eg_sweep *ret_sweep)
 	if (r < 0)
 		return r;
 	sweep.looked_at = walk.looked_at;
-	sweep.took_ns = now_ns() - started_ns;
+	sweep.took_ns = time_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns;
 	*ret_sweep = sweep;
 	sweep = (struct eg_sweep){};
 	return 0;
@@ -145,17 +145,8 @@ static void say_error(struct eg_sweeper *sweeper)
 	sweeper->said_error = sweeper->error;
 }
 
-/* One that had to wait for a processor is no measure of what a sweep takes. */
-static uint64_t usual_cost(const struct eg_sweeper *sweeper, uint64_t took_before_ns)
-{
-	uint64_t took_ns = sweeper->last.took_ns;
-
-	return took_ns < took_before_ns ? took_ns : took_before_ns;
-}
-
 void eg_sweeper_run(struct eg_sweeper *sweeper)
 {
-	uint64_t took_before_ns = sweeper->last.took_ns;
 	struct eg_sweep sweep = {};
 
 	sweeper->error = eg_sweep_run(sweeper->datapath, &sweep);
@@ -163,12 +154,12 @@ void eg_sweeper_run(struct eg_sweeper *sweeper)
 	if (sweeper->error == 0) {
 		eg_sweep_clear(&sweeper->last);
 		sweeper->last = sweep;
-		sweeper->swept_ns = now_ns();
+		sweeper->swept_ns = time_ns(CLOCK_MONOTONIC);
 		sweeper->destroyed += sweep.destroyed;
 		say_unreachable(sweeper);
 	}
 	sweeper->period_ms = eg_sweep_period_ms(eg_datapath_shortest_timeout_ms(sweeper->datapath), sweeper->wanted_ms,
-						usual_cost(sweeper, took_before_ns));
+						sweeper->last.took_ns);
 	eg_log_debug("sweep: %llu looked at, %llu destroyed, %zu unreachable, %.3f ms; the next in %u ms",
 		     (unsigned long long)sweeper->last.looked_at, (unsigned long long)sweep.destroyed,
 		     sweeper->last.unreachable.len, (double)sweeper->last.took_ns / (double)NSEC_PER_MSEC,

@@ -112,7 +112,7 @@ struct eg_held_socket {
 	__u16 remote_port;
 	__u16 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 tcp_state; /* TCP_ESTABLISHED...; a connected UDP socket has that too */
-	__u8 reserved;
+	__u8 reason; /* of eg_uncounted: enum eg_reason that the policy in force gives */
 };
 EG_STATIC_SIZE(struct eg_held_socket, 120);
 

@@ -234,7 +234,7 @@ enum eg_agent_state {
 /* The agent's last walk over the sockets that hold leases (bpf/walk.bpf.c). */
 struct eg_agent_sweep {
 	__u64 ended_ns;		/* CLOCK_MONOTONIC; 0: there was none yet */
-	__u64 took_ns;
+	__u64 took_ns;		/* of a processor */
 	__u64 looked_at;	/* sockets that have storage, or files */
 	__u64 destroyed;	/* by all sweeps of this agent */
 	__u32 unreachable;	/* overdue, and could not be destroyed */

@@ -10,9 +10,7 @@ PORT=9100
 
 setup() {
 	daemon_setup
-	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" "$HOLDER" listen "$OUT4" $PORT) >listen 3>&- &
-	disown
-	wait_for 10 grep -q ready listen
+	start_listener "$EG_CGROUP/servers" "$EG_SERVER" $OUT4
 }
 
 teardown() {
@@ -46,9 +44,15 @@ limits() {
 	END
 }
 
-# hold MODE SECONDS: in the workload, in the background; what it says is in MODE.out
+start_listener() { # CGROUP NAMESPACE ADDRESS: takes connections, answers nothing
+	(in_cgroup "$1" nsenter --net="$2" "$HOLDER" listen "$3" $PORT) >"listen.$3" 3>&- &
+	disown
+	wait_for 10 grep -q ready "listen.$3"
+}
+
+# hold MODE SECONDS [ADDRESS]: in the workload, in the background; what it says is in MODE.out
 hold() {
-	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" "$HOLDER" "$1" $OUT4 $PORT "$2") >"$1.out" 3>&- &
+	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" "$HOLDER" "$1" "${3:-$OUT4}" $PORT "$2") >"$1.out" 3>&- &
 	disown
 	wait_for 10 grep -q connected "$1.out"
 }
@@ -130,4 +134,29 @@ counter() { # NAME
 	is "$(status_of "d['audit']['leases'], d['audit']['gauges'], d['audit']['agrees']")" "(1, 0, False)"
 	has "$("$EGRESSCTL" status)" "1 leases DIFFER FROM 0 by the gauges"
 	has "$(status_of "[n['what'] for n in d['not_enforced'] if n.get('workload') == 'web']")" "leases are held and the gauges say 0"
+}
+
+@test "connections that are older than the enrolment are shown as uncounted: outbound and non-mesh ones, and no others" {
+	policy false "excludeOutboundIPs: [$MESH4]" >policy.yaml
+	start_listener "$EG_CGROUP/servers" "$EG_SERVER" $MESH4
+	start_listener "$WORK" "$EG_CLIENT" $OWN4
+	hold silent 60
+	hold busy 60 $MESH4
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" "$HOLDER" keepalive $OWN4 $PORT 60) >inbound.out 3>&- &
+	disown
+	wait_for 10 grep -q connected inbound.out
+	start_daemon
+	is "$(status_of "d['workloads'][0]['uncounted'], d['audit']['leases']")" "(1, 0)"
+	has "$("$EGRESSCTL" status)" "1 outbound connections are older than the enrolment"
+	has "$("$EGRESSCTL" status)" "the policy forbids 1 of them; the first is to $OUT4, port $PORT"
+	policy true >policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 10 says 1 "generation 2 in force"
+	hold keepalive 60
+	# Now the one that was exempt is non-mesh too, and counted no more than the first.
+	is "$(status_of "d['workloads'][0]['uncounted'], d['audit']['leases']")" "(2, 1)"
+	has "$("$EGRESSCTL" status)" "the policy forbids 0 of them"
+	remove_cgroup "$WORK"
+	mkdir "$WORK"
+	is "$(status_of "d['workloads'][0]['uncounted']")" 0
 }

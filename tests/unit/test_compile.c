@@ -702,6 +702,34 @@ static void a_hundred_thousand_addresses_and_as_many_prefixes_compile(void **sta
 	}
 }
 
+static void the_shortest_timeout_is_that_of_any_workload_family_and_kind(void **state)
+{
+	struct eg_ruleset *rules = new_rules();
+	struct eg_scope *mesh = add_scope(rules);
+	struct eg_subject *one = add_subject(rules, mesh, NULL), *other = add_subject(rules, mesh, NULL);
+	__u64 *timeouts[] = {&one->ipv4.idle_timeout_ms, &one->ipv6.idle_timeout_ms, &other->ipv4.max_duration_ms,
+				&other->ipv6.max_duration_ms};
+	struct eg_image *image;
+
+	(void)state;
+	one->ipv4.idle_timeout_ms = one->ipv6.idle_timeout_ms = 0;
+	other->ipv4.idle_timeout_ms = other->ipv6.idle_timeout_ms = 0;
+	image = compile(rules);
+	assert_int_equal(eg_image_shortest_timeout_ms(image), 0);
+	eg_image_free(image);
+	for (size_t i = 0; i < EG_COUNT_OF(timeouts); i++) {
+		*timeouts[i] = 9000 - i;
+		image = compile(rules);
+		assert_int_equal(eg_image_shortest_timeout_ms(image), 9000 - i);
+		eg_image_free(image);
+	}
+	*timeouts[0] = 500;
+	image = compile(rules);
+	assert_int_equal(eg_image_shortest_timeout_ms(image), 500);
+	eg_image_free(image);
+	eg_ruleset_free(rules);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -721,6 +749,7 @@ int main(void)
 		cmocka_unit_test(all_tables_too_small_are_named_in_one_run),
 		cmocka_unit_test(a_slot_at_the_end_of_the_table_does_not_fit_however_few_there_are),
 		cmocka_unit_test(an_image_decides_as_the_rules_do),
+		cmocka_unit_test(the_shortest_timeout_is_that_of_any_workload_family_and_kind),
 		cmocka_unit_test(a_hundred_thousand_addresses_and_as_many_prefixes_compile),
 	};
 

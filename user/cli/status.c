@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/addr.h"
 #include "base/inotify.h"
 #include "base/log.h"
 #include "cli/audit.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
 #include "datapath/inspect.h"
+#include "datapath/uncounted.h"
 #include "export/json.h"
 #include "export/limits.h"
 #include "watches.h"
@@ -41,6 +43,7 @@ struct finding {
 struct workload_state {
 	const struct eg_pinned_slot *slot;
 	bool enforced;
+	struct eg_uncounted uncounted;
 };
 
 struct gate_state {
@@ -54,7 +57,8 @@ struct status {
 	struct eg_control control;
 	bool alive;
 	struct eg_audit audit;
-	char *audit_problem;	/* why there is none; NULL when there is */
+	struct eg_walk uncounted;
+	char *audit_problem;	/* why there is neither; NULL when there is */
 	EG_ARRAY(struct workload_state) workloads;
 	EG_ARRAY(struct gate_state) gates;
 	EG_ARRAY(struct finding) findings;
@@ -68,6 +72,7 @@ static void status_clear(struct status *status)
 	eg_array_clear(&status->workloads);
 	free(status->audit_problem);
 	eg_array_clear(&status->gates);
+	eg_walk_clear(&status->uncounted);
 	eg_pinned_close(&status->pinned);
 }
 
@@ -208,11 +213,26 @@ static int inspect_cgroup(struct status *status, const struct look *look, const 
 	return r == -ENOENT || r == -ENODEV ? add_finding(status, record->name, "ask again", "the cgroup is going") : r;
 }
 
+static int add_uncounted_finding(struct status *status, const char *name, const struct eg_uncounted *uncounted)
+{
+	char first[EG_ADDR_TEXT_MAX];
+
+	if (uncounted->outbound == 0)
+		return 0;
+	return add_finding(status, name, "restart the workload; or wait, they count no more once they end",
+			   "%" PRIu64 " outbound connections are older than the enrolment: no limit counts them and no timeout "
+			   "ends them (outbound by inference: nothing listens on their ports); the policy forbids %" PRIu64
+			   " of them; the first is to %s, port %u",
+			   uncounted->outbound, uncounted->forbidden,
+			   eg_addr_format(uncounted->first.family, &uncounted->first.remote, first),
+			   uncounted->first.remote_port);
+}
+
 static int inspect_workload(struct status *status, const struct look *look, const struct eg_pinned_slot *slot)
 {
 	const struct eg_slot_info *info = &slot->info;
 	const struct record record = {info->name, info->cgroup, info->cgroup_id, slot->slot};
-	struct workload_state workload = {.slot = slot};
+	struct workload_state workload = {.slot = slot, .uncounted = eg_uncounted_of(&status->uncounted, slot->slot)};
 	int r;
 
 	if (info->use == EG_SLOT_LEAVING)
@@ -223,6 +243,8 @@ static int inspect_workload(struct status *status, const struct look *look, cons
 				"it has no cgroup right now: %s", info->cgroup);
 	else
 		r = inspect_cgroup(status, look, &record, &workload.enforced);
+	if (r == 0)
+		r = add_uncounted_finding(status, info->name, &workload.uncounted);
 	return r < 0 ? r : eg_array_push(&status->workloads, workload);
 }
 
@@ -355,6 +377,8 @@ static int gather(struct status *status, const char *workload)
 		return r;
 	status->alive = eg_agent_is_alive(&status->agent);
 	r = eg_audit_run(&status->pinned, &status->audit, &status->audit_problem);
+	if (r == 0)
+		r = eg_pins_read_uncounted(status->pinned.directory, &status->uncounted, &status->audit_problem);
 	/* What cannot be counted is said, and the rest shown all the same. */
 	if (r < 0 && !status->audit_problem)
 		return r;
@@ -392,10 +416,11 @@ static json_t *workloads_json(const struct status *status)
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b}", "name", text(info->name), "mesh",
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I}", "name", text(info->name), "mesh",
 							  text(info->mesh), "cgroup", text(info->cgroup), "slot",
 							  (int)workload->slot->slot, "mode", "enforce", "enforced",
-							  workload->enforced)) < 0) {
+							  workload->enforced, "uncounted",
+							  (json_int_t)workload->uncounted.outbound)) < 0) {
 			json_decref(list);
 			list = NULL;
 		}

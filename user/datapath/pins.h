@@ -8,7 +8,8 @@
  *   egressd/             0700, root's
  *     maps/NAME          as in the object
  *     links/sSLOT_CGROUPID_PROGRAM
- *     iters/eg_flows     reads as struct eg_held_socket records, one for each lease
+ *     iters/eg_flows     read as struct eg_held_socket records: one for each lease,
+ *     iters/eg_uncounted and one for each connection that lacks one
  *
  * Functions return 0, or -errno with *ret_problem (malloc) saying what is wrong and
  * what to do about it.

@@ -171,13 +171,18 @@ static int link_walk(const struct bpf_program *program, int leases_fd)
 	return bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, &options);
 }
 
+static int link_files(const struct bpf_program *program)
+{
+	return bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, NULL);
+}
+
 /* A descriptor, or -errno. */
 static int link_either(struct eg_datapath *datapath, const struct bpf_program *by_storage,
 		       const struct bpf_program *by_files)
 {
 	if (bpf_program__fd(by_storage) >= 0)
 		return link_walk(by_storage, bpf_map__fd(datapath->skeleton->maps.eg_leases));
-	return bpf_link_create(bpf_program__fd(by_files), 0, BPF_TRACE_ITER, NULL);
+	return link_files(by_files);
 }
 
 /* By the program of the two that this kernel took. */
@@ -210,19 +215,13 @@ int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk
 /* ---- the pin ---- */
 
 /* Another name first, which then takes the place of the old one in a single step. */
-int eg_datapath_pin_flows(struct eg_datapath *datapath)
+static int pin_link(const struct eg_datapath *datapath, const char *name, int link_fd)
 {
 	_cleanup_free_ char *path = NULL, *next = NULL;
-	_cleanup_close_ int link_fd = -1;
-	int r = eg_datapath_load_walks(datapath);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (asprintf(&path, "%s/iters/eg_flows", datapath->directory) < 0 || asprintf(&next, "%s_next", path) < 0)
+	if (asprintf(&path, "%s/iters/%s", datapath->directory, name) < 0 || asprintf(&next, "%s_next", path) < 0)
 		return -ENOMEM;
-	link_fd = link_either(datapath, datapath->walks->progs.eg_flows, datapath->walks->progs.eg_flows_files);
-	if (link_fd < 0)
-		return link_fd;
 	/* Of one who was killed here. */
 	if (unlink(next) < 0 && errno != ENOENT)
 		return -errno;
@@ -230,17 +229,42 @@ int eg_datapath_pin_flows(struct eg_datapath *datapath)
 	return r < 0 ? r : rename(next, path) < 0 ? -errno : 0;
 }
 
-int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
+int eg_datapath_pin_walks(struct eg_datapath *datapath)
+{
+	_cleanup_close_ int flows = -1, uncounted = -1;
+	int r = eg_datapath_load_walks(datapath);
+
+	if (r < 0)
+		return r;
+	flows = link_either(datapath, datapath->walks->progs.eg_flows, datapath->walks->progs.eg_flows_files);
+	uncounted = link_files(datapath->walks->progs.eg_uncounted);
+	if (flows < 0 || uncounted < 0)
+		return flows < 0 ? flows : uncounted;
+	r = pin_link(datapath, "eg_flows", flows);
+	return r < 0 ? r : pin_link(datapath, "eg_uncounted", uncounted);
+}
+
+static int read_pin(const char *directory, const char *name, struct eg_walk *ret_walk, char **ret_problem)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int link_fd = -1;
 	int r;
 
-	if (asprintf(&path, "%s/iters/eg_flows", directory) < 0)
+	if (asprintf(&path, "%s/iters/%s", directory, name) < 0)
 		return -ENOMEM;
 	link_fd = bpf_obj_get(path);
 	r = link_fd < 0 ? -errno : run_walk(link_fd, ret_walk);
 	return r < 0 ? eg_problem(ret_problem, r, "%s: %s", path, strerror(-r)) : 0;
+}
+
+int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
+{
+	return read_pin(directory, "eg_flows", ret_walk, ret_problem);
+}
+
+int eg_pins_read_uncounted(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
+{
+	return read_pin(directory, "eg_uncounted", ret_walk, ret_problem);
 }
 
 bool eg_datapath_walks_files(const struct eg_datapath *datapath)

@@ -38,12 +38,14 @@ int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk);
 /* Gives every socket that holds a lease and changes nothing. 0, or -errno. */
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk);
 /*
- * Pins the link of eg_datapath_list_held() as iters/eg_flows, in place of what is there,
- * so that others can walk with no agent alive. 0, or -errno.
+ * Pins what others read with no agent alive, in place of what is there: iters/eg_flows,
+ * which is eg_datapath_list_held(), and iters/eg_uncounted. 0, or -errno.
  */
-int eg_datapath_pin_flows(struct eg_datapath *datapath);
-/* Walks by that pin. 0; or -errno with *ret_problem (malloc) saying why: -ENOENT when there is none. */
+int eg_datapath_pin_walks(struct eg_datapath *datapath);
+/* Walk by these pins. 0; or -errno with *ret_problem (malloc) saying why: -ENOENT when there is none. */
 int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
+/* TCP sockets of enrolled cgroups that listen, or are connected and lack a lease; among files, on every kernel. */
+int eg_pins_read_uncounted(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
 /* Whether the walks of this datapath go through files. False before the first. */
 bool eg_datapath_walks_files(const struct eg_datapath *datapath);
 

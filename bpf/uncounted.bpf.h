@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_UNCOUNTED_BPF_H
+#define EG_UNCOUNTED_BPF_H
+
+/*
+ * TCP connections of enrolled cgroups that hold no lease and would need one: they are
+ * older than their cgroup's enrolment. The kernel does not keep who connected to whom:
+ * user space infers it from the sockets that listen, which are given too.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "decide.bpf.h"
+#include "sweep.bpf.h"
+
+/* Cgroups nested deeper than this are taken for not enrolled, as by the gates. */
+#define CGROUP_LEVELS_MAX 32
+
+/* The slot of the nearest enrolled cgroup that the socket's lies in; 0: none. */
+static __always_inline __u32 slot_of_socket(const struct sock *sk)
+{
+	struct cgroup *cgroup = sk->sk_cgrp_data.cgroup;
+	/* An index that is not constant is for the helper alone. */
+	void *ancestors = __builtin_preserve_access_index(&cgroup->ancestors[0]);
+	int level = cgroup->level;
+	__u32 *slot, found = 0;
+
+	for (int i = 1; i < CGROUP_LEVELS_MAX; i++) {
+		struct cgroup *ancestor = NULL;
+		__u64 id;
+
+		if (i > level)
+			break;
+		bpf_probe_read_kernel(&ancestor, sizeof(ancestor), ancestors + i * sizeof(ancestor));
+		id = BPF_CORE_READ(ancestor, kn, id);
+		slot = bpf_map_lookup_elem(&eg_enrolled, &id);
+		if (slot)
+			found = *slot;
+	}
+	return found;
+}
+
+/* EG_REASON_COUNT where no lease is wanting. */
+static __always_inline __u32 wanting_reason(__u32 slot, const struct eg_held_socket *socket)
+{
+	const struct eg_flow flow = {
+		.family = socket->family,
+		.addr = socket->remote,
+		.port = socket->remote_port,
+		.protocol = socket->protocol,
+	};
+	struct policy_view view = view_policy(slot);
+	struct eg_decision decision = decide(&view, &flow);
+
+	switch (decision.reason) {
+	case EG_REASON_PASSTHROUGH:
+	case EG_REASON_MATCHED:
+	case EG_REASON_BLOCKED_PASSTHROUGH_OFF:
+		return decision.reason;
+	default:
+		return EG_REASON_COUNT;
+	}
+}
+
+static __always_inline void list_uncounted(struct bpf_iter_meta *meta, struct sock *sk, const struct eg_lease *lease)
+{
+	static const struct eg_lease none;
+	__u8 state = sk->__sk_common.skc_state;
+	struct eg_held_socket held = {};
+	__u32 slot, reason = 0;
+
+	if ((lease && is_live(read_word(lease))) || !bpf_skc_to_tcp_sock(sk) ||
+	    (state != BPF_TCP_ESTABLISHED && state != BPF_TCP_SYN_SENT && state != BPF_TCP_LISTEN))
+		return;
+	slot = slot_of_socket(sk);
+	if (!slot)
+		return;
+	/* A word that no other record of a walk has: no state, and not 0. */
+	describe(sk, &none, eg_lease_word(EG_LEASE_NONE, 0, slot, 0, 1), &held);
+	if (state != BPF_TCP_LISTEN)
+		reason = wanting_reason(slot, &held);
+	held.reason = reason;
+	if (reason != EG_REASON_COUNT)
+		write_held(meta, &held);
+}
+
+#endif

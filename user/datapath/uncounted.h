@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_DATAPATH_UNCOUNTED_H
+#define EG_DATAPATH_UNCOUNTED_H
+
+/* Connections that no gauge counts, since they are older than the enrolment of their cgroup. */
+#include <stdint.h>
+
+#include "datapath/walk.h"
+
+struct eg_uncounted {
+	uint64_t outbound;           /* to where a lease would be needed */
+	uint64_t forbidden;          /* of those, to where the policy in force lets nobody connect */
+	struct eg_held_socket first; /* of outbound */
+};
+
+/*
+ * Those of a slot in a walk by eg_pins_read_uncounted(). Who connected is inferred: one
+ * whose local port a socket of the same network namespace listens on came from outside.
+ */
+struct eg_uncounted eg_uncounted_of(const struct eg_walk *walk, uint32_t slot);
+
+#endif
