@@ -66,10 +66,9 @@ refused() {
 
 # Every refusal that a client saw was counted once, and as what it was.
 counters_conserve() { # counters_conserve REFUSED
-	is "$(pinned all ipv4.verdicts.blocked_passthrough_off)" "$1"
-	is "$(pinned all ipv4.verdicts.blocked_no_policy)" 0
-	is "$(pinned free ipv4.verdicts.blocked_passthrough_off)" 0
-	is "$(pinned free ipv4.verdicts.passthrough)" 0
+	local refusals=ipv4.verdicts.blocked_passthrough_off
+	is "$(pinned all $refusals ipv4.verdicts.blocked_no_policy)" "$1 0"
+	is "$(pinned free $refusals ipv4.verdicts.passthrough)" "0 0"
 }
 
 # The windows of WORKLOAD's enrolments that the daemon reported: how many, median and maximum.
@@ -82,7 +81,7 @@ windows() {
 holdings() {
 	echo "descriptors $(find "/proc/$DAEMON/fd" -mindepth 1 | wc -l)"
 	echo "inotify watches $(cat /proc/"$DAEMON"/fdinfo/* 2>/dev/null | grep -c '^inotify wd')"
-	echo "slots $(pinned in-use), enrolled $(pinned entries eg_enrolled)"
+	echo "enrolled $(pinned entries eg_enrolled)"
 	echo "links $(leaked_state | grep -c '^link ')"
 	find "$PINS" | sort
 }
@@ -221,6 +220,7 @@ map_kib() {
 	END
 	)
 	wait_for 20 holds before || diff before now
+	is "$(pinned in-use)" 1
 	note '%s cgroups came and went, %s of them were enrolled' "$made" "$(grep -c 'web:pod.: enforcing on' daemon.log)"
 	[ "$(grep -c 'web:pod.: enforcing on' daemon.log)" -gt 0 ]
 	hasnt "$(cat daemon.log)" "NOT enforced"
