@@ -141,20 +141,22 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 
 /* ---- putting a policy in force ---- */
 
-/* What nothing limits and nothing times out. */
-static struct eg_settings no_limits(void)
+/*
+ * It may do all until its programs are gone: nothing limits it and nothing times out.
+ * The defaults would be narrower than what it had: its policy may have had no timeout
+ * at all.
+ */
+static void free_source(struct eg_rules_source *source)
 {
-	struct eg_settings settings = {};
-
+	source->passthrough = (struct eg_optional_bool){.is_set = true, .value = true};
 	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++)
-		settings.numbers[setting] = (struct eg_optional_number){
+		source->settings.numbers[setting] = (struct eg_optional_number){
 			.is_set = true,
 			.value = setting <= EG_SETTING_CONNECT_TIMEOUT ? UINT32_MAX : 0,
 		};
-	return settings;
 }
 
-/* Who has a slot now, those that leave included: they may do all until their programs are gone. */
+/* Who has a slot now, those that leave included. */
 static int list_sources(const struct eg_slot_plans *plans, struct eg_rules_source **ret_sources)
 {
 	struct eg_rules_source *sources = calloc(plans->list.len + 1, sizeof(*sources));
@@ -167,14 +169,12 @@ static int list_sources(const struct eg_slot_plans *plans, struct eg_rules_sourc
 		sources[i] = (struct eg_rules_source){
 			.name = plan->info.name,
 			.workload = plan->workload,
-			.mesh = plan->info.mesh,
+			.mesh = plan->workload ? plan->workload->mesh : plan->info.mesh,
 			.cgroup = plan->info.cgroup,
 			.slot = plan->slot,
-			.passthrough = {.is_set = plan->step == EG_STEP_LEAVE, .value = true},
 		};
-		/* The defaults would be narrower than what it had: its policy may have had no timeout at all. */
-		if (plan->step == EG_STEP_LEAVE)
-			sources[i].settings = no_limits();
+		if (!plan->workload)
+			free_source(&sources[i]);
 	}
 	*ret_sources = sources;
 	return 0;

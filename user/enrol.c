@@ -129,28 +129,37 @@ static bool has_failed(const struct eg_roster *roster, uint32_t slot, int error)
 	return true;
 }
 
-/* Ends the links of all slots that leave or move, in one go. Those that leave are in *leaving. */
-static int release(struct eg_roster *roster, const struct eg_slot_plans *plans, struct eg_slot_set *leaving)
+/* The plans' slots of one step, and marks those that leave. */
+static int collect(struct eg_roster *roster, const struct eg_slot_plans *plans, enum eg_slot_step step,
+		   struct eg_slot_set *slots)
 {
-	struct eg_maps maps = eg_datapath_maps(roster->datapath);
-	struct eg_slot_set ending = {};
 	int r = 0;
 
 	for (size_t i = 0; i < plans->list.len && r == 0; i++) {
-		const struct eg_slot_plan *plan = &plans->list.items[i];
-
-		if (plan->step == EG_STEP_LEAVE) {
-			r = mark_leaving(roster, plan->slot);
-			eg_slot_set_add(leaving, plan->slot);
-		}
-		if (plan->step == EG_STEP_LEAVE || plan->step == EG_STEP_MOVE) {
-			roster->attached[plan->slot] = false;
-			eg_slot_set_add(&ending, plan->slot);
-			if (r == 0)
-				r = eg_maps_forget_cgroup(&maps, roster->infos[plan->slot].cgroup_id);
-		}
+		if (plans->list.items[i].step != step)
+			continue;
+		eg_slot_set_add(slots, plans->list.items[i].slot);
+		if (step == EG_STEP_LEAVE)
+			r = mark_leaving(roster, plans->list.items[i].slot);
 	}
-	return r < 0 || ending.count == 0 ? r : eg_datapath_release(roster->datapath, &ending);
+	return r;
+}
+
+/* In one go for all of them. */
+static int end_links(struct eg_roster *roster, const struct eg_slot_set *slots)
+{
+	struct eg_maps maps = eg_datapath_maps(roster->datapath);
+	int r = 0;
+
+	if (slots->count == 0)
+		return 0;
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
+		if (!slots->has[slot])
+			continue;
+		roster->attached[slot] = false;
+		r = eg_maps_forget_cgroup(&maps, roster->infos[slot].cgroup_id);
+	}
+	return r < 0 ? r : eg_datapath_release(roster->datapath, slots);
 }
 
 /* Counts for a moment belong to a slot that is leaving from the start, so that a successor gives them to whom they belong. */
@@ -215,28 +224,30 @@ bool eg_roster_is_done(const struct eg_roster *roster, const struct eg_slot_plan
 	return true;
 }
 
-/* What sockets held of a cgroup that made room for another one, before its name is on the slot. */
-static int settle_moved(struct eg_roster *roster, const struct eg_slot_plans *plans)
+/* A slot has one cgroup at a time: what its old one's sockets held is settled before the new one is on it. */
+static int end_moving(struct eg_roster *roster, const struct eg_slot_plans *plans)
 {
-	struct eg_slot_set moved = {};
+	struct eg_slot_set moving = {};
+	int r = collect(roster, plans, EG_STEP_MOVE, &moving);
 
-	for (size_t i = 0; i < plans->list.len; i++)
-		if (plans->list.items[i].step == EG_STEP_MOVE)
-			eg_slot_set_add(&moved, plans->list.items[i].slot);
-	return eg_datapath_settle(roster->datapath, &moved);
+	if (r == 0)
+		r = end_links(roster, &moving);
+	return r < 0 ? r : eg_datapath_settle(roster->datapath, &moving);
 }
 
 int eg_roster_carry_out(struct eg_roster *roster, const struct eg_slot_plans *plans, bool *ret_try_again)
 {
 	struct eg_slot_set leaving = {};
-	int r = release(roster, plans, &leaving);
-
-	if (r == 0)
-		r = settle_moved(roster, plans);
+	int r = collect(roster, plans, EG_STEP_LEAVE, &leaving);
 
 	*ret_try_again = false;
+	if (r == 0)
+		r = end_moving(roster, plans);
 	for (size_t i = 0; i < plans->list.len && r == 0; i++)
 		r = carry_out(roster, &plans->list.items[i], &leaving, ret_try_again);
+	/* What leaves may be above or below what has come. */
+	if (r == 0)
+		r = end_links(roster, &leaving);
 	return r < 0 ? r : retire(roster, &leaving);
 }
 

@@ -151,6 +151,31 @@ open('hold').read()" >held.out 3>&-) &
 	is "$(counted free ipv4.verdicts.blocked_passthrough_off)" 0
 }
 
+@test "from a cgroup to those below it and back there is no moment without enforcement, and nothing allowed is refused" {
+	local round
+	mkdir "$WORK/a" "$WORK/a/deep"
+	workload web "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml
+	start_daemon
+	CONNECTING=()
+	start_connecting blocked "$WORK/a/deep" $OUT4 100000
+	start_connecting allowed "$WORK/a" $MESH4 100000
+	for round in {1..5}; do
+		workload web '/*' "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
+		reload
+		workload web "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
+		reload
+		workload web /a "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
+		reload
+		workload web "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
+		reload
+	done
+	finish_connecting
+	is "$(cat blocked.out)" "EPERM 100000"
+	is "$(cat allowed.out)" "ok 100000"
+	is "$(counted in-use)" 1
+	is "$(counted all ipv4.verdicts.blocked_no_policy)" 0
+}
+
 @test "two workloads that change places keep their counts, and each cgroup gets the other's rules without a break" {
 	mkdir "$WORK/a" "$WORK/b"
 	{ workload blue /a "allow: [{cidr: $MESH4}]" && workload green /b; } | mesh_and >policy.yaml

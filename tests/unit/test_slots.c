@@ -244,6 +244,43 @@ static void whoever_the_policy_no_longer_names_leaves_though_the_cgroup_is_there
 					 "1 enrol new /new 8\n");
 }
 
+static void who_leaves_for_a_cgroup_above_or_below_is_under_its_rules_until_then(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "pod", 7);
+	strcpy(node->infos[1].cgroup, "/pods/a");
+	add_cgroup(node, add_workload(node, "pods", "/pods"), "pods", "/pods", 8);
+	assert_string_equal(plans(node), "1 leave pod /pods/a 7\n"
+					 "2 enrol pods /pods 8\n");
+	assert_string_equal(node->plans.list.items[0].workload->name, "pods");
+	strcpy(node->infos[1].cgroup, "/podsa");
+	assert_string_equal(plans(node), "1 leave pod /podsa 7 -\n"
+					 "2 enrol pods /pods 8\n");
+}
+
+static void a_literal_path_that_becomes_a_glob_waits_no_more(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "web", 7);
+	strcpy(node->infos[1].cgroup, "/web");
+	add_cgroup(node, add_workload(node, "web", "/web/*"), "web:a", "/web/a", 8);
+	assert_string_equal(plans(node), "1 leave web /web 7\n"
+					 "2 enrol web:a /web/a 8\n");
+}
+
+static void a_name_that_goes_to_a_cgroup_above_or_below_gets_another_slot(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_ENROLLED, "web", 7);
+	strcpy(node->infos[1].cgroup, "/web");
+	add_cgroup(node, add_workload(node, "web", "/web/main"), "web", "/web/main", 8);
+	assert_string_equal(plans(node), "1 leave web /web 7\n"
+					 "2 enrol web /web/main 8\n");
+}
+
 static void of_two_slots_on_one_cgroup_the_one_of_its_name_is_kept(void **state)
 {
 	struct node *node = *state;
@@ -308,6 +345,9 @@ int main(void)
 		TEST(names_that_change_places_park_their_counts_as_long_as_there_is_room),
 		TEST(a_name_that_gives_its_cgroup_away_takes_its_counts_to_the_new_one),
 		TEST(whoever_waits_for_a_cgroup_and_gets_one_that_is_enrolled_gives_its_slot_back),
+		TEST(who_leaves_for_a_cgroup_above_or_below_is_under_its_rules_until_then),
+		TEST(a_literal_path_that_becomes_a_glob_waits_no_more),
+		TEST(a_name_that_goes_to_a_cgroup_above_or_below_gets_another_slot),
 		TEST(whoever_the_policy_no_longer_names_leaves_though_the_cgroup_is_there),
 		TEST(of_two_slots_on_one_cgroup_the_one_of_its_name_is_kept),
 		TEST(a_slot_that_is_leaving_goes_on_leaving_and_its_name_gets_another),

@@ -159,7 +159,7 @@ static int compare_claims(const void *a, const void *b)
 	return order ? order : x->claimant < y->claimant ? -1 : x->claimant > y->claimant;
 }
 
-static bool is_below(const char *path, const char *ancestor)
+bool eg_cgroup_is_below(const char *path, const char *ancestor)
 {
 	const size_t len = strlen(ancestor);
 
@@ -240,7 +240,7 @@ static int decide(struct discovery *discovery, struct claim *claims, size_t coun
 	const struct eg_instance *last =
 		instances->list.len > 0 ? &instances->list.items[instances->list.len - 1] : NULL;
 
-	if (last && is_below(claims[0].path, last->cgroup)) {
+	if (last && eg_cgroup_is_below(claims[0].path, last->cgroup)) {
 		for (size_t i = 0; i < count; i++)
 			warn_covered(discovery, claims[i].claimant, claims[i].path, last);
 		return 0;

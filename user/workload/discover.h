@@ -3,6 +3,7 @@
 #define EG_WORKLOAD_DISCOVER_H
 
 /* Which cgroups the Workloads of a policy are about, and word of those that come and go. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,9 @@ void eg_instances_clear(struct eg_instances *instances);
  */
 int eg_instances_discover(const char *mount_point, const struct eg_model *model, struct eg_diag *diag,
 			  struct eg_instances *ret_instances);
+
+/* Whether a path leads through the cgroup `ancestor`, and further. */
+bool eg_cgroup_is_below(const char *path, const char *ancestor);
 
 /* The directory, below the mount, that a pattern begins in: the part before the wildcard. 0 with malloc(), or -errno. */
 int eg_pattern_directory(const char *pattern, char **ret_path);

@@ -22,9 +22,9 @@ static inline void closedirp(DIR **dir)
 
 /* --- parsing --- */
 
-static bool has_wildcard(const char *component)
+bool eg_has_wildcard(const char *text)
 {
-	return strpbrk(component, "*?[") != NULL;
+	return strpbrk(text, "*?[") != NULL;
 }
 
 /* With a slash before every component, as if nobody had written two or one at the end. */
@@ -34,7 +34,7 @@ static void measure_literals(struct eg_pattern *pattern)
 	const size_t count = pattern->components.len;
 	size_t i;
 
-	for (i = 0; i < count && !has_wildcard(components[i]); i++)
+	for (i = 0; i < count && !eg_has_wildcard(components[i]); i++)
 		pattern->literal_len += 1 + strlen(components[i]);
 	pattern->literal_components = i;
 	if (i < count)
@@ -88,7 +88,7 @@ bool eg_pattern_matches(const struct eg_pattern *pattern, size_t index, const ch
 	const char *component = pattern->components.items[index];
 
 	/* Without a wildcard strcmp() is not only faster: fnmatch() would look for one. */
-	return has_wildcard(component) ? fnmatch(component, name, FNM_PATHNAME | FNM_NOESCAPE) == 0
+	return eg_has_wildcard(component) ? fnmatch(component, name, FNM_PATHNAME | FNM_NOESCAPE) == 0
 				       : strcmp(component, name) == 0;
 }
 
@@ -198,7 +198,7 @@ static int walk_into(struct walk *walk, int fd, size_t index)
 	/* Matches are what the last component finds. */
 	if (index + 1 == pattern->components.len && !walk->visitor->match)
 		return 0;
-	if (has_wildcard(pattern->components.items[index]))
+	if (eg_has_wildcard(pattern->components.items[index]))
 		return visit_entries(walk, fd, index);
 	return visit(walk, fd, pattern->components.items[index], index);
 }

@@ -26,6 +26,9 @@ struct eg_pattern {
 int eg_pattern_parse(const char *text, struct eg_pattern *ret_pattern);
 void eg_pattern_clear(struct eg_pattern *pattern);
 
+/* Of a component, or of a whole pattern that is not parsed. */
+bool eg_has_wildcard(const char *text);
+
 static inline bool eg_pattern_is_glob(const struct eg_pattern *pattern)
 {
 	return pattern->literal_components < pattern->components.len;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workload/pattern.h"
+
 /* What a policy names: a cgroup that is there, or a literal path whose cgroup is not. */
 struct wanted {
 	const char *name;
@@ -99,7 +101,7 @@ static int list_wanted(const struct eg_model *model, const struct eg_instances *
 		const struct eg_workload *workload = model->workloads.items[i];
 		const struct wanted_list sorted = {.list = {wanted->list.items, present, present}};
 
-		if (workload->cgroup && !find_wanted(&sorted, workload->name))
+		if (workload->cgroup && !eg_has_wildcard(workload->cgroup) && !find_wanted(&sorted, workload->name))
 			r = eg_array_push(&wanted->list, {workload->name, workload, NULL, 0});
 	}
 	sort_wanted(wanted);
@@ -126,12 +128,20 @@ enum succession {
 	SUCCESSIONS,
 };
 
+static bool are_nested(const char *a, const char *b)
+{
+	return eg_cgroup_is_below(a, b) || eg_cgroup_is_below(b, a);
+}
+
 static struct wanted *find_heir(const struct wanted_list *wanted, const struct eg_slot_info *info, enum succession rule)
 {
 	struct wanted *heir =
 		rule == SAME_CGROUP ? find_wanted_cgroup(wanted, info->cgroup_id) : find_wanted(wanted, info->name);
 
 	if (!heir || heir->slot != 0 || (rule == SAME_NAME_AND_CGROUP && cgroup_of(heir) != info->cgroup_id))
+		return NULL;
+	/* The links here must not end before those there stand. */
+	if (rule == SAME_NAME && heir->instance && are_nested(heir->instance->cgroup, info->cgroup))
 		return NULL;
 	return heir;
 }
@@ -157,17 +167,23 @@ static enum eg_slot_step step_to(const struct eg_slot_info *before, const struct
 	return before->cgroup_id == after->cgroup_id ? EG_STEP_KEEP : EG_STEP_MOVE;
 }
 
-static int plan_taken_slot(const struct eg_slot_info *info, uint32_t slot, const struct wanted *heir,
-			   struct eg_slot_plans *plans)
+static struct eg_slot_plan plan_keeping(const struct eg_slot_info *info, uint32_t slot, const struct wanted *heir)
+{
+	struct eg_slot_plan plan = {.slot = slot, .info = describe(heir, info), .workload = heir->workload};
+
+	plan.step = step_to(info, &plan.info);
+	return plan;
+}
+
+static struct eg_slot_plan plan_leaving(const struct eg_slot_info *info, uint32_t slot,
+					const struct wanted_list *wanted)
 {
 	struct eg_slot_plan plan = {.slot = slot, .step = EG_STEP_LEAVE, .info = *info};
 
-	if (heir) {
-		plan.info = describe(heir, info);
-		plan.workload = heir->workload;
-		plan.step = step_to(info, &plan.info);
-	}
-	return eg_array_push(&plans->list, plan);
+	for (size_t i = 0; i < wanted->by_cgroup.len && !plan.workload; i++)
+		if (are_nested(wanted->by_cgroup.items[i]->instance->cgroup, info->cgroup))
+			plan.workload = wanted->by_cgroup.items[i]->workload;
+	return plan;
 }
 
 static int plan_taken_slots(const struct eg_slot_info *infos, uint32_t slot_count, struct wanted_list *wanted,
@@ -181,7 +197,8 @@ static int plan_taken_slots(const struct eg_slot_info *infos, uint32_t slot_coun
 	find_heirs(infos, slot_count, wanted, heirs);
 	for (uint32_t slot = 1; slot < slot_count && r == 0; slot++)
 		if (infos[slot].use != EG_SLOT_FREE)
-			r = plan_taken_slot(&infos[slot], slot, heirs[slot], plans);
+			r = eg_array_push(&plans->list, (heirs[slot] ? plan_keeping(&infos[slot], slot, heirs[slot])
+								    : plan_leaving(&infos[slot], slot, wanted)));
 	return r;
 }
 

@@ -30,7 +30,11 @@ struct eg_slot_plan {
 	uint32_t slot;
 	enum eg_slot_step step;
 	struct eg_slot_info info;		/* what eg_infos is to say; of LEAVE: what it says */
-	const struct eg_workload *workload;	/* NULL for LEAVE */
+	/*
+	 * Whose rules hold. Of LEAVE: of a cgroup above or below it, which goes on; they hold
+	 * until the links there stand and its own have ended. NULL: it may do all.
+	 */
+	const struct eg_workload *workload;
 	/* Of RENAME: a free slot for the counts of the old name, which another slot has from now on. 0: nobody has it. */
 	uint32_t parking;
 };
@@ -49,6 +53,8 @@ static inline void eg_slot_plans_clear(struct eg_slot_plans *plans)
  * that the policy goes on naming keeps its slot, whatever name it has now, so that
  * it is never without its links. A Workload with a literal path keeps its slot and
  * its counters while its cgroup is away; an instance of a glob that is gone leaves.
+ * A name whose new cgroup is above or below the old one gets another slot, which is
+ * attached before the first is let go.
  * 0, or -ENOMEM, or -ENOSPC when there are more cgroups than slots.
  */
 int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const struct eg_model *model,
