@@ -82,7 +82,7 @@ finish_connecting() {
 	done
 	finish_connecting
 	echo "# $round renames" >&3
-	[ "$round" -ge 10 ]
+	[ "$round" -ge 5 ]
 	is "$(cat blocked.out)" "EPERM 300000"
 	is "$(cat allowed.out)" "ok 300000"
 	is "$(links "$WORK")" "$before"
