@@ -2,12 +2,10 @@
 #include "daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -383,12 +381,9 @@ static int probe_kernel(void)
 /* One agent at a time: the lock ends with the process that holds it. */
 static int take_lock(struct daemon *daemon)
 {
-	daemon->lock_fd = open(daemon->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (daemon->lock_fd < 0)
-		return fail(-errno, daemon->directory, NULL);
-	if (flock(daemon->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return fail(-errno, daemon->directory, "another egressd holds it, or an egressctl detach");
-	return 0;
+	int r = eg_pins_lock(daemon->directory, &daemon->lock_fd);
+
+	return r < 0 ? fail(r, daemon->directory, r == -EWOULDBLOCK ? "another egressd holds it" : NULL) : 0;
 }
 
 static int open_datapath(struct daemon *daemon)

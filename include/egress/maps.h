@@ -252,10 +252,12 @@ struct eg_agent {
 	__u64 loads_failed;	/* policies that were refused while an older one stayed in force */
 	__u32 policy_watch_errno;	/* why policy files are only looked at from time to time; 0: the kernel tells */
 	__u32 cgroup_watch_errno;	/* the same for cgroups; EOVERFLOW: changes were lost a moment ago */
+	__u32 pid_namespace;	/* inode number of the namespace that pid is of */
+	__u32 reserved;
 	char error[EG_ERROR_LEN];	/* why the last load failed; empty when it did not */
 	struct eg_agent_sweep sweep;
 };
-EG_STATIC_SIZE(struct eg_agent, 32 + EG_ERROR_LEN + sizeof(struct eg_agent_sweep));
+EG_STATIC_SIZE(struct eg_agent, 40 + EG_ERROR_LEN + sizeof(struct eg_agent_sweep));
 
 /*
  * One write adds a slot's totals and names the slot: a successor that finds

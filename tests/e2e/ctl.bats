@@ -42,6 +42,70 @@ refuse_once() {
 	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "no agent runs"
 }
 
+@test "status of an agent that is stopped, starting or in another pid namespace says so, and it is not taken for dead" {
+	start_daemon
+	kill -STOP $DAEMON
+	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "the agent is stopped (process $DAEMON)"
+	kill -CONT $DAEMON
+	hasnt "$(status_of "[n['what'] for n in d['not_enforced']]")" "is stopped"
+	elsewhere="unshare --pid --fork --mount-proc"
+	is "$($elsewhere "$EGRESSCTL" status | sed -n 1p)" "agent       running, process $DAEMON of another pid namespace"
+	for command in "uninstall --stop" "detach web"; do
+		run --separate-stderr $elsewhere "$EGRESSCTL" $command
+		is "$command $status" "$command 1"
+		has "$stderr" "an agent holds $PINS"
+	done
+	refuse_once
+	kill_daemon
+	has "$("$EGRESSCTL" status | sed -n 1p)" "agent       dead, was process "
+	# as a daemon that starts holds it
+	flock --no-fork "$PINS" sleep 60 3>&- &
+	holder=$!
+	wait_for 10 is_starting
+	is "$(status_of "d['agent']['state'], d['workloads'][0]['enforced']")" "('starting', True)"
+	run --separate-stderr "$EGRESSCTL" uninstall
+	is "$status" 1
+	has "$stderr" "that is starting"
+	kill $holder
+	wait_for 10 is_gone $holder
+}
+
+is_starting() {
+	[ "$("$EGRESSCTL" status | sed -n 1p)" = "agent       starting" ]
+}
+
+@test "status says of pins that are not whole that an agent starts or was killed, and of another ABI that it is one" {
+	start_daemon
+	kill_daemon
+	rm "$PINS/maps/eg_agent"
+	run --separate-stderr "$EGRESSCTL" status
+	is "$status" 1
+	has "$stderr" "$PINS is not set up (eg_agent): an agent is starting, or was killed while it did; ask again, or start egressd"
+	bpftool map update pinned "$PINS/maps/eg_control" key 0 0 0 0 value 99 0 0 0 0 0 0 0 1 0 0 0 0 0 0 0
+	run --separate-stderr "$EGRESSCTL" status
+	has "$stderr" "the pinned maps have ABI 99 and this build has"
+	bpftool map update pinned "$PINS/maps/eg_control" key 0 0 0 0 value 0 0 0 0 0 0 0 0 1 0 0 0 0 0 0 0
+	run --separate-stderr "$EGRESSCTL" status
+	has "$stderr" "an agent is starting, or was killed while it did"
+	# as it says
+	start_daemon
+	is "$(status_of "d['agent']['state'], d['workloads'][0]['enforced']")" "('running', True)"
+}
+
+@test "status without the rights that it needs says which, and of a foreign directory what to do with it" {
+	start_daemon
+	for drop in --reuid=65534 "--bounding-set=-sys_admin --inh-caps=-sys_admin"; do
+		run --separate-stderr setpriv $drop "$EGRESSCTL" status
+		is "$drop $status" "$drop 1"
+		has "$stderr" "root is needed"
+	done
+	kill_daemon
+	chmod 755 "$PINS"
+	run --separate-stderr "$EGRESSCTL" status
+	is "$status" 1
+	has "$stderr" "not to root with 0700: somebody else made it; move it away"
+}
+
 @test "status claims nothing for a workload that lacks a link, or whose cgroup is gone or another" {
 	start_daemon
 	kill_daemon

@@ -53,6 +53,46 @@ static void a_process_finds_itself_alive(void **state)
 	assert_true(eg_agent_is_alive(&agent));
 }
 
+static void whoever_holds_the_pins_of_a_dead_agent_is_one_that_begins(void **state)
+{
+	struct eg_agent agent = {};
+
+	(void)state;
+	assert_int_equal(eg_agent_self(&agent), 0);
+	assert_int_equal(eg_agent_look(&agent, true), EG_AGENT_SEEN);
+	assert_int_equal(eg_agent_look(&agent, false), EG_AGENT_SEEN);
+	agent.start_ticks++;
+	assert_int_equal(eg_agent_look(&agent, true), EG_AGENT_BEGINNING);
+	assert_int_equal(eg_agent_look(&agent, false), EG_AGENT_DEAD);
+}
+
+static void an_agent_of_another_pid_namespace_is_known_by_its_hold_alone(void **state)
+{
+	struct eg_agent agent = {};
+
+	(void)state;
+	assert_int_equal(eg_agent_self(&agent), 0);
+	agent.pid_namespace++;
+	assert_int_equal(eg_agent_look(&agent, true), EG_AGENT_UNSEEN);
+	assert_int_equal(eg_agent_look(&agent, false), EG_AGENT_DEAD);
+}
+
+static void a_stopped_process_is_told_from_one_that_runs(void **state)
+{
+	struct eg_agent agent;
+	pid_t pid = start_child("child", &agent);
+	siginfo_t info;
+
+	(void)state;
+	assert_false(eg_agent_is_stopped(&agent));
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+	assert_true(eg_agent_is_stopped(&agent));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(eg_agent_is_stopped(&agent));
+}
+
 static void the_same_process_id_with_another_start_is_another_process(void **state)
 {
 	struct eg_agent agent = {};
@@ -119,6 +159,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_finds_itself_alive),
+		cmocka_unit_test(whoever_holds_the_pins_of_a_dead_agent_is_one_that_begins),
+		cmocka_unit_test(an_agent_of_another_pid_namespace_is_known_by_its_hold_alone),
+		cmocka_unit_test(a_stopped_process_is_told_from_one_that_runs),
 		cmocka_unit_test(the_same_process_id_with_another_start_is_another_process),
 		cmocka_unit_test(an_agent_that_never_was_is_dead),
 		cmocka_unit_test(a_zombie_is_dead_and_so_is_what_was_waited_for),

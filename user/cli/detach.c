@@ -120,13 +120,20 @@ static int keep_agents_away(const struct eg_pinned *pinned, const char *workload
 	struct eg_agent agent = {};
 	int r = eg_maps_read_agent(&pinned->maps, &agent);
 
-	*ret_lock_fd = open(pinned->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r == 0 && !eg_agent_is_alive(&agent) && *ret_lock_fd >= 0 && flock(*ret_lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	eg_log_error("detach: an agent runs (process %u) and would enrol '%s' again: take the workload out of its "
-		     "policy; the agent lets go of it by itself",
-		     agent.pid, workload);
-	return -EBUSY;
+	if (r == 0 && eg_agent_look(&agent, false) == EG_AGENT_SEEN) {
+		eg_log_error("detach: an agent runs (process %u) and would enrol '%s' again: take the workload out of its "
+			     "policy; the agent lets go of it by itself",
+			     agent.pid, workload);
+		return -EBUSY;
+	}
+	if (r == 0)
+		r = eg_pins_lock(pinned->directory, ret_lock_fd);
+	if (r == -EWOULDBLOCK)
+		eg_log_error("detach: an agent holds %s that is starting or not seen from here; nothing was changed",
+			     pinned->directory);
+	else if (r < 0)
+		eg_log_error("detach: %s: %s", pinned->directory, strerror(-r));
+	return r;
 }
 
 int eg_cmd_detach(int argc, char **argv)

@@ -55,6 +55,7 @@ struct status {
 	struct eg_pinned pinned;
 	struct eg_agent agent;
 	struct eg_control control;
+	enum eg_agent_sight sight;
 	bool alive;
 	struct eg_audit audit;
 	struct eg_walk uncounted;
@@ -348,6 +349,9 @@ static int add_node_findings(struct status *status)
 		r = add_finding(status, NULL, "start egressd",
 				"no agent runs: cgroups that appear and policies that change are not taken up; idle_timeout and "
 				"max_connection_duration end nothing");
+	if (r == 0 && status->sight == EG_AGENT_SEEN && eg_agent_is_stopped(&status->agent))
+		r = add_finding(status, NULL, "let it go on: kill -CONT, or end the debugger",
+				"the agent is stopped (process %u): it does as little as a dead one", status->agent.pid);
 	if (r == 0)
 		r = add_sweep_findings(status);
 	if (r == 0)
@@ -375,7 +379,8 @@ static int gather(struct status *status, const char *workload)
 		r = eg_maps_read_control(&status->pinned.maps, &status->control);
 	if (r < 0)
 		return r;
-	status->alive = eg_agent_is_alive(&status->agent);
+	status->sight = eg_agent_look(&status->agent, eg_pins_are_locked(status->pinned.directory));
+	status->alive = status->sight != EG_AGENT_DEAD;
 	r = eg_audit_run(&status->pinned, &status->audit, &status->audit_problem);
 	if (r == 0)
 		r = eg_pins_read_uncounted(status->pinned.directory, &status->uncounted, &status->audit_problem);
@@ -400,6 +405,8 @@ static const char *state_name(const struct status *status)
 {
 	if (!status->alive)
 		return "dead";
+	if (status->sight == EG_AGENT_BEGINNING)
+		return "starting";
 	return status->agent.state == EG_AGENT_RUNNING ? "running" : "starting";
 }
 
@@ -531,6 +538,25 @@ static void print_audit(const struct status *status)
 		       audit->agrees ? "=" : "DIFFER FROM", audit->places);
 }
 
+static void print_sight(const struct status *status)
+{
+	printf("agent       %s", state_name(status));
+	switch (status->sight) {
+	case EG_AGENT_DEAD:
+		printf(", was process %u\n", status->agent.pid);
+		break;
+	case EG_AGENT_SEEN:
+		printf(", process %u\n", status->agent.pid);
+		break;
+	case EG_AGENT_BEGINNING:
+		printf("\n");
+		break;
+	case EG_AGENT_UNSEEN:
+		printf(", process %u of another pid namespace\n", status->agent.pid);
+		break;
+	}
+}
+
 static const char *enforced_text(bool enforced)
 {
 	return enforced ? "yes" : "NO";
@@ -544,7 +570,7 @@ static void print_agent(const struct status *status)
 		enforced += status->workloads.items[i].enforced;
 	for (size_t i = 0; i < status->gates.len; i++)
 		gates_enforced += status->gates.items[i].enforced;
-	printf("agent       %s, process %u\n", state_name(status), status->agent.pid);
+	print_sight(status);
 	printf("generation  %" PRIu64 "\n", (uint64_t)status->control.generation);
 	if (status->agent.error[0])
 		printf("last load   FAILED, generation %" PRIu64 " stays in force: %.*s\n",
@@ -615,6 +641,6 @@ int eg_cmd_status(int argc, char **argv)
 		print_text(&status);
 	if (r == 0)
 		return EG_EXIT_OK;
-	eg_log_error("status: %s", strerror(-r));
+	eg_log_error("status: %s%s", strerror(-r), r == -EPERM || r == -EACCES ? ": root is needed" : "");
 	return EG_EXIT_FAILED;
 }

@@ -63,6 +63,12 @@ static int end_agent(const char *directory, bool stop)
 	int r = eg_pins_read_agent(directory, &agent);
 
 	if (r < 0 || !eg_agent_is_alive(&agent)) {
+		if (eg_pins_are_locked(directory)) {
+			eg_log_error("uninstall: an agent holds %s that is starting, or not seen from here (another pid "
+				     "namespace?); nothing is removed",
+				     directory);
+			return -EBUSY;
+		}
 		printf("looked for a running agent: none\n");
 		return 0;
 	}

@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -90,11 +92,39 @@ int eg_pins_check_directory(const char *directory, char **ret_problem)
 		return eg_problem(ret_problem, -ENOTDIR, "%s is no directory (a link?): remove it", directory);
 	if (st.st_uid != 0 || (st.st_mode & 077) != 0)
 		return eg_problem(ret_problem, -EACCES,
-				  "%s belongs to user %u with mode %04o, not to root with 0700: somebody else made it",
+				  "%s belongs to user %u with mode %04o, not to root with 0700: somebody else made it; "
+				  "move it away, and egressd makes its own",
 				  directory, st.st_uid, st.st_mode & 07777);
 	if (statfs(directory, &fs) < 0 || fs.f_type != BPF_FS_MAGIC)
 		return eg_problem(ret_problem, -EINVAL, "%s is not on a BPF file system", directory);
 	return 0;
+}
+
+#define LOCK_TRIES 20
+#define LOCK_PAUSE_NS 10000000
+
+/* Whoever only looks holds it for a moment too. */
+int eg_pins_lock(const char *directory, int *ret_fd)
+{
+	static const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	_cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	for (unsigned int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+bool eg_pins_are_locked(const char *directory)
+{
+	_cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 /* ---- maps, for reading ---- */
@@ -182,7 +212,14 @@ int eg_pins_read_agent(const char *directory, struct eg_agent *ret_agent)
 	return r < 0 ? r : read_front(fd, ret_agent, sizeof(*ret_agent));
 }
 
-static int check_abi(const struct eg_maps *maps, char **ret_problem)
+static int say_unfinished(const char *directory, const char *map, char **ret_problem)
+{
+	return eg_problem(ret_problem, -ENOENT,
+			  "%s is not set up (%s): an agent is starting, or was killed while it did; ask again, or start egressd",
+			  directory, map);
+}
+
+static int check_abi(const char *directory, const struct eg_maps *maps, char **ret_problem)
 {
 	uint32_t abi;
 	int r = eg_pins_read_abi(maps->control, &abi);
@@ -191,6 +228,8 @@ static int check_abi(const struct eg_maps *maps, char **ret_problem)
 		return eg_problem(ret_problem, r, "the pinned eg_control is no map of egressd: somebody else made it");
 	if (r < 0)
 		return eg_problem(ret_problem, r, "cannot read the pinned eg_control: %s", strerror(-r));
+	if (abi == 0)
+		return say_unfinished(directory, "eg_control says nothing yet", ret_problem);
 	if (abi != EG_ABI_VERSION)
 		return eg_problem(ret_problem, -EPROTO,
 				  "the pinned maps have ABI %u and this build has %u: use the egressctl of the build "
@@ -217,16 +256,29 @@ static int check_sizes(struct eg_maps *maps, char **ret_problem)
 	return 0;
 }
 
+static int open_reader_map(const char *directory, struct eg_maps *maps, size_t index, char **ret_problem)
+{
+	const char *name = reader_maps[index].name;
+	int r = open_map(directory, name, map_fd(maps, index));
+
+	if (r == -ENOENT)
+		return say_unfinished(directory, name, ret_problem);
+	if (r == -EPERM || r == -EACCES)
+		return eg_problem(ret_problem, r, "cannot open the pinned %s: %s: root is needed", name, strerror(-r));
+	return r < 0 ? eg_problem(ret_problem, r, "cannot open the pinned %s: %s", name, strerror(-r)) : 0;
+}
+
+/* The ABI before all else: another build may have other maps. */
 static int open_maps(const char *directory, struct eg_maps *maps, char **ret_problem)
 {
-	for (size_t i = 0; i < EG_COUNT_OF(reader_maps); i++) {
-		int r = open_map(directory, reader_maps[i].name, map_fd(maps, i));
+	int r = open_reader_map(directory, maps, 0, ret_problem);
 
-		if (r < 0)
-			return eg_problem(ret_problem, r, "cannot open the pinned %s: %s", reader_maps[i].name,
-					  strerror(-r));
-	}
-	return 0;
+	_Static_assert(offsetof(struct eg_maps, control) == 0, "the first of reader_maps, and of struct eg_maps");
+	if (r == 0)
+		r = check_abi(directory, maps, ret_problem);
+	for (size_t i = 1; i < EG_COUNT_OF(reader_maps) && r == 0; i++)
+		r = open_reader_map(directory, maps, i, ret_problem);
+	return r;
 }
 
 int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_problem)
@@ -241,8 +293,6 @@ int eg_pins_open(const char *directory, struct eg_maps *ret_maps, char **ret_pro
 	if (r < 0)
 		return r;
 	r = open_maps(directory, &maps, ret_problem);
-	if (r == 0)
-		r = check_abi(&maps, ret_problem);
 	if (r == 0)
 		r = check_sizes(&maps, ret_problem);
 	if (r < 0) {

@@ -26,6 +26,13 @@ int eg_pins_locate(char **ret_directory, char **ret_problem);
 
 /* Makes the directory, or checks the one that is there. */
 int eg_pins_make_directory(const char *directory, char **ret_problem);
+/*
+ * One agent at a time holds the directory, for as long as *ret_fd is open. 0, or
+ * -EWOULDBLOCK when another process does.
+ */
+int eg_pins_lock(const char *directory, int *ret_fd);
+/* Whether somebody holds it: an agent, wherever its process is seen from. */
+bool eg_pins_are_locked(const char *directory);
 /* Whether the first process of the host has the same BPF file system mounted. False too where that cannot be known. */
 bool eg_pins_are_on_host(const char *directory);
 

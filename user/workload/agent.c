@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -36,6 +37,14 @@ static int read_stat(uint32_t pid, char *ret_state, uint64_t *ret_start_ticks)
 	return 0;
 }
 
+/* 0 where it cannot be known. */
+static uint32_t own_pid_namespace(void)
+{
+	struct stat namespace;
+
+	return stat("/proc/self/ns/pid", &namespace) < 0 ? 0 : (uint32_t)namespace.st_ino;
+}
+
 int eg_agent_self(struct eg_agent *ret)
 {
 	uint64_t start_ticks;
@@ -46,6 +55,7 @@ int eg_agent_self(struct eg_agent *ret)
 		return r;
 	ret->pid = (__u32)getpid();
 	ret->start_ticks = start_ticks;
+	ret->pid_namespace = own_pid_namespace();
 	return 0;
 }
 
@@ -57,6 +67,25 @@ bool eg_agent_is_alive(const struct eg_agent *agent)
 	if (agent->pid == 0 || read_stat(agent->pid, &state, &start_ticks) < 0)
 		return false;
 	return start_ticks == agent->start_ticks && state != 'Z' && state != 'X';
+}
+
+enum eg_agent_sight eg_agent_look(const struct eg_agent *agent, bool is_locked)
+{
+	/* Another namespace has other processes of the same numbers. */
+	if (agent->pid_namespace != own_pid_namespace())
+		return is_locked ? EG_AGENT_UNSEEN : EG_AGENT_DEAD;
+	if (eg_agent_is_alive(agent))
+		return EG_AGENT_SEEN;
+	return is_locked ? EG_AGENT_BEGINNING : EG_AGENT_DEAD;
+}
+
+bool eg_agent_is_stopped(const struct eg_agent *agent)
+{
+	uint64_t start_ticks;
+	char state;
+
+	return read_stat(agent->pid, &state, &start_ticks) == 0 && start_ticks == agent->start_ticks &&
+	       (state == 'T' || state == 't');
 }
 
 int eg_agent_open(const struct eg_agent *agent)
