@@ -112,6 +112,17 @@ COMMANDS="run check explain status stats clusters flows destinations monitor top
 	[ ! -e started ]
 }
 
+@test "a timeout that does not do what it says is warned of, and one that does is not" {
+	for wrong in "--connect-timeout 3h never acts" "--idle-timeout 999us is below 1ms"; do
+		read -r flag value part <<<"$wrong"
+		run --separate-stderr ctl run $flag $value --no-such-flag -- touch started
+		has "$stderr" "$flag $value $part"
+	done
+	run --separate-stderr ctl run --connect-timeout 127s --idle-timeout 1ms --no-such-flag -- touch started
+	hasnt "$stderr" "never acts"
+	hasnt "$stderr" "is below"
+}
+
 @test "check without a path and explain without a workload exit 2" {
 	run ctl check
 	is "$status" 2

@@ -94,6 +94,7 @@ static int take_limit(struct run_words *words, enum eg_setting setting, const ch
 
 static int take_timeout(struct run_words *words, enum eg_setting setting, const char *flag, const char *text)
 {
+	const char *doubt;
 	uint64_t ms;
 	int64_t ns;
 
@@ -103,6 +104,9 @@ static int take_timeout(struct run_words *words, enum eg_setting setting, const 
 	if (eg_setting_from_ns(setting, ns, &ms) < 0)
 		return eg_options_error(help.name, "%s must %s, not '%s'", flag,
 					ns < 0 ? "not be negative" : "be more than 0", text);
+	doubt = eg_setting_doubt(setting, ns);
+	if (doubt)
+		eg_log_warning("run: %s %s %s", flag, text, doubt);
 	keep_setting(words, setting, flag, ms);
 	return 0;
 }

@@ -48,20 +48,10 @@ static int read_no_limit(struct eg_reader *reader, const struct eg_field *field,
 /* A threshold that cannot act; the field's fallback says why. */
 static const struct eg_type no_limit_type = {"anything", read_no_limit};
 
-static void warn_timeout(struct eg_reader *reader, const struct eg_yaml_node *node, enum eg_setting setting, int64_t ns,
-			 uint64_t ms)
-{
-	if (setting == EG_SETTING_CONNECT_TIMEOUT && ms > EG_KERNEL_CONNECT_TIMEOUT_MS)
-		eg_reader_say(reader, EG_SEVERITY_WARNING, node,
-			      "never acts: the kernel gives a connect up by itself after about %d s",
-			      EG_KERNEL_CONNECT_TIMEOUT_MS / 1000);
-	if (setting == EG_SETTING_IDLE_TIMEOUT && ms == 0 && ns > 0)
-		eg_reader_say(reader, EG_SEVERITY_WARNING, node, "is below 1ms, which means none, as in Envoy");
-}
-
 static int read_timeout(struct eg_reader *reader, const struct eg_yaml_node *node, enum eg_setting setting,
 			struct eg_envoy_value *value)
 {
+	const char *doubt;
 	uint64_t ms;
 	int64_t ns;
 
@@ -75,8 +65,9 @@ static int read_timeout(struct eg_reader *reader, const struct eg_yaml_node *nod
 		eg_reader_error(reader, node, "must %s", ns < 0 ? "not be negative" : "be greater than 0s");
 		return 0;
 	}
-	if (value->is_ours)
-		warn_timeout(reader, node, setting, ns, ms);
+	doubt = value->is_ours ? eg_setting_doubt(setting, ns) : NULL;
+	if (doubt)
+		eg_reader_say(reader, EG_SEVERITY_WARNING, node, "%s", doubt);
 	value->settings.numbers[setting] = (struct eg_optional_number){true, ms, eg_reader_origin(reader, node)};
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 
 #define NS_PER_MS 1000000
+#define KERNEL_CONNECT_TIMEOUT_NS INT64_C(127000000000) /* tcp_syn_retries is 6 unless somebody changed it */
 
 static const struct {
 	const char *name;
@@ -102,4 +103,13 @@ int eg_setting_from_ns(enum eg_setting setting, int64_t ns, uint64_t *ret_ms)
 		ms = UINT32_MAX;
 	*ret_ms = ms;
 	return 0;
+}
+
+const char *eg_setting_doubt(enum eg_setting setting, int64_t ns)
+{
+	if (setting == EG_SETTING_CONNECT_TIMEOUT && ns > KERNEL_CONNECT_TIMEOUT_NS)
+		return "never acts: the kernel gives a connect up by itself after about 127 s";
+	if (setting == EG_SETTING_IDLE_TIMEOUT && ns > 0 && ns < NS_PER_MS)
+		return "is below 1ms, which means none, as in Envoy";
+	return NULL;
 }

@@ -9,9 +9,6 @@
 #include "egress/maps.h"
 #include "policy/model.h"
 
-/* Above it a connect timeout never acts: Linux gives a connect up by itself after about two minutes (tcp_syn_retries). */
-#define EG_KERNEL_CONNECT_TIMEOUT_MS 127000
-
 /* "outbound:passthrough:ipv4": the cluster of a family, and the listener in front of it. */
 const char *eg_cluster_name(uint32_t family);
 /*
@@ -37,5 +34,7 @@ void eg_cluster_apply(struct eg_cluster_policy *cluster, struct eg_origin origin
  * for a connect timeout of 0.
  */
 int eg_setting_from_ns(enum eg_setting setting, int64_t ns, uint64_t *ret_ms);
+/* Why a timeout that is accepted does not do what it says; NULL: it does. */
+const char *eg_setting_doubt(enum eg_setting setting, int64_t ns);
 
 #endif
