@@ -66,6 +66,25 @@ change() {
 	is "$(order whole)" 2
 }
 
+@test "a breaker shows as open from the last connection that it admits on, and by the limit in force" {
+	local breaker=cluster.outbound_passthrough_ipv4.circuit_breakers.default
+	limits 3 >policy.yaml
+	start_daemon
+	is "$(order $OUT4 $TCP) $(order $OUT4 $TCP)" "ok ok"
+	is "$(stat_of $breaker.cx_open web) $(stat_of $breaker.remaining_cx web)" "0 1"
+	is "$(order $OUT4 $TCP)" ok
+	is "$(stat_of $breaker.cx_open web) $(stat_of $breaker.remaining_cx web)" "1 0"
+	is "$(stat_of cluster.outbound_passthrough_ipv4.upstream_cx_overflow web)" 0
+	limits 1 >policy.yaml
+	change 2
+	is "$(stat_of $breaker.cx_open web) $(stat_of $breaker.remaining_cx web)" "1 0"
+	is "$(stat_of cluster.outbound_passthrough_ipv4.upstream_cx_active web)" 3
+	limits 9 >policy.yaml
+	change 3
+	is "$(stat_of $breaker.cx_open web) $(stat_of $breaker.remaining_cx web)" "0 6"
+	is "$(stat_of cluster.outbound_passthrough_ipv6.circuit_breakers.default.remaining_cx web)" 9
+}
+
 @test "a template for one family leaves the other one its own limit" {
 	limits 1 ipv4 >policy.yaml
 	start_daemon
