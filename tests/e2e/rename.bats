@@ -8,6 +8,8 @@ load ../lib/daemon
 
 setup() {
 	daemon_setup
+	MANY=$(slow_count 300000)
+	SOME=$(slow_count 100000)
 }
 
 teardown() {
@@ -66,8 +68,8 @@ finish_connecting() {
 	start_daemon
 	before=$(links "$WORK")
 	CONNECTING=()
-	start_connecting blocked "$WORK" $OUT4 300000
-	start_connecting allowed "$WORK" $MESH4 300000
+	start_connecting blocked "$WORK" $OUT4 $MANY
+	start_connecting allowed "$WORK" $MESH4 $MANY
 	while are_connecting; do
 		round=$((round + 1))
 		workload web$round "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
@@ -83,14 +85,14 @@ finish_connecting() {
 	finish_connecting
 	echo "# $round renames" >&3
 	[ "$round" -ge 5 ]
-	is "$(cat blocked.out)" "EPERM 300000"
-	is "$(cat allowed.out)" "ok 300000"
+	is "$(cat blocked.out)" "EPERM $MANY"
+	is "$(cat allowed.out)" "ok $MANY"
 	is "$(links "$WORK")" "$before"
-	is "$(counted all ipv4.verdicts.blocked_passthrough_off)" 300000
-	is "$(counted all ipv4.verdicts.matched)" 300000
+	is "$(counted all ipv4.verdicts.blocked_passthrough_off)" "$MANY"
+	is "$(counted all ipv4.verdicts.matched)" "$MANY"
 	is "$(counted all ipv4.verdicts.blocked_no_policy)" 0
 	# what the last name does not have, the old ones had
-	is $(($(counted web$round ipv4.verdicts.matched) + $(counted retired ipv4.verdicts.matched))) 300000
+	is $(($(counted web$round ipv4.verdicts.matched) + $(counted retired ipv4.verdicts.matched))) "$MANY"
 	is "$(counted in-use)" 1
 }
 
@@ -134,7 +136,7 @@ open('hold').read()" >held.out 3>&-) &
 	start_daemon
 	before=$(links "$WORK/a")
 	CONNECTING=()
-	start_connecting blocked "$WORK/a" $OUT4 100000
+	start_connecting blocked "$WORK/a" $OUT4 $SOME
 	for round in {1..10}; do
 		workload pods '/*' | mesh_and >policy.yaml.new
 		reload
@@ -145,9 +147,9 @@ open('hold').read()" >held.out 3>&-) &
 	done
 	finish_connecting
 	wait_for 5 says 10 "others:a: is web now"
-	is "$(cat blocked.out)" "EPERM 100000"
+	is "$(cat blocked.out)" "EPERM $SOME"
 	is "$(links "$WORK/a")" "$before"
-	is "$(counted all ipv4.verdicts.blocked_passthrough_off)" 100000
+	is "$(counted all ipv4.verdicts.blocked_passthrough_off)" "$SOME"
 	is "$(counted free ipv4.verdicts.blocked_passthrough_off)" 0
 }
 
@@ -157,8 +159,8 @@ open('hold').read()" >held.out 3>&-) &
 	workload web "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml
 	start_daemon
 	CONNECTING=()
-	start_connecting blocked "$WORK/a/deep" $OUT4 100000
-	start_connecting allowed "$WORK/a" $MESH4 100000
+	start_connecting blocked "$WORK/a/deep" $OUT4 $SOME
+	start_connecting allowed "$WORK/a" $MESH4 $SOME
 	for round in {1..5}; do
 		workload web '/*' "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
 		reload
@@ -170,8 +172,8 @@ open('hold').read()" >held.out 3>&-) &
 		reload
 	done
 	finish_connecting
-	is "$(cat blocked.out)" "EPERM 100000"
-	is "$(cat allowed.out)" "ok 100000"
+	is "$(cat blocked.out)" "EPERM $SOME"
+	is "$(cat allowed.out)" "ok $SOME"
 	is "$(counted in-use)" 1
 	is "$(counted all ipv4.verdicts.blocked_no_policy)" 0
 }
@@ -183,8 +185,8 @@ open('hold').read()" >held.out 3>&-) &
 	is "$(within "$WORK/a" "$CLIENT" repeat udp-connect $MESH4 $UDP 3 1)" "ok 3"
 	is "$(within "$WORK/b" "$CLIENT" repeat udp-connect $MESH4 $UDP 5 1)" "EPERM 5"
 	CONNECTING=()
-	start_connecting a "$WORK/a" $OUT4 100000
-	start_connecting b "$WORK/b" $OUT4 100000
+	start_connecting a "$WORK/a" $OUT4 $SOME
+	start_connecting b "$WORK/b" $OUT4 $SOME
 	for round in {1..10}; do
 		{ workload blue /b "allow: [{cidr: $MESH4}]" && workload green /a; } | mesh_and >policy.yaml.new
 		reload
@@ -194,9 +196,9 @@ open('hold').read()" >held.out 3>&-) &
 		reload
 	done
 	finish_connecting
-	is "$(cat a.out) $(cat b.out)" "EPERM 100000 EPERM 100000"
+	is "$(cat a.out) $(cat b.out)" "EPERM $SOME EPERM $SOME"
 	is "$(counted blue ipv4.verdicts.matched)" 13
-	is $(($(counted blue ipv4.verdicts.blocked_passthrough_off) + $(counted green ipv4.verdicts.blocked_passthrough_off))) 200015
+	is $(($(counted blue ipv4.verdicts.blocked_passthrough_off) + $(counted green ipv4.verdicts.blocked_passthrough_off))) $((2 * SOME + 15))
 	is "$(counted retired ipv4.verdicts.blocked_passthrough_off)" 0
 	is "$(counted in-use)" 2
 }
