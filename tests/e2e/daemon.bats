@@ -303,9 +303,8 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 	has "$output" "refuse needs a cgroup pattern below a directory"
 }
 
-# A moment of a reload, of a start, or after them.
-random_moment() {
-	sleep "0.$(printf %03d $((RANDOM % 150)))"
+random_moment() { # random_moment MILLISECONDS: at most
+	sleep "0.$(printf %03d $((RANDOM % $1)))"
 }
 
 # As a reader without an agent sees it: "STATE ENFORCED".
@@ -332,11 +331,13 @@ counts_have_not_gone_back() {
 		policy false "allow: [{cidr: $MESH4}, {cidr: 192.0.2.$round}]" | sed "s|cgroup: .*|cgroup: $WORK_PATH/*|" >policy.yaml
 		if [ $((round % 2)) -eq 0 ]; then
 			kill -HUP "$DAEMON"
+			random_moment 100
 		else
+			# To load the programs takes most of it, the adoption of links the rest.
 			kill_daemon
 			launch_daemon
+			random_moment 999
 		fi
-		random_moment
 		kill_daemon
 		is "$round $(state_of_all)" "$round ('dead', True, True)"
 		is "$(ways "$WORK/b" $OUT4)" "errno EPERM errno EPERM"
