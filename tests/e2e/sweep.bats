@@ -10,7 +10,7 @@ PORT=9100
 
 setup() {
 	daemon_setup
-	start_listener "$EG_CGROUP/servers" "$EG_SERVER" $OUT4
+	start_listener "$EG_CGROUP/servers" "$EG_SERVER" $OUT4 $PORT
 }
 
 teardown() {
@@ -44,12 +44,6 @@ limits() {
 	END
 }
 
-start_listener() { # CGROUP NAMESPACE ADDRESS: takes connections, answers nothing
-	(in_cgroup "$1" nsenter --net="$2" "$HOLDER" listen "$3" $PORT) >"listen.$3" 3>&- &
-	disown
-	wait_for 10 grep -q ready "listen.$3"
-}
-
 # hold MODE SECONDS [ADDRESS]: in the workload, in the background; what it says is in MODE.out
 hold() {
 	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" "$HOLDER" "$1" "${3:-$OUT4}" $PORT "$2") >"$1.out" 3>&- &
@@ -63,11 +57,6 @@ has_ended() { # MODE
 
 end_of() { # MODE
 	wait_for 20 has_ended "$1" && awk 'NR == 2 { print $2 }' "$1.out"
-}
-
-# status_of EXPRESSION: Python's value of it, with the JSON of status as d
-status_of() {
-	"$EGRESSCTL" status --json >status.json && json status.json "$1"
 }
 
 counter() { # NAME
@@ -138,8 +127,8 @@ counter() { # NAME
 
 @test "connections that are older than the enrolment are shown as uncounted: outbound and non-mesh ones, and no others" {
 	policy false "excludeOutboundIPs: [$MESH4]" >policy.yaml
-	start_listener "$EG_CGROUP/servers" "$EG_SERVER" $MESH4
-	start_listener "$WORK" "$EG_CLIENT" $OWN4
+	start_listener "$EG_CGROUP/servers" "$EG_SERVER" $MESH4 $PORT
+	start_listener "$WORK" "$EG_CLIENT" $OWN4 $PORT
 	hold silent 60
 	hold busy 60 $MESH4
 	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" "$HOLDER" keepalive $OWN4 $PORT 60) >inbound.out 3>&- &

@@ -249,6 +249,13 @@ start_servers() {
 	start_server "$EG_SERVER" "${specs[@]}"
 }
 
+# start_listener CGROUP NAMESPACE ADDRESS PORT: takes connections by TCP, and answers nothing.
+start_listener() {
+	(in_cgroup "$1" nsenter --net="$2" "$EG_BUILD/tests/lib/holder" listen "$3" "$4") >"listen.$3" 3>&- &
+	disown
+	wait_for 10 grep -q ready "listen.$3"
+}
+
 # arrivals PROTOCOL ADDRESS PORT: how many connections or datagrams have reached a server.
 arrivals() {
 	grep -c "^$1 $2 $3 " "$BATS_TEST_TMPDIR/server.log" || true
