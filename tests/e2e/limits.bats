@@ -21,19 +21,7 @@ teardown() {
 # limits MAX_CONNECTIONS [FAMILY]: the policy with a template of that limit, for one family or for both.
 limits() {
 	policy true
-	cat <<-END
-		---
-		type: ProxyTemplate
-		name: limits
-		selectors: [{match: {kuma.io/service: '*'}}]
-		conf:
-		  modifications:
-		  - cluster:
-		      operation: patch
-		      match: {${2:+name: "outbound:passthrough:$2", }origin: transparent}
-		      value: |
-		        circuit_breakers: {thresholds: [{max_connections: $1}]}
-	END
+	patch "${2:+name: "outbound:passthrough:$2", }origin: transparent" "circuit_breakers: {thresholds: [{max_connections: $1}]}"
 }
 
 # order WORD...: what the keeper answers to it.

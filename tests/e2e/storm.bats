@@ -32,21 +32,8 @@ teardown() {
 stormy_policy() {
 	# EDQUOT
 	policy true "breakerErrno: 122"
-	cat <<-END
-		---
-		type: ProxyTemplate
-		mesh: default
-		name: limits
-		selectors: [{match: {kuma.io/service: '*'}}]
-		conf:
-		  modifications:
-		  - cluster:
-		      operation: patch
-		      match: {origin: transparent}
-		      value: |
-		        connect_timeout: 300ms
-		        circuit_breakers: {thresholds: [{max_connections: 40, max_pending_requests: 12, max_retries: 2}]}
-	END
+	patch "origin: transparent" "connect_timeout: 300ms" \
+		"circuit_breakers: {thresholds: [{max_connections: 40, max_pending_requests: 12, max_retries: 2}]}"
 }
 
 # The gauges of both families and of UDP, one a line, that are not 0.

@@ -20,19 +20,8 @@ teardown() {
 # limits IDLE [MAX-CONNECTIONS]: a policy with passthrough, and these for IPv4
 limits() {
 	policy true
+	patch 'name: "outbound:passthrough:ipv4"' "circuit_breakers: {thresholds: [{max_connections: ${2:-1024}}]}"
 	cat <<-END
-		---
-		type: ProxyTemplate
-		mesh: default
-		name: limits
-		selectors: [{match: {kuma.io/service: '*'}}]
-		conf:
-		  modifications:
-		  - cluster:
-		      operation: patch
-		      match: {name: "outbound:passthrough:ipv4"}
-		      value: |
-		        circuit_breakers: {thresholds: [{max_connections: ${2:-1024}}]}
 		  - networkFilter:
 		      operation: patch
 		      match: {name: envoy.filters.network.tcp_proxy, listenerName: "outbound:passthrough:ipv4"}

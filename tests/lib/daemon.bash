@@ -102,6 +102,24 @@ policy() {
 	[ $# -eq 0 ] || printf '%s\n' "$@"
 }
 
+# patch MATCH LINE...: for policy.yaml, a ProxyTemplate that patches the passthrough clusters of MATCH with these lines.
+patch() {
+	cat <<-END
+		---
+		type: ProxyTemplate
+		name: limits
+		selectors: [{match: {kuma.io/service: '*'}}]
+		conf:
+		  modifications:
+		  - cluster:
+		      operation: patch
+		      match: {$1}
+		      value: |
+	END
+	shift
+	printf '        %s\n' "$@"
+}
+
 # within DIRECTORY COMMAND...: as a process of that cgroup, in the client's namespace.
 within() {
 	(in_cgroup "$1" nsenter --net="$EG_CLIENT" "${@:2}")
