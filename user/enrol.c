@@ -196,6 +196,7 @@ static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, 
 		     bool *ret_try_again)
 {
 	bool is_new = plan->step == EG_STEP_ENROL || plan->step == EG_STEP_MOVE;
+	struct eg_slot_info info = plan->info;
 	int r = 0;
 
 	if (plan->step == EG_STEP_LEAVE)
@@ -204,8 +205,10 @@ static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, 
 		eg_log_info("%s: %s is gone; waiting for it", plan->info.name, plan->info.cgroup);
 	if (plan->step == EG_STEP_RENAME)
 		r = leave_counts(roster, plan, leaving);
+	if (is_new)
+		info.enrolled_ns = info.cgroup_id == 0 ? 0 : now_ns(CLOCK_MONOTONIC);
 	if (r == 0)
-		r = write_info(roster, plan->slot, &plan->info);
+		r = write_info(roster, plan->slot, &info);
 	if (r < 0 || plan->info.cgroup_id == 0 || roster->attached[plan->slot])
 		return r;
 	if (has_failed(roster, plan->slot, enrol(roster, plan->slot, is_new)))

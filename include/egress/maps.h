@@ -173,7 +173,7 @@ EG_STATIC_SIZE(struct eg_port_rule, 4);
 struct eg_dest_key {
 	__u32 slot;
 	struct eg_flow flow;	/* normalised */
-	__u32 reason;		/* enum eg_reason */
+	enum eg_reason reason;	/* by its name, so that bpftool shows it */
 };
 EG_STATIC_SIZE(struct eg_dest_key, 32);
 
@@ -210,7 +210,7 @@ struct eg_slot_info {
 	__u32 use;		/* enum eg_slot_use */
 	__u32 reserved;
 	__u64 cgroup_id;	/* inode number of the cgroup's directory */
-	__u64 enrolled_ns;	/* CLOCK_MONOTONIC */
+	__u64 enrolled_ns;	/* CLOCK_MONOTONIC, when this cgroup was taken in; 0: it has none */
 	char name[EG_NAME_LEN];		/* of the workload or instance */
 	char mesh[EG_MESH_LEN];
 	char cgroup[EG_CGROUP_LEN];	/* below the cgroup v2 mount, with its leading slash */

@@ -361,6 +361,35 @@ $OUT4 $TCP tcp ipv4 blocked blocked-passthrough-off 1"
 	has "$(cat daemon.log)" "enforcement stays"
 }
 
+# shown N: the lines that the README has below its Nth command of bpftool.
+shown() {
+	awk -v wanted="$1" '/^    # bpftool/ { n++; next } !/^    / { inside = 0 } /^    / && n == wanted && !done { print; inside = 1 }
+		n == wanted && !/^    / { done = 1 }' "$EG_ROOT/README.md"
+}
+
+@test "the four commands of bpftool in the README print what it shows, with the daemon dead too" {
+	policy false | sed 's/name: web/name: shop/' >policy.yaml
+	start_daemon
+	refuse_once
+	kill_daemon
+	mapfile -t commands < <(sed -n 's/^    # \(bpftool .*\)/\1/p' "$EG_ROOT/README.md")
+	is "${#commands[@]}" 4
+	for i in 0 1 2 3; do
+		command=${commands[i]//\/sys\/fs\/bpf\/egressd/$PINS}
+		bash -c "${command//\/sys\/fs\/cgroup\/system.slice\/shop.service/$WORK}" >printed
+		# each field and program of what is shown; numbers are of their day
+		shown $((i + 1)) | grep -oE '"[a-z_0-9]+":|"EG_[A-Z_]*"|eg_[a-z0-9]+' >words
+		[ -s words ]
+		while read -r word; do
+			has "$(cat printed)" "$word"
+		done <words
+	done
+	is "$(grep -c ' eg_' printed)" "$(shown 4 | grep -c ' eg_')"
+	bash -c "${commands[0]//\/sys\/fs\/bpf\/egressd/$PINS}" >printed
+	has "$(cat printed)" '"name": "shop"'
+	hasnt "$(cat printed)" '"enrolled_ns": 0'
+}
+
 @test "what status says this build does not catch stands in the README in the same words" {
 	start_daemon
 	kill_daemon
