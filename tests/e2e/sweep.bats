@@ -60,8 +60,9 @@ counter() { # NAME
 	is "$(end_of silent)" ECONNABORTED
 	is "$(end_of busy)" alive
 	is "$(counter tcp.outbound_passthrough_ipv4.idle_timeout)" 1
-	is "$(status_of "d['sweep']['destroyed'], d['sweep']['unreachable'], d['sweep']['period_ms']")" "(1, 0, 100)"
-	has "$("$EGRESSCTL" status)" "1 connections ended; every 100 ms"
+	# A tenth of the timeout, or more where a sweep is costly.
+	is "$(status_of "d['sweep']['destroyed'], d['sweep']['unreachable'], d['sweep']['period_ms'] >= 100")" "(1, 0, True)"
+	has "$("$EGRESSCTL" status)" "1 connections ended; every "
 }
 
 @test "a timeout that changes holds for connections that are open, and a lowered limit closes none" {
