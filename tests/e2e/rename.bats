@@ -73,7 +73,7 @@ finish_connecting() {
 	while are_connecting; do
 		round=$((round + 1))
 		workload web$round "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
-		if [ $((round % 5)) -eq 0 ]; then
+		if [ $((round % 3)) -eq 0 ]; then
 			mv policy.yaml.new policy.yaml
 			kill -HUP "$DAEMON"
 			kill_daemon
@@ -84,7 +84,7 @@ finish_connecting() {
 	done
 	finish_connecting
 	echo "# $round renames" >&3
-	[ "$round" -ge 5 ]
+	[ "$round" -ge 3 ]
 	is "$(cat blocked.out)" "EPERM $MANY"
 	is "$(cat allowed.out)" "ok $MANY"
 	is "$(links "$WORK")" "$before"
