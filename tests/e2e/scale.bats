@@ -199,8 +199,8 @@ map_kib() {
 	start_daemon
 	start_watching "$LONE" load udp $OUT4 9
 	holdings >before
-	# Lives of nothing to twenty milliseconds, eight names at a time.
-	made=$(python3 -IS - "$WORK" 4 <<-'END'
+	# Most of them live for less than it takes to enrol one.
+	made=$(python3 -IS - "$WORK" $((3 + EG_SLOW)) "$EG_SLOW" <<-'END'
 		import os, random, sys, time
 		end = time.monotonic() + float(sys.argv[2])
 		made = 0
@@ -213,7 +213,7 @@ map_kib() {
 		    os.mkdir(name)
 		    alive[name] = True
 		    made += 1
-		    time.sleep(random.choice([0, 0, 0.001, 0.005, 0.02]))
+		    time.sleep(random.choice([0, 0, 0.001, 0.005, 0.02]) * int(sys.argv[3]))
 		for name in alive:
 		    os.rmdir(name)
 		print(made)
