@@ -11,8 +11,8 @@ load ../lib/daemon
 setup() {
 	daemon_setup
 	LIMITED_USER=$((2000000000 + $$))
-	# A directory that this user made would be a foreigner's.
-	mkdir -m 700 "$PINS" "$PINS/maps" "$PINS/links"
+	# Folders that this user made would be a foreigner's.
+	mkdir -m 700 "$PINS" "$PINS/maps" "$PINS/links" "$PINS/iters"
 	printf '#!/bin/sh\nexec setpriv --reuid=%s --inh-caps=%s --ambient-caps=%s "%s" "$@"\n' \
 		$LIMITED_USER "$CAPABILITIES" "$CAPABILITIES" "$EGRESSD" >egressd
 	chmod +x egressd
