@@ -127,9 +127,8 @@ __noinline __u64 eg_claim_lease(struct eg_lease *lease, __u32 from, __u32 to)
 
 /* Who or what ended a connection. */
 struct lease_end {
-	bool is_remote;		/* the peer or the network */
-	bool is_cancelled;	/* the application, before it was established */
-	bool is_timeout;	/* connect_timeout */
+	bool is_remote;		/* the peer or the network; else somebody on this side */
+	bool is_timeout;	/* connect_timeout, on this side */
 	bool without_event;
 };
 
@@ -143,16 +142,16 @@ static __always_inline void account_failed(const struct cluster *cluster, __u64 
 {
 	__sync_fetch_and_add(&cluster->state->held, -(EG_HELD_CONNECTION + EG_HELD_PENDING));
 	give_back_retry(cluster, word);
-	count(&cluster->counts->cx_connect_fail);
 	if (end->is_timeout)
-		count(&cluster->counts->cx_connect_timeout);
-	if (end->is_cancelled)
-		count(&cluster->counts->rq_cancelled);
+		count(&cluster->counts->connect_timeout);
+	else
+		count(end->is_remote ? &cluster->counts->connect_failed : &cluster->counts->connect_cancelled);
 }
 
-static __always_inline void account_closed(const struct cluster *cluster, __u64 word)
+static __always_inline void account_closed(const struct cluster *cluster, __u64 word, const struct lease_end *end)
 {
 	__sync_fetch_and_add(&cluster->state->held, -EG_HELD_CONNECTION);
+	count(end->is_remote ? &cluster->counts->closed_remote : &cluster->counts->closed_local);
 	if (eg_lease_marks(word) & EG_LEASE_IDLE)
 		count(&cluster->counts->idle_timeout);
 	else if (eg_lease_marks(word) & EG_LEASE_OLD)
@@ -166,8 +165,7 @@ static __always_inline void account_connection(const struct cluster *cluster, co
 	if (eg_lease_state(word) == EG_LEASE_CONNECTING)
 		account_failed(cluster, word, end);
 	else
-		account_closed(cluster, word);
-	count(end->is_remote ? &cluster->counts->destroy_remote : &cluster->counts->destroy_local);
+		account_closed(cluster, word, end);
 	count_sample(&cluster->counts->length_ms, bpf_ktime_get_ns() - lease->opened_ns);
 }
 

@@ -85,7 +85,6 @@ static __always_inline struct lease_end end_of_connect(const struct eg_lease *le
 	struct lease_end end = {.is_timeout = has_timed_out(lease, word, error)};
 
 	end.is_remote = !end.is_timeout && !is_local_end(error);
-	end.is_cancelled = !end.is_timeout && is_local_end(error);
 	return end;
 }
 
@@ -118,7 +117,7 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 	unbound_connect(ctx, lease);
 	if (eg_lease_state(word) == EG_LEASE_CONNECTING) {
 		end = end_of_connect(lease, word, error);
-		if (!end.is_cancelled)
+		if (end.is_remote || end.is_timeout)
 			note_failure(ctx, word);
 	} else {
 		end = end_of_connection(ctx->args[0], error);
@@ -146,7 +145,7 @@ static __always_inline struct lease_end end_of_attempt(__u32 tcp_state)
 {
 	bool refused = tcp_state == BPF_TCP_CLOSE;
 
-	return (struct lease_end){.is_remote = refused, .without_event = refused, .is_cancelled = !refused};
+	return (struct lease_end){.is_remote = refused, .without_event = refused};
 }
 
 /* On a local close this comes before the TCP states. A socket that closed already holds nothing. */

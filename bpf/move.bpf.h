@@ -41,19 +41,21 @@ static __always_inline __u64 move_counter(__u64 *from, __u64 *to)
  */
 static __always_inline void move_ended(struct eg_cluster_counts *from, struct eg_cluster_counts *to)
 {
-	__u64 ended = move_counter(&from->destroy_local, &to->destroy_local) +
-		      move_counter(&from->destroy_remote, &to->destroy_remote);
+	__u64 ended = move_counter(&from->connect_failed, &to->connect_failed) +
+		      move_counter(&from->connect_timeout, &to->connect_timeout) +
+		      move_counter(&from->connect_cancelled, &to->connect_cancelled) +
+		      move_counter(&from->closed_local, &to->closed_local) +
+		      move_counter(&from->closed_remote, &to->closed_remote);
 
 	__sync_fetch_and_add(&from->cx_total, -ended);
 	__sync_fetch_and_add(&to->cx_total, ended);
 }
 
-/* A counter that move_ended() has to do with. */
+/* A counter that move_ended() has to do with: they stand together. */
 static __always_inline bool is_of_ended(__u32 word)
 {
-	return word == WORD_OF(ipv4.cluster.cx_total) || word == WORD_OF(ipv4.cluster.destroy_local) ||
-	       word == WORD_OF(ipv4.cluster.destroy_remote) || word == WORD_OF(ipv6.cluster.cx_total) ||
-	       word == WORD_OF(ipv6.cluster.destroy_local) || word == WORD_OF(ipv6.cluster.destroy_remote);
+	return (word >= WORD_OF(ipv4.cluster.cx_total) && word <= WORD_OF(ipv4.cluster.closed_remote)) ||
+	       (word >= WORD_OF(ipv6.cluster.cx_total) && word <= WORD_OF(ipv6.cluster.closed_remote));
 }
 
 static __always_inline void move_counts(struct eg_slot_counts *from, struct eg_slot_counts *to)
@@ -70,9 +72,8 @@ static __always_inline void settle_cluster(struct eg_cluster_state *state, struc
 {
 	__u64 held = __sync_lock_test_and_set(&state->held, 0);
 
-	__sync_fetch_and_add(&counts->destroy_local, eg_held_connections(held));
-	__sync_fetch_and_add(&counts->cx_connect_fail, eg_held_pending(held));
-	__sync_fetch_and_add(&counts->rq_cancelled, eg_held_pending(held));
+	__sync_fetch_and_add(&counts->connect_cancelled, eg_held_pending(held));
+	__sync_fetch_and_add(&counts->closed_local, eg_held_connections(held) - eg_held_pending(held));
 	state->retries = 0;
 	state->sessions = 0;
 	state->draining = 0;

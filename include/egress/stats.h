@@ -25,23 +25,26 @@ EG_STATIC_SIZE(struct eg_histogram, 8 * EG_HISTOGRAM_BUCKETS + 8);
 /*
  * The passthrough cluster of one family: non-mesh and matched TCP, since that is what
  * Envoy's cluster of this name holds, and sessions of connected UDP apart.
- * cx_total = connections + destroy_local + destroy_remote at every moment of rest.
+ *
+ * An admitted connect ends in exactly one of five ways, so that what Envoy counts is a
+ * sum of some of them and never goes back, whenever it is read; and cx_total =
+ * connections + all five at every moment of rest.
  */
 struct eg_cluster_counts {
 	__u64 cx_total;		/* connects admitted: upstream_cx_total */
+	__u64 connect_failed;	/* never established: the peer or the network refused */
+	__u64 connect_timeout;	/* never established: connect_timeout */
+	__u64 connect_cancelled;	/* never established: the application went away */
+	__u64 closed_local;	/* established, then closed or ended by the application or by us */
+	__u64 closed_remote;	/* established, then closed or ended by the peer or the network */
 	__u64 cx_no_route;	/* connects refused because passthrough is false: downstream_cx_no_route */
 	__u64 cx_overflow;	/* refused: max_connections */
 	__u64 rq_pending_overflow;	/* refused: max_pending_requests */
 	__u64 rq_overflow;	/* refused: max_requests */
 	__u64 rq_retry;	/* admitted retries */
 	__u64 rq_retry_overflow;	/* refused: max_retries */
-	__u64 cx_connect_fail;	/* ended before they were established, whoever ended them */
-	__u64 cx_connect_timeout;	/* of those, by connect_timeout */
-	__u64 rq_cancelled;	/* of those, by the application */
-	__u64 destroy_local;	/* ended or released, by us or by the application */
-	__u64 destroy_remote;	/* ended by the peer or the network */
-	__u64 idle_timeout;	/* of the local ones, by idle_timeout */
-	__u64 max_duration;	/* of the local ones, by max_connection_duration */
+	__u64 idle_timeout;	/* of closed_local, by idle_timeout */
+	__u64 max_duration;	/* of closed_local, by max_connection_duration */
 	__u64 rx_bytes;	/* payload received, without retransmissions */
 	__u64 tx_bytes;	/* payload sent, without retransmissions */
 	__u64 sessions_total;	/* connected UDP sockets admitted */
@@ -52,6 +55,24 @@ struct eg_cluster_counts {
 	struct eg_histogram length_ms;	/* from admission until ended or released */
 };
 EG_STATIC_SIZE(struct eg_cluster_counts, 8 * 20 + 2 * sizeof(struct eg_histogram));
+
+/* upstream_cx_connect_fail */
+static inline __u64 eg_connects_failed(const struct eg_cluster_counts *counts)
+{
+	return counts->connect_failed + counts->connect_timeout + counts->connect_cancelled;
+}
+
+/* upstream_cx_destroy_local: connect_timeout and an application that goes away are on this side. */
+static inline __u64 eg_destroyed_local(const struct eg_cluster_counts *counts)
+{
+	return counts->closed_local + counts->connect_timeout + counts->connect_cancelled;
+}
+
+/* upstream_cx_destroy_remote */
+static inline __u64 eg_destroyed_remote(const struct eg_cluster_counts *counts)
+{
+	return counts->closed_remote + counts->connect_failed;
+}
 
 struct eg_family_counts {
 	struct eg_reason_counts verdicts;	/* all protocols, one a hook run */

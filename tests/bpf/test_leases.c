@@ -49,11 +49,11 @@ static struct expected found_in(const struct eg_slot *slot, enum eg_family famil
 		.sessions = state->sessions,
 		.retries = state->retries,
 		.total = counts->cx_total,
-		.fail = counts->cx_connect_fail,
-		.cancelled = counts->rq_cancelled,
-		.local = counts->destroy_local,
-		.remote = counts->destroy_remote,
-		.timeout = counts->cx_connect_timeout,
+		.fail = eg_connects_failed(counts),
+		.cancelled = counts->connect_cancelled,
+		.local = eg_destroyed_local(counts),
+		.remote = eg_destroyed_remote(counts),
+		.timeout = counts->connect_timeout,
 		.without_event = counts->without_event,
 	};
 }
@@ -699,7 +699,7 @@ static void a_lease_of_the_slots_last_owner_takes_nothing_from_the_next(void **s
 	assert_int_equal(eg_maps_retire_slot(&maps, BREAKER_SLOT), 0);
 	assert_int_equal(eg_maps_read_retired(&maps, &retired), 0);
 	assert_int_equal(retired.counts.ipv4.cluster.cx_total, 1);
-	assert_int_equal(retired.counts.ipv4.cluster.destroy_local, 1);
+	assert_int_equal(retired.counts.ipv4.cluster.closed_local, 1);
 	new = network_connected(NETWORK_IPV4, breaker.port);
 	ASSERT_CLUSTER(&breaker, IPV4, .connections = 1, .total = 1);
 	network_abort(old);

@@ -135,7 +135,7 @@ static void assert_counted(const struct eg_cluster_counts *counts, bool used)
 
 	assert_int_equal(counts->cx_total, rounds * LIMIT);
 	assert_int_equal(counts->cx_overflow, rounds * (CONNECTS - LIMIT));
-	assert_int_equal(counts->destroy_local + counts->destroy_remote, rounds * LIMIT);
+	assert_int_equal(eg_destroyed_local(counts) + eg_destroyed_remote(counts), rounds * LIMIT);
 	assert_int_equal(counts->contended, 0);
 }
 
@@ -240,7 +240,7 @@ static void where_places_come_and_go_all_the_time_there_is_never_one_too_many(vo
 	slot = settle(&breaker);
 	assert_int_equal(hurry.most, PLACES);
 	assert_int_equal(slot.counts.ipv4.cluster.cx_total, hurry.admitted);
-	assert_int_equal(slot.counts.ipv4.cluster.rq_cancelled, hurry.admitted);
+	assert_int_equal(slot.counts.ipv4.cluster.connect_cancelled, hurry.admitted);
 	assert_int_equal(slot.counts.ipv4.cluster.cx_overflow, THREADS * slow_count(HURRIES) - hurry.admitted);
 	assert_int_equal(slot.counts.ipv4.cluster.contended, 0);
 	breaker_end(&breaker);

@@ -320,8 +320,8 @@ static void a_connect_that_never_left_close_is_ended_once_it_has_settled(void **
 		assert_int_equal(sweep_one(datapath), 0);
 		slot = read_slot(datapath);
 		assert_int_equal(slot.state.ipv4.held, 0);
-		assert_int_equal(slot.counts.ipv4.cluster.cx_connect_fail, 1);
-		assert_int_equal(slot.counts.ipv4.cluster.destroy_remote, 1);
+		assert_int_equal(eg_connects_failed(&slot.counts.ipv4.cluster), 1);
+		assert_int_equal(slot.counts.ipv4.cluster.connect_failed, 1);
 		assert_int_equal(slot.counts.ipv4.cluster.without_event, 1);
 	}
 	assert_int_equal(eg_lease_state(get_lease(datapath, fd).word), EG_LEASE_NONE);
@@ -347,7 +347,7 @@ static void a_session_whose_socket_was_disconnected_is_ended(void **state)
 	slot = read_slot(datapath);
 	assert_int_equal(slot.state.ipv6.sessions, 0);
 	assert_int_equal(slot.counts.ipv6.cluster.without_event, 1);
-	assert_int_equal(slot.counts.ipv6.cluster.destroy_local + slot.counts.ipv6.cluster.destroy_remote, 0);
+	assert_int_equal(slot.counts.ipv6.cluster.closed_local + slot.counts.ipv6.cluster.closed_remote, 0);
 	pair_end(&pair);
 	eg_datapath_free(datapath);
 }

@@ -77,9 +77,9 @@ static void assert_timed_out(const struct breaker *breaker, uint64_t times)
 {
 	struct eg_cluster_counts counts = breaker_slot(breaker).counts.ipv4.cluster;
 
-	assert_int_equal(counts.cx_connect_timeout, times);
-	assert_int_equal(counts.cx_connect_fail, times);
-	assert_int_equal(counts.destroy_local, times);
+	assert_int_equal(counts.connect_timeout, times);
+	assert_int_equal(eg_connects_failed(&counts), times);
+	assert_int_equal(eg_destroyed_local(&counts), times);
 	assert_int_equal(breaker_slot(breaker).state.ipv4.held, 0);
 }
 
@@ -136,8 +136,8 @@ static void the_applications_own_smaller_timeout_wins_and_is_not_counted_as_ours
 	assert_took(time_blocking_connect(fd), 1500);
 	assert_int_equal(user_timeout_of(fd), 1500);
 	close(fd);
-	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.cx_connect_timeout, 0);
-	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.cx_connect_fail, 1);
+	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.connect_timeout, 0);
+	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.connect_failed, 1);
 	breaker_end(&breaker);
 }
 
@@ -192,7 +192,7 @@ static void what_the_application_set_is_back_once_the_connection_is_established(
 	filler[1] = network_accept(listener);
 	assert_true(network_poll(fd, POLLOUT) == POLLOUT);
 	assert_int_equal(user_timeout_of(fd), 33000);
-	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.cx_connect_fail, 0);
+	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.connect_failed, 0);
 	network_abort(fd);
 	close(filler[0]);
 	close(filler[1]);
@@ -210,7 +210,7 @@ static void an_answer_in_time_leaves_the_option_alone(void **state)
 	fd = network_connected(NETWORK_IPV4, breaker.port);
 	assert_int_equal(user_timeout_of(fd), 0);
 	network_abort(fd);
-	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.cx_connect_timeout, 0);
+	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.connect_timeout, 0);
 	breaker_end(&breaker);
 }
 

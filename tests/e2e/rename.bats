@@ -99,7 +99,7 @@ finish_connecting() {
 # cluster SLOT-NAME: total and ended connections of the IPv4 cluster
 cluster() {
 	echo "$(counted "$1" ipv4.cluster.cx_total)" \
-		$(($(counted "$1" ipv4.cluster.destroy_local) + $(counted "$1" ipv4.cluster.destroy_remote)))
+		$(($(counted "$1" ipv4.cluster.closed_local) + $(counted "$1" ipv4.cluster.closed_remote)))
 }
 
 has_ended() { # has_ended SLOT-NAME COUNT

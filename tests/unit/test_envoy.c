@@ -27,11 +27,11 @@ static const struct eg_totals totals = {
 			.rq_overflow = 500000,
 			.rq_retry = 3,
 			.rq_retry_overflow = 600000,
-			.cx_connect_fail = 7000,
-			.cx_connect_timeout = 400,
-			.rq_cancelled = 90,
-			.destroy_local = 50000,
-			.destroy_remote = 30000,
+			.connect_failed = 7000 - 400 - 90,
+			.connect_timeout = 400,
+			.connect_cancelled = 90,
+			.closed_local = 50000 - 400 - 90,
+			.closed_remote = 30000 - (7000 - 400 - 90),
 			.idle_timeout = 11,
 			.max_duration = 12,
 			.rx_bytes = 13,
@@ -43,7 +43,7 @@ static const struct eg_totals totals = {
 			.connect_ms = {.buckets = {[0] = 5, [19] = 6}, .sum_us = 21},
 			.length_ms = {.buckets = {[3] = 8}},
 		},
-	.counts.ipv6.cluster = {.cx_total = 1, .destroy_remote = 1},
+	.counts.ipv6.cluster = {.cx_total = 1, .closed_remote = 1},
 	.ipv4 =
 		{
 			.connections = 31,
@@ -257,7 +257,7 @@ static const struct event {
 	},
 	{
 		"closed by the peer",
-		{.cx_total = 1, .connect_ms = {.buckets = {[2] = 1}}, .destroy_remote = 1},
+		{.cx_total = 1, .connect_ms = {.buckets = {[2] = 1}}, .closed_remote = 1},
 		{},
 		{"cluster.upstream_cx_destroy", "cluster.upstream_cx_destroy_remote",
 		 "cluster.upstream_cx_destroy_remote_with_active_rq", "cluster.upstream_cx_destroy_with_active_rq",
@@ -266,7 +266,7 @@ static const struct event {
 	},
 	{
 		"closed by the client",
-		{.cx_total = 1, .connect_ms = {.buckets = {[2] = 1}}, .destroy_local = 1},
+		{.cx_total = 1, .connect_ms = {.buckets = {[2] = 1}}, .closed_local = 1},
 		{},
 		{"cluster.upstream_cx_destroy", "cluster.upstream_cx_destroy_local",
 		 "cluster.upstream_cx_destroy_local_with_active_rq", "cluster.upstream_cx_destroy_with_active_rq",
@@ -288,7 +288,7 @@ static const struct event {
 	},
 	{
 		"refused by the network",
-		{.cx_total = 1, .cx_connect_fail = 1, .destroy_remote = 1},
+		{.cx_total = 1, .connect_failed = 1},
 		{},
 		{"cluster.upstream_cx_connect_attempts_exceeded", "cluster.upstream_cx_connect_fail",
 		 "cluster.upstream_cx_destroy", "cluster.upstream_cx_destroy_remote", "cluster.upstream_cx_total",
@@ -297,7 +297,7 @@ static const struct event {
 	},
 	{
 		"ended by connect_timeout",
-		{.cx_total = 1, .cx_connect_fail = 1, .cx_connect_timeout = 1, .destroy_local = 1},
+		{.cx_total = 1, .connect_timeout = 1},
 		{},
 		{"cluster.upstream_cx_connect_attempts_exceeded", "cluster.upstream_cx_connect_fail",
 		 "cluster.upstream_cx_connect_timeout", "cluster.upstream_cx_destroy",
@@ -307,7 +307,7 @@ static const struct event {
 	},
 	{
 		"given up by the client while it connects",
-		{.cx_total = 1, .cx_connect_fail = 1, .rq_cancelled = 1, .destroy_local = 1},
+		{.cx_total = 1, .connect_cancelled = 1},
 		{},
 		{"cluster.upstream_cx_connect_fail", "cluster.upstream_cx_destroy", "cluster.upstream_cx_destroy_local",
 		 "cluster.upstream_cx_total", "cluster.upstream_rq_cancelled", "cluster.upstream_rq_pending_total",
@@ -315,7 +315,7 @@ static const struct event {
 	},
 	{
 		"ended by idle_timeout",
-		{.cx_total = 1, .connect_ms = {.buckets = {[0] = 1}}, .destroy_local = 1, .idle_timeout = 1},
+		{.cx_total = 1, .connect_ms = {.buckets = {[0] = 1}}, .closed_local = 1, .idle_timeout = 1},
 		{},
 		{"cluster.upstream_cx_destroy", "cluster.upstream_cx_destroy_local",
 		 "cluster.upstream_cx_destroy_local_with_active_rq", "cluster.upstream_cx_destroy_with_active_rq",
@@ -368,19 +368,6 @@ static void each_event_shows_in_the_statistics_in_which_it_does_in_envoy(void **
 		assert_event(&events[i]);
 }
 
-static void a_part_that_is_read_ahead_of_its_whole_gives_0(void **state)
-{
-	const struct eg_totals torn = {
-		.counts.ipv4.cluster = {.cx_connect_fail = 1, .rq_cancelled = 2, .cx_connect_timeout = 1},
-	};
-	uint64_t sum = 0;
-
-	(void)state;
-	assert_int_equal(eg_envoy_visit(&torn, add_value, &sum), 0);
-	/* the three themselves, and nothing that was derived */
-	assert_int_equal(sum, 4);
-}
-
 /* ---- histograms ---- */
 
 static int expect_histogram(const char *name, const struct eg_histogram *histogram, void *context)
@@ -420,7 +407,6 @@ int main(void)
 		cmocka_unit_test(the_first_result_that_is_not_0_ends_the_visit),
 		cmocka_unit_test(what_has_no_place_in_a_cluster_is_in_no_statistic),
 		cmocka_unit_test(each_event_shows_in_the_statistics_in_which_it_does_in_envoy),
-		cmocka_unit_test(a_part_that_is_read_ahead_of_its_whole_gives_0),
 		cmocka_unit_test(histograms_come_apart_in_byte_order),
 	};
 

@@ -123,9 +123,8 @@ int eg_maps_wait_for_programs(const struct eg_maps *maps, int *grace_fd)
 /* Connections that outlive their slot are nobody's any more: total = active + destroyed holds for the sum too. */
 static void settle(struct eg_cluster_counts *counts, const struct eg_cluster_state *state)
 {
-	counts->destroy_local += eg_held_connections(state->held);
-	counts->cx_connect_fail += eg_held_pending(state->held);
-	counts->rq_cancelled += eg_held_pending(state->held);
+	counts->connect_cancelled += eg_held_pending(state->held);
+	counts->closed_local += eg_held_connections(state->held) - eg_held_pending(state->held);
 }
 
 static int add_to_retired(const struct eg_maps *maps, struct eg_slot *value, uint32_t slot)

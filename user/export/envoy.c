@@ -37,16 +37,15 @@ static struct cluster cluster_of(const struct eg_totals *totals, size_t family)
 
 /* ---- what is derived ---- */
 
-/* Counters are read while programs count: a part may be a moment ahead of its whole. */
-static uint64_t without(uint64_t whole, uint64_t part)
+static uint64_t connect_fail(const struct cluster *cluster)
 {
-	return whole > part ? whole - part : 0;
+	return eg_connects_failed(&cluster->counts);
 }
 
 /* Attempts that the network or connect_timeout ended. */
 static uint64_t attempts_failed(const struct cluster *cluster)
 {
-	return without(cluster->counts.cx_connect_fail, cluster->counts.rq_cancelled);
+	return cluster->counts.connect_failed + cluster->counts.connect_timeout;
 }
 
 /* With one attempt for each connection the first that fails is the last; the application that goes away exceeds nothing. */
@@ -55,28 +54,25 @@ static uint64_t attempts_exceeded(const struct cluster *cluster)
 	return attempts_failed(cluster) + cluster->counts.rq_pending_overflow;
 }
 
+static uint64_t destroyed_local(const struct cluster *cluster)
+{
+	return eg_destroyed_local(&cluster->counts);
+}
+
+static uint64_t destroyed_remote(const struct cluster *cluster)
+{
+	return eg_destroyed_remote(&cluster->counts);
+}
+
 static uint64_t destroyed(const struct cluster *cluster)
 {
-	return cluster->counts.destroy_local + cluster->counts.destroy_remote;
+	return destroyed_local(cluster) + destroyed_remote(cluster);
 }
 
 /* A connection has its request from the moment it is established until it ends. */
 static uint64_t destroyed_active(const struct cluster *cluster)
 {
-	return without(destroyed(cluster), cluster->counts.cx_connect_fail);
-}
-
-/* Who ends an attempt here: connect_timeout and the application. */
-static uint64_t destroyed_active_local(const struct cluster *cluster)
-{
-	return without(cluster->counts.destroy_local,
-		       cluster->counts.cx_connect_timeout + cluster->counts.rq_cancelled);
-}
-
-static uint64_t destroyed_active_remote(const struct cluster *cluster)
-{
-	return without(cluster->counts.destroy_remote,
-		       without(attempts_failed(cluster), cluster->counts.cx_connect_timeout));
+	return cluster->counts.closed_local + cluster->counts.closed_remote;
 }
 
 static uint64_t connected(const struct cluster *cluster)
@@ -118,20 +114,20 @@ static const struct statistic statistics[] = {
 	{"cluster", "circuit_breakers.default.rq_retry_open", GAUGE(retry_open)},
 	{"cluster", "upstream_cx_active", GAUGE(connections)},
 	{"cluster", "upstream_cx_connect_attempts_exceeded", DERIVED(attempts_exceeded)},
-	{"cluster", "upstream_cx_connect_fail", COUNTER(cx_connect_fail)},
-	{"cluster", "upstream_cx_connect_timeout", COUNTER(cx_connect_timeout)},
+	{"cluster", "upstream_cx_connect_fail", DERIVED(connect_fail)},
+	{"cluster", "upstream_cx_connect_timeout", COUNTER(connect_timeout)},
 	{"cluster", "upstream_cx_destroy", DERIVED(destroyed)},
-	{"cluster", "upstream_cx_destroy_local", COUNTER(destroy_local)},
-	{"cluster", "upstream_cx_destroy_local_with_active_rq", DERIVED(destroyed_active_local)},
-	{"cluster", "upstream_cx_destroy_remote", COUNTER(destroy_remote)},
-	{"cluster", "upstream_cx_destroy_remote_with_active_rq", DERIVED(destroyed_active_remote)},
+	{"cluster", "upstream_cx_destroy_local", DERIVED(destroyed_local)},
+	{"cluster", "upstream_cx_destroy_local_with_active_rq", COUNTER(closed_local)},
+	{"cluster", "upstream_cx_destroy_remote", DERIVED(destroyed_remote)},
+	{"cluster", "upstream_cx_destroy_remote_with_active_rq", COUNTER(closed_remote)},
 	{"cluster", "upstream_cx_destroy_with_active_rq", DERIVED(destroyed_active)},
 	{"cluster", "upstream_cx_overflow", COUNTER(cx_overflow)},
 	{"cluster", "upstream_cx_rx_bytes_total", COUNTER(rx_bytes)},
 	{"cluster", "upstream_cx_total", COUNTER(cx_total)},
 	{"cluster", "upstream_cx_tx_bytes_total", COUNTER(tx_bytes)},
 	{"cluster", "upstream_rq_active", GAUGE(established)},
-	{"cluster", "upstream_rq_cancelled", COUNTER(rq_cancelled)},
+	{"cluster", "upstream_rq_cancelled", COUNTER(connect_cancelled)},
 	{"cluster", "upstream_rq_pending_active", GAUGE(pending)},
 	{"cluster", "upstream_rq_pending_failure_eject", DERIVED(attempts_failed)},
 	{"cluster", "upstream_rq_pending_overflow", COUNTER(rq_pending_overflow)},

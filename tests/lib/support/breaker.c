@@ -76,10 +76,10 @@ uint64_t breaker_samples(const struct eg_histogram *histogram)
 static void assert_conserved(const struct eg_cluster_counts *counts, const struct eg_cluster_state *state)
 {
 	assert_int_equal(counts->cx_total,
-			 eg_held_connections(state->held) + counts->destroy_local + counts->destroy_remote);
-	assert_int_equal(counts->cx_total, breaker_samples(&counts->connect_ms) + counts->cx_connect_fail +
+			 eg_held_connections(state->held) + eg_destroyed_local(counts) + eg_destroyed_remote(counts));
+	assert_int_equal(counts->cx_total, breaker_samples(&counts->connect_ms) + eg_connects_failed(counts) +
 						   eg_held_pending(state->held));
-	assert_int_equal(breaker_samples(&counts->length_ms), counts->destroy_local + counts->destroy_remote);
+	assert_int_equal(breaker_samples(&counts->length_ms), eg_destroyed_local(counts) + eg_destroyed_remote(counts));
 }
 
 void breaker_end(struct breaker *breaker)
