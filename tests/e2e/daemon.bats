@@ -107,9 +107,11 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 @test "the first policy is read once for its fingerprint and once to load it" {
 	require_strace
 	policy false >policy.yaml
-	strace -f -qq -o strace.out -e trace=openat "$EGRESSD" --policy policy.yaml 2>daemon.log 3>&- &
+	# With -D the daemon is the child, so that the clean-up ends it.
+	strace -D -f -qq -o strace.out -e trace=openat "$EGRESSD" --policy policy.yaml 2>daemon.log 3>&- &
+	DAEMON=$!
+	disown
 	wait_for 20 says 1 "generation 1 in force"
-	DAEMON=$(pgrep -P $!)
 	is "$(grep -c '"policy.yaml"' strace.out)" 2
 }
 
@@ -118,13 +120,13 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 	policy true >policy.yaml
 	: >strace.out
 	# The first BPF call comes after the policy was loaded.
-	strace -f -qq -o strace.out -e trace=openat,bpf -e inject=bpf:delay_enter=1000000:when=1 \
+	strace -D -f -qq -o strace.out -e trace=openat,bpf -e inject=bpf:delay_enter=1000000:when=1 \
 		"$EGRESSD" --policy policy.yaml 2>daemon.log 3>&- &
-	tracer=$!
+	DAEMON=$!
+	disown
 	wait_for 20 opened 2
 	policy false >policy.yaml
 	wait_for 20 says 1 "generation 2 in force"
-	DAEMON=$(pgrep -P $tracer)
 	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
 }
 
