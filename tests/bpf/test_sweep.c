@@ -294,7 +294,7 @@ static void one_that_connects_for_longer_than_its_timeout_and_a_second_is_late(v
 
 	(void)state;
 	pair_make_connecting(&pair);
-	hold(datapath, pair.client, EG_LEASE_CONNECTING, 0);
+	hold(datapath, pair.client, EG_LEASE_CONNECTING, SECOND);
 	assert_int_equal(sweep_one(datapath), 0);
 	hold(datapath, pair.client, EG_LEASE_CONNECTING, SECOND * 5 / 2);
 	assert_int_equal(sweep_one(datapath), EG_LEASE_LATE);
@@ -533,8 +533,11 @@ static void many_come_each_once(void **state)
 		expected += cookie;
 	}
 	other = fork();
-	if (other == 0)
+	if (other == 0) {
+		/* Not for longer than a test that failed. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(pause());
+	}
 	assert_int_equal(eg_datapath_list_held(datapath, &walk), 0);
 	assert_int_equal(walk.sockets.len, MANY);
 	assert_true(walk.looked_at >= MANY);
