@@ -2,7 +2,7 @@
 #ifndef EG_CLI_AUDIT_H
 #define EG_CLI_AUDIT_H
 
-/* For `status`: the leases of the listed slots against their gauges, with or without an agent. */
+/* For `status` and `stats`: the leases of the listed slots against their gauges, with or without an agent. */
 #include "cli/pinned.h"
 #include "datapath/audit.h"
 

@@ -4,7 +4,9 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/audit.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
 #include "export/envoy.h"
@@ -76,6 +78,26 @@ static int sum_slots(const struct eg_pinned *pinned, struct eg_totals *ret_total
 	return r;
 }
 
+/* ---- the audit ---- */
+
+/*
+ * Leases that sockets hold, against the places that the gauges count as taken: a walk
+ * at every call. Absent where no agent has pinned one.
+ */
+static int visit_audit(const struct eg_pinned *pinned, eg_stat_visitor visit, void *context)
+{
+	_cleanup_free_ char *problem = NULL;
+	struct eg_audit audit = {};
+	int r = eg_audit_run(pinned, &audit, &problem);
+
+	if (r < 0)
+		return problem || r == -ENOENT ? 0 : r;
+	r = visit("egressd.audit_leases", audit.leases, context);
+	if (r == 0)
+		r = visit("egressd.audit_gauges", audit.places, context);
+	return r == 0 ? visit("egressd.audit_agrees", audit.agrees, context) : r;
+}
+
 /* ---- output ---- */
 
 static int print_line(const char *name, uint64_t value, void *context)
@@ -103,13 +125,15 @@ static int print_histogram(const char *name, const struct eg_histogram *histogra
 	return printf("\n") < 0 ? -EIO : 0;
 }
 
-static int print_text(const struct eg_totals *totals)
+static int print_text(const struct eg_pinned *pinned, const struct eg_totals *totals)
 {
 	int r = eg_envoy_visit(totals, print_line, NULL);
 
 	if (r == 0)
 		r = eg_envoy_visit_histograms(totals, print_histogram, NULL);
-	return r == 0 ? eg_own_stats_visit(totals, print_line, NULL) : r;
+	if (r == 0)
+		r = eg_own_stats_visit(totals, print_line, NULL);
+	return r == 0 ? visit_audit(pinned, print_line, NULL) : r;
 }
 
 static int add_entry(const char *name, uint64_t value, void *context)
@@ -119,7 +143,7 @@ static int add_entry(const char *name, uint64_t value, void *context)
 		       : 0;
 }
 
-static int print_json(const struct eg_totals *totals)
+static int print_json(const struct eg_pinned *pinned, const struct eg_totals *totals)
 {
 	json_auto_t *document = json_pack("{s:[], s:o}", "stats", "histograms", eg_json_histograms(totals));
 	json_t *stats = json_object_get(document, "stats");
@@ -127,6 +151,8 @@ static int print_json(const struct eg_totals *totals)
 
 	if (r == 0)
 		r = eg_own_stats_visit(totals, add_entry, stats);
+	if (r == 0)
+		r = visit_audit(pinned, add_entry, stats);
 	if (r < 0)
 		return r;
 	return json_dumpf(document, stdout, JSON_INDENT(1)) < 0 || printf("\n") < 0 ? -EIO : 0;
@@ -145,7 +171,7 @@ int eg_cmd_stats(int argc, char **argv)
 		return EG_EXIT_FAILED;
 	r = words.workload ? sum_slots(&pinned, &totals) : sum_node(&pinned.maps, &totals);
 	if (r == 0)
-		r = words.json ? print_json(&totals) : print_text(&totals);
+		r = words.json ? print_json(&pinned, &totals) : print_text(&pinned, &totals);
 	if (r == 0)
 		return EG_EXIT_OK;
 	eg_log_error("stats: %s", strerror(-r));
