@@ -408,6 +408,30 @@ static __always_inline void write_lease(struct eg_lease *lease, __u64 word, cons
 	__sync_lock_test_and_set(&lease->word, word);
 }
 
+/*
+ * Ends what the socket still holds from an earlier connect. TCP comes here in state
+ * CLOSE only, and a UDP socket without a peer was disconnected, or its connect refused
+ * by a program after ours: no event has told of that end.
+ */
+__noinline int eg_settle_earlier(struct eg_lease *lease, bool connected)
+{
+	const struct lease_end end = {.is_remote = true, .without_event = !connected};
+
+	if (lease)
+		end_lease(lease, IN_ANY_STATE, &end);
+	return 0;
+}
+
+static __always_inline bool is_same_but_sequence(__u64 word, __u64 other)
+{
+	return !((word ^ other) << (64 - EG_LEASE_SEQUENCE_SHIFT));
+}
+
+/*
+ * A connected UDP socket comes here with its session, which goes on with the next peer.
+ * If that one counts elsewhere, the old place is given back for a new one, and not
+ * before: a connect that is refused leaves the socket with the peer that it had.
+ */
 static __always_inline void admit(struct eg_lease *lease, struct observation *seen, struct eg_slot *slot,
 				  const struct eg_workload_policy *workload)
 {
@@ -415,51 +439,36 @@ static __always_inline void admit(struct eg_lease *lease, struct observation *se
 	const struct eg_cluster_policy *limits = ipv6 ? &workload->ipv6 : &workload->ipv4;
 	struct cluster cluster = cluster_of_slot(slot, ipv6);
 	bool retry = !udp && is_retry(seen, slot->state.epoch, workload, limits);
-	__u32 limit = udp ? take_session(&cluster, limits) : take_tcp(&cluster, limits, retry);
+	__u64 earlier = read_word(lease);
 	__u64 word = eg_lease_word(udp ? EG_LEASE_SESSION : EG_LEASE_CONNECTING,
 				   (ipv6 ? EG_LEASE_IPV6 : 0) | (retry ? EG_LEASE_RETRY : 0), (__u16)seen->slot_id,
-				   (__u16)slot->state.epoch,
-				   (__u16)((read_word(lease) >> EG_LEASE_SEQUENCE_SHIFT) + 1));
+				   (__u16)slot->state.epoch, (__u16)((earlier >> EG_LEASE_SEQUENCE_SHIFT) + 1));
+	__u32 limit;
 
+	if (is_same_but_sequence(earlier, word))
+		return;
+	limit = udp ? take_session(&cluster, limits) : take_tcp(&cluster, limits, retry);
 	if (limit == EG_REASON_BLOCKED_NO_STATE)
 		count(&cluster.counts->contended);
-	if (limit != EG_REASON_COUNT)
+	if (limit != EG_REASON_COUNT) {
 		seen->decision = block(limit, workload->breaker_errno);
-	else
-		write_lease(lease, word, limits);
-}
-
-/*
- * What the socket still holds from an earlier connect. TCP comes here in state CLOSE
- * only, so that no event has told of that connection's end. A UDP session goes on with
- * its next peer; true then.
- */
-static __always_inline bool settle_earlier(struct eg_lease *lease, const struct observation *seen, bool leased)
-{
-	const struct lease_end end = {.is_remote = !is_udp(seen), .without_event = !is_udp(seen)};
-	__u64 word = read_word(lease);
-	bool ipv6 = seen->flow.family == EG_FAMILY_IPV6;
-
-	if (!is_live(word))
-		return false;
-	/* A connect that is refused leaves a UDP socket with the peer that it had. */
-	if (is_udp(seen) && !leased && seen->decision.verdict == EG_VERDICT_BLOCKED)
-		return true;
-	if (is_udp(seen) && leased && ipv6 == !!(eg_lease_marks(word) & EG_LEASE_IPV6))
-		return true;
-	end_lease(lease, IN_ANY_STATE, &end);
-	return false;
+		return;
+	}
+	if (is_live(earlier))
+		eg_settle_earlier(lease, true);
+	write_lease(lease, word, limits);
 }
 
 /* What no place could be kept for is refused: it would be a connection that nobody counts. */
-static __always_inline void lease_connect(struct eg_lease *lease, struct observation *seen, bool leased)
+static __always_inline void lease_connect(struct eg_lease *lease, struct observation *seen, bool leased,
+					  bool connected)
 {
 	struct policy_view view = {.bank = seen->bank};
 	struct eg_slot *slot;
 	__u32 slot_id = seen->slot_id;
 
-	if (lease && settle_earlier(lease, seen, leased))
-		return;
+	if (lease && is_live(read_word(lease)) && !(leased && connected))
+		eg_settle_earlier(lease, connected);
 	if (!leased)
 		return;
 	view.workload = lookup_workload(view.bank, &slot_id);

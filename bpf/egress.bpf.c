@@ -66,13 +66,17 @@ __noinline int eg_decide(struct observation *seen)
 __noinline int eg_admit(struct bpf_sock_addr *ctx, struct observation *seen, int refused_before)
 {
 	struct eg_lease *lease;
-	bool leased;
+	bool leased, connected;
 
 	if (!seen || !ctx->sk)
 		return 0;
+	/* TCP does not come here connected; a UDP socket keeps the peer that it has when another one is refused. */
+	connected = ctx->sk->state == BPF_TCP_ESTABLISHED;
+	if (connected && (refused_before || seen->decision.verdict == EG_VERDICT_BLOCKED))
+		return 0;
 	leased = needs_lease(seen) && !refused_before;
 	lease = bpf_sk_storage_get(&eg_leases, ctx->sk, NULL, leased ? BPF_SK_STORAGE_GET_F_CREATE : 0);
-	lease_connect(lease, seen, leased);
+	lease_connect(lease, seen, leased, connected);
 	return 0;
 }
 

@@ -22,8 +22,15 @@
  *                                is that of its parent, which has no storage
  *   DRAINING     -> NONE         STATE_CB to CLOSE; an orphan whose device is gone reports it
  *                                when it gives up
- *   SESSION      -> NONE         sock_release; a connect to a destination that needs no lease;
- *                                the sweep, for AF_UNSPEC, of which no program hears
+ *   SESSION      -> NONE         sock_release; a connect to a destination that needs no lease, or
+ *                                has its lease elsewhere (the other family, the slot's next owner);
+ *                                the next connect after AF_UNSPEC, of which no program hears, and
+ *                                the sweep
+ *
+ * A connect that is refused leaves a connected UDP socket with the peer that it had, and
+ * so with its lease. What fails after our program (no route, a program after ours) is not
+ * known: the lease is then that of the peer which the socket did not get, until its next
+ * connect.
  */
 #include "egress/flow.h"
 
