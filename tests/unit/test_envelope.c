@@ -88,6 +88,28 @@ static void the_label_names_the_mesh_where_the_field_is_missing(void **state)
 	policy_free(policy);
 }
 
+static void a_field_and_a_label_that_name_two_meshes_are_a_warning(void **state)
+{
+	struct policy *policy = policy_read("type: Workload\nname: w\ncgroup: /w\nmesh: a\n"
+					    "labels: {kuma.io/mesh: b}\n");
+
+	(void)state;
+	assert_string_equal(policy->findings, "p.yaml:5:24: warning: the label kuma.io/mesh says \"b\", but the field "
+					      "mesh says \"a\" and counts\n");
+	assert_string_equal(policy->model->workloads.items[0]->mesh, "a");
+	policy_free(policy);
+	assert_findings("type: Workload\nname: w\ncgroup: /w\nmesh: a\nlabels: {kuma.io/mesh: a}\n", "");
+}
+
+static void a_misplaced_field_is_shown_the_way_into_the_spec(void **state)
+{
+	(void)state;
+	assert_refused("apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a}\nnetworking: {}\n",
+		       "p.yaml:4:1: error: networking: unknown field here; did you mean \"spec.networking\"?");
+	assert_refused("apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a}\nspec: {passthrough: false}\n",
+		       "spec.passthrough: unknown field here; did you mean \"spec.networking.outbound.passthrough\"?");
+}
+
 static void a_kind_of_ours_needs_our_api_version(void **state)
 {
 	(void)state;
@@ -123,6 +145,8 @@ int main(void)
 		cmocka_unit_test(the_mesh_is_default_when_it_is_left_out),
 		cmocka_unit_test(a_namespaced_name_is_name_dot_namespace),
 		cmocka_unit_test(the_label_names_the_mesh_where_the_field_is_missing),
+		cmocka_unit_test(a_field_and_a_label_that_name_two_meshes_are_a_warning),
+		cmocka_unit_test(a_misplaced_field_is_shown_the_way_into_the_spec),
 		cmocka_unit_test(a_kind_of_ours_needs_our_api_version),
 		cmocka_unit_test(names_have_a_form),
 		cmocka_unit_test(unknown_fields_beside_the_spec_are_refused),

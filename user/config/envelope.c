@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 
 #define NAME_MAX_LEN 253 /* of a Kubernetes object */
+#define MESH_LABEL "kuma.io/mesh"
 
 static const struct eg_field universal_fields[] = {
 	{.name = "type", .doc = "The kind of the resource."},
@@ -16,7 +17,9 @@ static const struct eg_field universal_fields[] = {
 	{.name = "creationTime", .doc = "Not read."},
 	{.name = "modificationTime", .doc = "Not read."},
 	{.name = "kri", .doc = "Not read."},
-	{.name = "spec", .doc = "Refused: the fields stand beside `type`."},
+	{.name = "spec",
+	 .doc = "The fields of a newer kind. Older ones have them beside `type`, and a `spec` is refused."},
+	{.name = "status", .doc = "What Kuma's control plane writes. Read of kinds that have addresses in it."},
 };
 const struct eg_schema eg_universal_envelope = {.name = "Universal", EG_SCHEMA_FIELDS(universal_fields)};
 
@@ -26,7 +29,7 @@ static const struct eg_field kubernetes_fields[] = {
 	{.name = "metadata", .missing = "must be defined", .doc = "name, namespace; the rest is not read."},
 	{.name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to."},
 	{.name = "spec", .doc = "The fields of the resource."},
-	{.name = "status", .doc = "Not read."},
+	{.name = "status", .doc = "What Kuma's control plane writes. Read of kinds that have addresses in it."},
 	{.name = "auto", .doc = "Not read."},
 };
 static const struct eg_schema kubernetes_envelope = {.name = "Kubernetes", EG_SCHEMA_FIELDS(kubernetes_fields)};
@@ -148,45 +151,6 @@ static void refuse_spec(struct eg_reader *reader, const struct eg_yaml_node *roo
 	eg_path_leave(reader, before);
 }
 
-static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
-{
-	const struct eg_yaml_node *name_node, *mesh_node;
-	const char *name = read_word(reader, root, "name", &name_node);
-	const char *mesh = read_word(reader, root, "mesh", &mesh_node);
-	int r;
-
-	/* A name of the wrong type has its finding. */
-	if (name || !name_node || eg_yaml_is_null(name_node))
-		check_name(reader, name_node ? name_node : root, "name", name);
-	r = keep_name(reader, name, NULL, envelope);
-	if (r < 0)
-		return r;
-	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
-	if (r < 0)
-		return r;
-	refuse_spec(reader, root, envelope->kind);
-	envelope->spec = root;
-	return 0;
-}
-
-static void enter_metadata(struct eg_reader *reader, const struct eg_yaml_node *place, const char *name)
-{
-	const size_t before = eg_path_enter(reader, "metadata");
-
-	check_name(reader, place, "name", name);
-	eg_path_leave(reader, before);
-}
-
-static const char *label_mesh(struct eg_reader *reader, const struct eg_yaml_node *metadata,
-			      const struct eg_yaml_node **ret_node)
-{
-	const struct eg_yaml_node *labels = metadata ? eg_yaml_get(metadata, "labels") : NULL;
-
-	if (!labels || labels->kind != EG_YAML_MAPPING)
-		return NULL;
-	return read_word(reader, labels, "kuma.io/mesh", ret_node);
-}
-
 /* A resource without `spec` has no fields: a Mesh may, for others something will be missing. */
 static int find_spec(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
 {
@@ -205,21 +169,86 @@ static int find_spec(struct eg_reader *reader, const struct eg_yaml_node *root, 
 	return 0;
 }
 
+/* The fields that are not beside `type`: of the Kubernetes form, and of newer kinds. */
+static int read_spec(struct eg_reader *reader, const struct eg_yaml_node *root, const struct eg_schema *beside,
+		     struct eg_envelope *envelope)
+{
+	int r = eg_read_object(reader, root, beside, NULL);
+
+	eg_path_enter(reader, "spec");
+	return r < 0 ? r : find_spec(reader, root, envelope);
+}
+
+static const char *label_mesh(struct eg_reader *reader, const struct eg_yaml_node *labelled,
+			      const struct eg_yaml_node **ret_node)
+{
+	const struct eg_yaml_node *labels = labelled ? eg_yaml_get(labelled, "labels") : NULL;
+
+	*ret_node = NULL;
+	return labels && labels->kind == EG_YAML_MAPPING ? read_word(reader, labels, MESH_LABEL, ret_node) : NULL;
+}
+
+/* The field, else the label that the newer kinds have in its place. `labelled` holds the labels. */
+static const char *read_mesh(struct eg_reader *reader, const struct eg_yaml_node *root,
+			     const struct eg_yaml_node *labelled, const struct eg_yaml_node **ret_node)
+{
+	const struct eg_yaml_node *label_node;
+	const char *field = read_word(reader, root, "mesh", ret_node);
+	const char *label = label_mesh(reader, labelled, &label_node);
+
+	if (!*ret_node || eg_yaml_is_null(*ret_node)) {
+		*ret_node = label_node;
+		return label;
+	}
+	if (field && label && strcmp(field, label) != 0)
+		eg_reader_say(reader, EG_SEVERITY_WARNING, label_node,
+			      "the label " MESH_LABEL " says \"%.64s\", but the field mesh says \"%.64s\" and counts",
+			      label, field);
+	return field;
+}
+
+static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *root, enum eg_form form,
+			  struct eg_envelope *envelope)
+{
+	const struct eg_yaml_node *name_node, *mesh_node;
+	const char *name = read_word(reader, root, "name", &name_node);
+	const char *mesh = read_mesh(reader, root, root, &mesh_node);
+	int r;
+
+	/* A name of the wrong type has its finding. */
+	if (name || !name_node || eg_yaml_is_null(name_node))
+		check_name(reader, name_node ? name_node : root, "name", name);
+	r = keep_name(reader, name, NULL, envelope);
+	if (r < 0)
+		return r;
+	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
+	if (r < 0)
+		return r;
+	if (form == EG_FORM_SPEC)
+		return read_spec(reader, root, &eg_universal_envelope, envelope);
+	refuse_spec(reader, root, envelope->kind);
+	envelope->spec = root;
+	return 0;
+}
+
+static void enter_metadata(struct eg_reader *reader, const struct eg_yaml_node *place, const char *name)
+{
+	const size_t before = eg_path_enter(reader, "metadata");
+
+	check_name(reader, place, "name", name);
+	eg_path_leave(reader, before);
+}
+
 static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
 {
 	const struct eg_yaml_node *metadata, *name_node, *namespace_node, *mesh_node;
 	const char *name, *namespace, *mesh;
 	int r;
 
-	r = eg_read_object(reader, root, &kubernetes_envelope, NULL);
-	if (r < 0)
-		return r;
 	metadata = get_mapping(reader, root, "metadata");
 	name = read_word(reader, metadata, "name", &name_node);
 	namespace = read_word(reader, metadata, "namespace", &namespace_node);
-	mesh = read_word(reader, root, "mesh", &mesh_node);
-	if (!mesh_node)
-		mesh = label_mesh(reader, metadata, &mesh_node);
+	mesh = read_mesh(reader, root, metadata, &mesh_node);
 	if (metadata)
 		enter_metadata(reader, name_node ? name_node : metadata, name);
 	r = keep_name(reader, name, namespace, envelope);
@@ -228,13 +257,14 @@ static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *
 	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
 	if (r < 0)
 		return r;
-	eg_path_enter(reader, "spec");
-	return find_spec(reader, root, envelope);
+	return read_spec(reader, root, &kubernetes_envelope, envelope);
 }
 
-int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
+int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, enum eg_form form,
+		     struct eg_envelope *envelope)
 {
 	envelope->origin = eg_reader_origin(reader, root);
+	envelope->status = eg_yaml_get(root, "status");
 	return envelope->is_kubernetes ? read_kubernetes(reader, root, envelope)
-				       : read_universal(reader, root, envelope);
+				       : read_universal(reader, root, form, envelope);
 }

@@ -10,11 +10,14 @@
 #define EGRESSD "egressd.io/v1alpha1"
 
 static const struct eg_kind kinds[] = {
-	{"Mesh", EG_KIND_READ, KUMA, &eg_mesh_schema, eg_mesh_read},
-	{"Dataplane", EG_KIND_READ, KUMA, &eg_dataplane_schema, eg_dataplane_read},
-	{"Workload", EG_KIND_READ, EGRESSD, &eg_workload_schema, eg_workload_read},
-	{"Node", EG_KIND_READ, EGRESSD, &eg_node_schema, eg_node_read},
-	{"ProxyTemplate", EG_KIND_READ, KUMA, &eg_proxy_template_schema, eg_proxy_template_read},
+	{"Mesh", EG_KIND_READ, KUMA, &eg_mesh_schema, eg_mesh_read, EG_FORM_FLAT, EG_NAMED_IN_SET},
+	{"Dataplane", EG_KIND_READ, KUMA, &eg_dataplane_schema, eg_dataplane_read, EG_FORM_FLAT, EG_NAMED_IN_MESH},
+	/* Commands name a Workload without its mesh. */
+	{"Workload", EG_KIND_READ, EGRESSD, &eg_workload_schema, eg_workload_read, EG_FORM_FLAT, EG_NAMED_IN_SET},
+	/* A second one is refused whatever its name. */
+	{"Node", EG_KIND_READ, EGRESSD, &eg_node_schema, eg_node_read, EG_FORM_FLAT, EG_NAMED_FREELY},
+	{"ProxyTemplate", EG_KIND_READ, KUMA, &eg_proxy_template_schema, eg_proxy_template_read, EG_FORM_FLAT,
+	 EG_NAMED_IN_MESH},
 	{.name = "MeshProxyPatch", .group = EG_KIND_LATER},
 	{.name = "MeshPassthrough", .group = EG_KIND_LATER},
 	{.name = "MeshTLS", .group = EG_KIND_LATER},

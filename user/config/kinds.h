@@ -12,12 +12,21 @@ enum eg_kind_group {
 	EG_KIND_IGNORED, /* never reaches passthrough traffic: a note */
 };
 
+/* Among what the names of a kind must differ. */
+enum eg_naming {
+	EG_NAMED_IN_MESH,
+	EG_NAMED_IN_SET, /* whatever the mesh */
+	EG_NAMED_FREELY,
+};
+
 struct eg_kind {
 	const char *name;
 	enum eg_kind_group group;
 	const char *api_version;
 	const struct eg_schema *schema; /* of a kind that is read */
 	int (*read)(struct eg_reader *reader, const struct eg_envelope *envelope);
+	enum eg_form form;
+	enum eg_naming naming;
 };
 
 /* NULL when there is none of this name. */

@@ -60,6 +60,16 @@ static void check_api_version(struct eg_reader *reader, const struct eg_yaml_nod
 	eg_path_leave(reader, before);
 }
 
+/* For the search for names that are there twice. A resource without a name has its finding already. */
+static int keep_name(struct eg_reader *reader, const struct eg_envelope *envelope, const struct eg_kind *kind)
+{
+	if (kind->naming == EG_NAMED_FREELY || envelope->name[0] == '\0')
+		return 0;
+	return eg_array_push(
+		&reader->model->resources,
+		{kind->name, kind->naming == EG_NAMED_IN_SET ? "" : envelope->mesh, envelope->name, envelope->origin});
+}
+
 static int read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope,
 		     const struct eg_kind *kind)
 {
@@ -67,8 +77,12 @@ static int read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, 
 
 	check_api_version(reader, root, envelope, kind);
 	reader->kind = kind->schema;
-	reader->envelope = envelope->is_kubernetes ? NULL : &eg_universal_envelope;
-	r = eg_envelope_read(reader, root, envelope);
+	reader->is_in_spec = envelope->is_kubernetes || kind->form == EG_FORM_SPEC;
+	reader->envelope = reader->is_in_spec ? NULL : &eg_universal_envelope;
+	r = eg_envelope_read(reader, root, kind->form, envelope);
+	if (r < 0)
+		return r;
+	r = keep_name(reader, envelope, kind);
 	return r < 0 ? r : kind->read(reader, envelope);
 }
 

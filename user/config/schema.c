@@ -284,6 +284,7 @@ int eg_read_yaml_text(struct eg_reader *reader, const struct eg_yaml_node *node,
 		      void *target)
 {
 	const struct eg_schema *outer_kind = reader->kind, *outer_envelope = reader->envelope;
+	const bool outer_is_in_spec = reader->is_in_spec;
 	_cleanup_(eg_yaml_closep) struct eg_yaml_stream *stream = NULL;
 	char path[EG_PATH_MAX];
 	int r;
@@ -300,9 +301,11 @@ int eg_read_yaml_text(struct eg_reader *reader, const struct eg_yaml_node *node,
 		return -ENOMEM;
 	reader->kind = kind;
 	reader->envelope = NULL;
+	reader->is_in_spec = false;
 	r = read_only_document(reader, node, stream, root, target);
 	reader->kind = outer_kind;
 	reader->envelope = outer_envelope;
+	reader->is_in_spec = outer_is_in_spec;
 	return r;
 }
 
@@ -399,6 +402,23 @@ static bool find_home(const struct eg_schema *schema, const char *key, char *hom
 	return false;
 }
 
+/* The same of the whole document, whose own fields may stand in `spec`. */
+static bool find_home_in_document(const struct eg_reader *reader, const struct eg_schema *schema, const char *key,
+				  char *home, size_t size)
+{
+	const char *prefix = reader->is_in_spec ? "spec." : "";
+	const size_t len = strlen(prefix);
+	const char *meant;
+
+	if (!reader->kind || eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR))
+		return false;
+	strcpy(home, prefix);
+	meant = schema != reader->kind ? find_or_suggest(reader->kind, key) : NULL;
+	if (meant)
+		return snprintf(home + len, size - len, "%s", meant) > 0;
+	return find_home(reader->kind, key, home + len, size - len);
+}
+
 /* A suggestion in the form that its author uses: max_connections for a misspelt max_conections. */
 static const char *spell_as(const char *key, const char *meant, char *buffer, size_t size)
 {
@@ -426,8 +446,7 @@ static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *
 	if (meant)
 		eg_reader_error(reader, key, "unknown field; did you mean \"%s\"?",
 				spell_as(key->text, meant, spelt, sizeof(spelt)));
-	else if (!eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR) &&
-		 reader->kind && find_home(reader->kind, key->text, home, sizeof(home)))
+	else if (find_home_in_document(reader, schema, key->text, home, sizeof(home)))
 		eg_reader_error(reader, key, "unknown field here; did you mean \"%s\"?",
 				spell_as(key->text, home, spelt, sizeof(spelt)));
 	else

@@ -31,6 +31,7 @@ struct eg_reader {
 	size_t *text_bytes;               /* of texts that are YAML themselves, read so far, of EG_YAML_BYTES_MAX */
 	const struct eg_schema *kind;     /* of the document, to tell where a misplaced field belongs */
 	const struct eg_schema *envelope; /* fields beside those of `kind`, read elsewhere; NULL: none */
+	bool is_in_spec;                  /* the fields of `kind` stand in `spec` */
 	char path[EG_PATH_MAX];
 	size_t path_len;
 };

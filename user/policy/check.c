@@ -13,40 +13,32 @@
 
 /* A resource by what must be unique, or by what others look it up with. */
 struct key {
+	const char *kind;
 	const char *mesh; /* "" where names are unique whatever the mesh */
 	const char *name;
 	const struct eg_origin *origin;
 };
 
-struct keys {
-	EG_ARRAY(struct key) list;
-};
-
-static void keys_clear(struct keys *keys)
-{
-	eg_array_clear(&keys->list);
-}
-
 struct check {
 	const struct eg_model *model;
 	enum eg_completeness completeness;
 	struct eg_diag *diag;
-	struct keys meshes;
-	struct keys dataplanes;
+	EG_ARRAY(struct key) keys; /* sorted */
 };
 
 static void check_clear(struct check *check)
 {
-	keys_clear(&check->meshes);
-	keys_clear(&check->dataplanes);
+	eg_array_clear(&check->keys);
 }
 
 static int compare_names(const void *a, const void *b)
 {
 	const struct key *x = a, *y = b;
-	int by_mesh = strcmp(x->mesh, y->mesh);
+	int order = strcmp(x->kind, y->kind);
 
-	return by_mesh != 0 ? by_mesh : strcmp(x->name, y->name);
+	if (order == 0)
+		order = strcmp(x->mesh, y->mesh);
+	return order != 0 ? order : strcmp(x->name, y->name);
 }
 
 static int compare_names_and_places(const void *a, const void *b)
@@ -62,122 +54,90 @@ static int compare_names_and_places(const void *a, const void *b)
 	return x->origin->line < y->origin->line ? -1 : x->origin->line > y->origin->line;
 }
 
-static void sort_keys(struct keys *keys)
+/* The first key that is not before this one; the number of keys when there is none. */
+static size_t find_place(const struct check *check, const struct key *wanted)
 {
-	if (keys->list.len > 1)
-		qsort(keys->list.items, keys->list.len, sizeof(keys->list.items[0]), compare_names_and_places);
+	size_t low = 0, high = check->keys.len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_names(&check->keys.items[middle], wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-static bool has_key(const struct keys *keys, const char *mesh, const char *name)
+static bool has_key(const struct check *check, const char *kind, const char *mesh, const char *name)
 {
-	const struct key wanted = {mesh, name, NULL};
+	const struct key wanted = {kind, mesh, name, NULL};
+	const size_t place = find_place(check, &wanted);
 
-	return keys->list.len > 0 && bsearch(&wanted, keys->list.items, keys->list.len, sizeof(wanted), compare_names);
+	return place < check->keys.len && compare_names(&check->keys.items[place], &wanted) == 0;
 }
 
 /* --- twice --- */
 
-static void refuse_twice(struct check *check, const char *what, const struct key *first, const struct key *second)
+static void refuse_twice(struct check *check, const struct key *first, const struct key *second)
 {
 	eg_diag_add(check->diag, EG_SEVERITY_ERROR, *second->origin, NULL,
-		    "%s \"%s\" is already defined in %s:%u:%u; rename or remove one of them", what, second->name,
-		    first->origin->file, first->origin->line, first->origin->column);
-}
-
-/* `keys` are sorted. A resource without a name has its finding already. */
-static void check_unique(struct check *check, const char *what, const struct keys *keys)
-{
-	size_t first = 0;
-
-	for (size_t i = 1; i < keys->list.len; i++) {
-		const struct key *key = &keys->list.items[i];
-
-		if (compare_names(&keys->list.items[first], key) != 0)
-			first = i;
-		else if (key->name[0] != '\0')
-			refuse_twice(check, what, &keys->list.items[first], key);
-	}
-}
-
-static int collect_meshes(struct check *check)
-{
-	for (size_t i = 0; i < check->model->meshes.len; i++) {
-		const struct eg_mesh *mesh = check->model->meshes.items[i];
-		int r = eg_array_push(&check->meshes.list, (struct key){"", mesh->name, &mesh->origin});
-
-		if (r < 0)
-			return r;
-	}
-	sort_keys(&check->meshes);
-	check_unique(check, "Mesh", &check->meshes);
-	return 0;
-}
-
-static int collect_dataplanes(struct check *check)
-{
-	for (size_t i = 0; i < check->model->dataplanes.len; i++) {
-		const struct eg_dataplane *dataplane = check->model->dataplanes.items[i];
-		int r = eg_array_push(&check->dataplanes.list,
-				      (struct key){dataplane->mesh, dataplane->name, &dataplane->origin});
-
-		if (r < 0)
-			return r;
-	}
-	sort_keys(&check->dataplanes);
-	check_unique(check, "Dataplane", &check->dataplanes);
-	return 0;
+		    "%s \"%s\" is already defined in %s:%u:%u; rename or remove one of them", second->kind,
+		    second->name, first->origin->file, first->origin->line, first->origin->column);
 }
 
 /* In Kuma the second of two with one name replaces the first, and nobody is told. */
-static int check_template_names(struct check *check)
+static void check_unique(struct check *check)
 {
-	_cleanup_(keys_clear) struct keys keys = {};
+	const struct key *keys = check->keys.items;
 
-	for (size_t i = 0; i < check->model->templates.len; i++) {
-		const struct eg_proxy_template *template = check->model->templates.items[i];
-		int r = eg_array_push(&keys.list, (struct key){template->mesh, template->name, &template->origin});
-
-		if (r < 0)
-			return r;
+	for (size_t i = 1, first = 0; i < check->keys.len; i++) {
+		if (compare_names(&keys[first], &keys[i]) != 0)
+			first = i;
+		else
+			refuse_twice(check, &keys[first], &keys[i]);
 	}
-	sort_keys(&keys);
-	check_unique(check, "ProxyTemplate", &keys);
-	return 0;
 }
 
-/* Commands name a Workload without its mesh: its name is unique by itself. */
-static int check_workload_names(struct check *check)
+static int collect_names(struct check *check)
 {
-	_cleanup_(keys_clear) struct keys keys = {};
-
-	for (size_t i = 0; i < check->model->workloads.len; i++) {
-		const struct eg_workload *workload = check->model->workloads.items[i];
-		int r = eg_array_push(&keys.list, (struct key){"", workload->name, &workload->origin});
+	for (size_t i = 0; i < check->model->resources.len; i++) {
+		const struct eg_resource *resource = &check->model->resources.items[i];
+		int r = eg_array_push(&check->keys,
+				      {resource->kind, resource->mesh, resource->name, &resource->origin});
 
 		if (r < 0)
 			return r;
 	}
-	sort_keys(&keys);
-	check_unique(check, "Workload", &keys);
 	return 0;
 }
 
 /* Which of two Workloads a cgroup belongs to must not depend on the order of files. */
-static int check_workload_cgroups(struct check *check)
+static int collect_cgroups(struct check *check)
 {
-	_cleanup_(keys_clear) struct keys keys = {};
-
 	for (size_t i = 0; i < check->model->workloads.len; i++) {
 		const struct eg_workload *workload = check->model->workloads.items[i];
-		int r = workload->cgroup
-				? eg_array_push(&keys.list, (struct key){"", workload->cgroup, &workload->origin})
-				: 0;
+		int r = workload->cgroup ? eg_array_push(&check->keys, {"a Workload with cgroup", "", workload->cgroup,
+									&workload->origin})
+					 : 0;
 
 		if (r < 0)
 			return r;
 	}
-	sort_keys(&keys);
-	check_unique(check, "a Workload with cgroup", &keys);
+	return 0;
+}
+
+static int collect_keys(struct check *check)
+{
+	int r = collect_names(check);
+
+	if (r == 0)
+		r = collect_cgroups(check);
+	if (r < 0)
+		return r;
+	if (check->keys.len > 1)
+		qsort(check->keys.items, check->keys.len, sizeof(check->keys.items[0]), compare_names_and_places);
 	return 0;
 }
 
@@ -189,26 +149,30 @@ static int check_workload_cgroups(struct check *check)
  */
 static bool is_mesh_defined(const struct check *check, const char *mesh)
 {
-	if (has_key(&check->meshes, "", mesh))
+	if (has_key(check, "Mesh", "", mesh))
 		return true;
 	if (check->completeness == EG_SET_WHOLE)
 		return false;
 	if (check->completeness == EG_SET_PART && check->model->documents <= 1)
 		return true;
-	return check->meshes.list.len == 0 && strcmp(mesh, EG_DEFAULT_MESH) == 0;
+	return check->model->meshes.len == 0 && strcmp(mesh, EG_DEFAULT_MESH) == 0;
 }
 
-static const char *suggest_key(const struct keys *keys, const char *mesh, const char *name)
+static const char *suggest_name(const struct check *check, const char *kind, const char *mesh, const char *name)
 {
+	const struct key least = {kind, mesh, "", NULL};
+	const size_t first = find_place(check, &least);
 	size_t closest = SIZE_MAX;
 	const char *best = NULL;
 
-	for (size_t i = 0; i < keys->list.len && keys->list.len <= SUGGEST_AMONG_MAX; i++) {
-		const struct key *key = &keys->list.items[i];
+	for (size_t i = first; i < check->keys.len; i++) {
+		const struct key *key = &check->keys.items[i];
 		size_t distance;
 
-		if (strcmp(key->mesh, mesh) != 0)
-			continue;
+		if (strcmp(key->kind, kind) != 0 || strcmp(key->mesh, mesh) != 0)
+			break;
+		if (i - first >= SUGGEST_AMONG_MAX)
+			return NULL;
 		distance = eg_suggest_distance(name, key->name);
 		if (distance < closest) {
 			closest = distance;
@@ -232,7 +196,7 @@ static void refuse_undefined(struct check *check, struct eg_origin origin, const
 static void check_mesh_of(struct check *check, const char *mesh, struct eg_origin origin)
 {
 	if (!is_mesh_defined(check, mesh))
-		refuse_undefined(check, origin, "mesh", "mesh", mesh, suggest_key(&check->meshes, "", mesh));
+		refuse_undefined(check, origin, "mesh", "mesh", mesh, suggest_name(check, "Mesh", "", mesh));
 }
 
 static void check_workload(struct check *check, const struct eg_workload *workload)
@@ -240,9 +204,9 @@ static void check_workload(struct check *check, const struct eg_workload *worklo
 	const bool may_lack = check->completeness == EG_SET_PART && check->model->documents <= 1;
 
 	check_mesh_of(check, workload->mesh, workload->mesh_origin);
-	if (workload->dataplane && !may_lack && !has_key(&check->dataplanes, workload->mesh, workload->dataplane))
+	if (workload->dataplane && !may_lack && !has_key(check, "Dataplane", workload->mesh, workload->dataplane))
 		refuse_undefined(check, workload->dataplane_origin, "dataplane", "Dataplane", workload->dataplane,
-				 suggest_key(&check->dataplanes, workload->mesh, workload->dataplane));
+				 suggest_name(check, "Dataplane", workload->mesh, workload->dataplane));
 	if (!workload->cgroup)
 		eg_diag_add(check->diag, EG_SEVERITY_WARNING, workload->origin, "cgroup",
 			    "is not set: only `egressctl run` can use this Workload");
@@ -288,24 +252,12 @@ static void check_whole(struct check *check)
 
 int eg_policy_check(const struct eg_model *model, enum eg_completeness completeness, struct eg_diag *diag)
 {
-	_cleanup_(check_clear) struct check check = {model, completeness, diag, {}, {}};
-	int r;
+	_cleanup_(check_clear) struct check check = {model, completeness, diag, {}};
+	int r = collect_keys(&check);
 
-	r = collect_meshes(&check);
 	if (r < 0)
 		return r;
-	r = collect_dataplanes(&check);
-	if (r < 0)
-		return r;
-	r = check_template_names(&check);
-	if (r < 0)
-		return r;
-	r = check_workload_names(&check);
-	if (r < 0)
-		return r;
-	r = check_workload_cgroups(&check);
-	if (r < 0)
-		return r;
+	check_unique(&check);
 	for (size_t i = 0; i < model->dataplanes.len; i++)
 		check_dataplane(&check, model->dataplanes.items[i]);
 	for (size_t i = 0; i < model->workloads.len; i++)

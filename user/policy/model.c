@@ -30,6 +30,7 @@ struct eg_model *eg_model_free(struct eg_model *model)
 		eg_array_clear(&model->node->mesh_cidrs);
 		eg_array_clear(&model->node->resolvers);
 	}
+	eg_array_clear(&model->resources);
 	eg_array_clear(&model->meshes);
 	eg_array_clear(&model->dataplanes);
 	eg_array_clear(&model->workloads);

@@ -184,10 +184,19 @@ struct eg_node {
 #define EG_SWEEP_INTERVAL_MIN_MS 10
 #define EG_SWEEP_INTERVAL_MAX_MS 3600000
 
+/* What a document defines, of whatever kind: no two may be alike in kind, mesh and name. */
+struct eg_resource {
+	const char *kind;
+	const char *mesh; /* "": names of this kind differ in the whole set */
+	const char *name;
+	struct eg_origin origin;
+};
+
 /* What came from the command line or from the node, and stands beside the documents. */
 struct eg_model {
 	struct eg_arena arena;
 	size_t documents;	/* of any kind, skipped ones included */
+	EG_ARRAY(struct eg_resource) resources; /* those that have a name of their own */
 	EG_ARRAY(struct eg_mesh *) meshes;
 	EG_ARRAY(struct eg_dataplane *) dataplanes;
 	EG_ARRAY(struct eg_workload *) workloads;
