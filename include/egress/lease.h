@@ -27,6 +27,11 @@
  *                                the next connect after AF_UNSPEC, of which no program hears, and
  *                                the sweep
  *
+ * An attempt that ends without an event is no failure that makes the next connect to its
+ * destination a retry: the socket, which never left CLOSE, does not know that
+ * destination (IPv4: neither address nor port; IPv6: no port), and a program's refusal,
+ * which looks the same, is none in the network.
+ *
  * A connect that is refused leaves a connected UDP socket with the peer that it had, and
  * so with its lease. What fails after our program (no route, a program after ours) is not
  * known: the lease is then that of the peer which the socket did not get, until its next

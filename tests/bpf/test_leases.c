@@ -685,6 +685,29 @@ static void a_destination_that_answers_again_is_forgotten(void **state)
 	breaker_end(&breaker);
 }
 
+/* The socket does not know where it was to go, and a refusal by a program after ours looks the same. */
+static void a_destination_without_a_route_is_not_remembered(void **state)
+{
+	struct breaker breaker;
+
+	(void)state;
+	breaker_make(&breaker);
+	breaker.subject.ipv4.max_retries = 0;
+	breaker.subject.ipv4.flags = EG_CLUSTER_LIMITS_RETRIES;
+	breaker_apply(&breaker);
+	breaker_join(&breaker);
+	for (int i = 0; i < 2; i++) {
+		int fd = network_socket(NETWORK_IPV4, SOCK_STREAM, 0);
+
+		assert_int_equal(network_connect(fd, NETWORK_NOWHERE, 80), ENETUNREACH);
+		assert_int_equal(network_connect(fd, NETWORK_NOWHERE, 80), ENETUNREACH);
+		close(fd);
+	}
+	ASSERT_CLUSTER(&breaker, IPV4, .total = 4, .fail = 4, .remote = 4, .without_event = 4);
+	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.rq_retry_overflow, 0);
+	breaker_end(&breaker);
+}
+
 /* ---- what could go wrong ---- */
 
 static void a_lease_of_the_slots_last_owner_takes_nothing_from_the_next(void **state)
@@ -772,6 +795,7 @@ int main(void)
 		cmocka_unit_test(requests_are_limited_only_where_a_policy_writes_it),
 		cmocka_unit_test(retries_are_limited_only_where_a_policy_writes_it),
 		cmocka_unit_test(a_destination_that_answers_again_is_forgotten),
+		cmocka_unit_test(a_destination_without_a_route_is_not_remembered),
 		cmocka_unit_test(a_lease_of_the_slots_last_owner_takes_nothing_from_the_next),
 		cmocka_unit_test(a_socket_without_room_for_a_lease_is_refused_under_a_reason_of_its_own),
 	};
