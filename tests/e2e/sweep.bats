@@ -40,6 +40,22 @@ hold() {
 	wait_for 10 grep -q connected "$1.out"
 }
 
+# One that a process took out of its namespace, which nothing leads to from then on.
+stray() {
+	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" bash -c \
+		'exec 5<>"/dev/tcp/$1/$2" && echo connected && exec nsenter --net="$3" sleep 300' bash $OUT4 $PORT "/proc/$$/ns/net") \
+		>stray.out 3>&- &
+	disown
+	wait_for 10 grep -q connected stray.out
+	ip netns del "$EG_NAME-c"
+	# The name is taken away by teardown.
+	ip netns add "$EG_NAME-c"
+}
+
+is_unreachable() { # COUNT
+	[ "$(status_of "d['sweep']['unreachable']")" -eq "$1" ]
+}
+
 has_ended() { # MODE
 	[ "$(wc -l <"$1.out")" -eq 2 ]
 }
@@ -63,6 +79,23 @@ counter() { # NAME
 	# A tenth of the timeout, or more where a sweep is costly.
 	is "$(status_of "d['sweep']['destroyed'], d['sweep']['unreachable'], d['sweep']['period_ms'] >= 100")" "(1, 0, True)"
 	has "$("$EGRESSCTL" status)" "1 connections ended; every "
+}
+
+@test "an overdue connection in a namespace that nothing leads to lives on, and status says so until it has ended" {
+	limits 1s >policy.yaml
+	start_daemon
+	stray
+	wait_for 20 is_unreachable 1
+	is "$(status_of "d['sweep']['destroyed']")" 0
+	is "$(counter cluster.outbound_passthrough_ipv4.upstream_cx_active)" 1
+	has "$("$EGRESSCTL" status)" "1 connections are over their timeouts and could not be destroyed"
+	has "$(status_of "[n['remedy'] for n in d['not_enforced']]")" "keep a process in the namespace, or a name for it"
+	says 1 "sweep: 1 overdue connections live on"
+	says 1 "no process and no name in /run/netns leads to it"
+	echo 1 >"$WORK/cgroup.kill"
+	wait_for 20 is_unreachable 0
+	hasnt "$("$EGRESSCTL" status)" "could not be destroyed"
+	is "$(counter cluster.outbound_passthrough_ipv4.upstream_cx_active)" 0
 }
 
 @test "a timeout that changes holds for connections that are open, and a lowered limit closes none" {
