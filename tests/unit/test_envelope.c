@@ -110,6 +110,24 @@ static void a_misplaced_field_is_shown_the_way_into_the_spec(void **state)
 		       "spec.passthrough: unknown field here; did you mean \"spec.networking.outbound.passthrough\"?");
 }
 
+static void labels_are_texts_and_know_their_namespace(void **state)
+{
+	struct policy *policy = policy_read("apiVersion: kuma.io/v1alpha1\nkind: Dataplane\n"
+					    "metadata: {name: a, namespace: shop, labels: {app: web}}\n"
+					    "spec: {networking: {address: 10.0.0.1, inbound: [{port: 80}]}}\n");
+	const struct eg_tags *labels = &policy->model->dataplanes.items[0]->labels;
+
+	(void)state;
+	assert_string_equal(policy->findings, "");
+	assert_string_equal(eg_tags_find(labels, "app"), "web");
+	assert_string_equal(eg_tags_find(labels, "k8s.kuma.io/namespace"), "shop");
+	policy_free(policy);
+	assert_refused("type: Mesh\nname: a\nlabels: {v: 1}\n",
+		       "p.yaml:3:13: error: labels[\"v\"]: must be a text, and 1 is a number: write \"1\"");
+	assert_refused("apiVersion: kuma.io/v1alpha1\nkind: Mesh\nmetadata: {name: a, labels: [v]}\n",
+		       "metadata.labels: must be a mapping of label names to values, not a list");
+}
+
 static void a_kind_of_ours_needs_our_api_version(void **state)
 {
 	(void)state;
@@ -147,6 +165,7 @@ int main(void)
 		cmocka_unit_test(the_label_names_the_mesh_where_the_field_is_missing),
 		cmocka_unit_test(a_field_and_a_label_that_name_two_meshes_are_a_warning),
 		cmocka_unit_test(a_misplaced_field_is_shown_the_way_into_the_spec),
+		cmocka_unit_test(labels_are_texts_and_know_their_namespace),
 		cmocka_unit_test(a_kind_of_ours_needs_our_api_version),
 		cmocka_unit_test(names_have_a_form),
 		cmocka_unit_test(unknown_fields_beside_the_spec_are_refused),

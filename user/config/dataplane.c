@@ -50,16 +50,7 @@ struct dataplane_draft {
 
 /* --- values --- */
 
-/* What finish functions look at. const struct eg_yaml_node * */
-static int keep_node(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-		     void *target)
-{
-	(void)reader;
-	(void)field;
-	*(const struct eg_yaml_node **)target = node;
-	return 0;
-}
-static const struct eg_type kept_type = {"any", keep_node};
+static const struct eg_type kept_type = {"any", eg_read_node};
 
 static bool is_ip(const char *text)
 {
@@ -798,6 +789,7 @@ int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelo
 		return -ENOMEM;
 	dataplane->name = envelope->name;
 	dataplane->mesh = envelope->mesh;
+	dataplane->labels = envelope->labels;
 	dataplane->origin = envelope->origin;
 	/* From here on the model frees what its lists hold. */
 	r = eg_array_push(&reader->model->dataplanes, dataplane);

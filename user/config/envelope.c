@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "config/tags.h"
 
 #define NAME_MAX_LEN 253 /* of a Kubernetes object */
 #define MESH_LABEL "kuma.io/mesh"
@@ -13,7 +14,7 @@ static const struct eg_field universal_fields[] = {
 	{.name = "type", .doc = "The kind of the resource."},
 	{.name = "name", .doc = "Its name."},
 	{.name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to."},
-	{.name = "labels", .doc = "Not read."},
+	{.name = "labels", .doc = "What a targetRef of kind Dataplane selects by."},
 	{.name = "creationTime", .doc = "Not read."},
 	{.name = "modificationTime", .doc = "Not read."},
 	{.name = "kri", .doc = "Not read."},
@@ -26,7 +27,7 @@ const struct eg_schema eg_universal_envelope = {.name = "Universal", EG_SCHEMA_F
 static const struct eg_field kubernetes_fields[] = {
 	{.name = "apiVersion", .doc = "kuma.io/v1alpha1 or egressd.io/v1alpha1."},
 	{.name = "kind", .doc = "The kind of the resource."},
-	{.name = "metadata", .missing = "must be defined", .doc = "name, namespace; the rest is not read."},
+	{.name = "metadata", .missing = "must be defined", .doc = "name, namespace and labels; the rest is not read."},
 	{.name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to."},
 	{.name = "spec", .doc = "The fields of the resource."},
 	{.name = "status", .doc = "What Kuma's control plane writes. Read of kinds that have addresses in it."},
@@ -128,12 +129,27 @@ static int keep_name(struct eg_reader *reader, const char *name, const char *nam
 {
 	char full[2 * NAME_MAX_LEN + 2];
 
-	if (!name)
-		name = "";
-	if (!namespace)
-		return eg_read_copy(reader, name, &envelope->name);
-	snprintf(full, sizeof(full), "%.253s.%.253s", name, namespace);
+	int r = eg_read_copy(reader, name ? name : "", &envelope->display_name);
+
+	envelope->name = envelope->display_name;
+	if (r < 0 || !namespace)
+		return r;
+	snprintf(full, sizeof(full), "%.253s.%.253s", envelope->display_name, namespace);
 	return eg_read_copy(reader, full, &envelope->name);
+}
+
+/* Kuma writes a label for the namespace itself. */
+static int keep_labels(struct eg_reader *reader, const struct eg_yaml_node *labelled, const char *namespace,
+		       struct eg_envelope *envelope)
+{
+	const struct eg_yaml_node *labels = eg_yaml_get(labelled, "labels");
+	const size_t before = eg_path_enter(reader, "labels");
+	int r = labels && !eg_yaml_is_null(labels) ? eg_read_labels(reader, labels, &envelope->labels) : 0;
+
+	eg_path_leave(reader, before);
+	if (r < 0 || !namespace || eg_tags_find(&envelope->labels, EG_NAMESPACE_TAG))
+		return r;
+	return eg_add_tag(reader, EG_NAMESPACE_TAG, namespace, &envelope->labels);
 }
 
 static void refuse_spec(struct eg_reader *reader, const struct eg_yaml_node *root, const char *kind)
@@ -179,22 +195,14 @@ static int read_spec(struct eg_reader *reader, const struct eg_yaml_node *root, 
 	return r < 0 ? r : find_spec(reader, root, envelope);
 }
 
-static const char *label_mesh(struct eg_reader *reader, const struct eg_yaml_node *labelled,
-			      const struct eg_yaml_node **ret_node)
-{
-	const struct eg_yaml_node *labels = labelled ? eg_yaml_get(labelled, "labels") : NULL;
-
-	*ret_node = NULL;
-	return labels && labels->kind == EG_YAML_MAPPING ? read_word(reader, labels, MESH_LABEL, ret_node) : NULL;
-}
-
-/* The field, else the label that the newer kinds have in its place. `labelled` holds the labels. */
+/* The field, else the label that the newer kinds have in its place. `labelled` holds the labels, which are read. */
 static const char *read_mesh(struct eg_reader *reader, const struct eg_yaml_node *root,
-			     const struct eg_yaml_node *labelled, const struct eg_yaml_node **ret_node)
+			     const struct eg_yaml_node *labelled, const struct eg_tags *labels,
+			     const struct eg_yaml_node **ret_node)
 {
-	const struct eg_yaml_node *label_node;
 	const char *field = read_word(reader, root, "mesh", ret_node);
-	const char *label = label_mesh(reader, labelled, &label_node);
+	const char *label = eg_tags_find(labels, MESH_LABEL);
+	const struct eg_yaml_node *label_node = label ? eg_yaml_get(eg_yaml_get(labelled, "labels"), MESH_LABEL) : NULL;
 
 	if (!*ret_node || eg_yaml_is_null(*ret_node)) {
 		*ret_node = label_node;
@@ -212,9 +220,12 @@ static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *r
 {
 	const struct eg_yaml_node *name_node, *mesh_node;
 	const char *name = read_word(reader, root, "name", &name_node);
-	const char *mesh = read_mesh(reader, root, root, &mesh_node);
-	int r;
+	const char *mesh;
+	int r = keep_labels(reader, root, NULL, envelope);
 
+	if (r < 0)
+		return r;
+	mesh = read_mesh(reader, root, root, &envelope->labels, &mesh_node);
 	/* A name of the wrong type has its finding. */
 	if (name || !name_node || eg_yaml_is_null(name_node))
 		check_name(reader, name_node ? name_node : root, "name", name);
@@ -231,26 +242,33 @@ static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *r
 	return 0;
 }
 
-static void enter_metadata(struct eg_reader *reader, const struct eg_yaml_node *place, const char *name)
+/* What of metadata has findings of its own. */
+static int read_metadata(struct eg_reader *reader, const struct eg_yaml_node *metadata, const char *name,
+			 const char *namespace, struct eg_envelope *envelope)
 {
+	const struct eg_yaml_node *name_node = eg_yaml_get(metadata, "name");
 	const size_t before = eg_path_enter(reader, "metadata");
+	int r;
 
-	check_name(reader, place, "name", name);
+	check_name(reader, name_node ? name_node : metadata, "name", name);
+	r = keep_labels(reader, metadata, namespace, envelope);
 	eg_path_leave(reader, before);
+	return r;
 }
 
 static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
 {
-	const struct eg_yaml_node *metadata, *name_node, *namespace_node, *mesh_node;
+	const struct eg_yaml_node *metadata, *ignored, *mesh_node;
 	const char *name, *namespace, *mesh;
 	int r;
 
 	metadata = get_mapping(reader, root, "metadata");
-	name = read_word(reader, metadata, "name", &name_node);
-	namespace = read_word(reader, metadata, "namespace", &namespace_node);
-	mesh = read_mesh(reader, root, metadata, &mesh_node);
-	if (metadata)
-		enter_metadata(reader, name_node ? name_node : metadata, name);
+	name = read_word(reader, metadata, "name", &ignored);
+	namespace = read_word(reader, metadata, "namespace", &ignored);
+	r = metadata ? read_metadata(reader, metadata, name, namespace, envelope) : 0;
+	if (r < 0)
+		return r;
+	mesh = read_mesh(reader, root, metadata, &envelope->labels, &mesh_node);
 	r = keep_name(reader, name, namespace, envelope);
 	if (r < 0)
 		return r;

@@ -18,9 +18,11 @@ struct eg_envelope {
 	const struct eg_yaml_node *api_version_node;
 	bool is_kubernetes;
 	const char *name;                /* of a namespaced Kubernetes resource name.namespace, as Kuma has it */
+	const char *display_name;        /* the same without the namespace */
 	const char *mesh;                /* never NULL */
 	struct eg_origin origin;         /* of the document */
 	struct eg_origin mesh_origin;    /* of the document when the mesh is left out */
+	struct eg_tags labels;           /* with k8s.kuma.io/namespace for the namespace, as Kuma has it */
 	const struct eg_yaml_node *spec; /* what holds the fields */
 	const struct eg_yaml_node *status; /* what a control plane found out; NULL: nothing is written */
 };

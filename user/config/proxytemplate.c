@@ -154,15 +154,7 @@ struct modification_list {
 	size_t kinds; /* in the entry at hand; one is right */
 };
 
-static int keep_node(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-		     void *target)
-{
-	(void)reader;
-	(void)field;
-	*(const struct eg_yaml_node **)target = node;
-	return 0;
-}
-static const struct eg_type value_type = {"YAML in a text", keep_node};
+static const struct eg_type value_type = {"YAML in a text", eg_read_node};
 
 static int read_operation(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			  void *target)

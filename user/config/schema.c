@@ -250,6 +250,14 @@ static int read_nested(struct eg_reader *reader, const struct eg_field *field, c
 }
 const struct eg_type eg_type_object = {"object", read_nested};
 
+int eg_read_node(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node, void *target)
+{
+	(void)reader;
+	(void)field;
+	*(const struct eg_yaml_node **)target = node;
+	return 0;
+}
+
 /* --- YAML in a text --- */
 
 /* The same text may stand behind many aliases. */

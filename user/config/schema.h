@@ -80,6 +80,8 @@ extern const struct eg_type eg_type_errno;
 extern const struct eg_type eg_type_u32;
 int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
 		   void *target);
+/* For types whose value is looked at when all fields are known. const struct eg_yaml_node * */
+int eg_read_node(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node, void *target);
 
 /*
  * A text that is one YAML document itself: calls root() for it. Its fields are those

@@ -32,8 +32,11 @@ static const char *value_problem(const char *value, bool may_be_any)
 	return NULL;
 }
 
-static bool check_tag(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_yaml_node *value,
-		      bool may_be_any)
+/* Whether a tag is in order. */
+typedef bool (*check_fn)(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_yaml_node *value);
+
+static bool check(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_yaml_node *value,
+		  bool may_be_any)
 {
 	const char *problem = name_problem(key->text), *text;
 
@@ -52,6 +55,22 @@ static bool check_tag(struct eg_reader *reader, const struct eg_yaml_node *key, 
 	return text && !problem;
 }
 
+static bool check_tag(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_yaml_node *value)
+{
+	return check(reader, key, value, false);
+}
+
+static bool check_selector(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_yaml_node *value)
+{
+	return check(reader, key, value, true);
+}
+
+static bool check_label(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_yaml_node *value)
+{
+	(void)key;
+	return eg_read_text(reader, value);
+}
+
 static int keep_tag(struct eg_reader *reader, const char *name, const char *value, struct eg_tags *tags)
 {
 	struct eg_tag *tag = &tags->items[tags->len];
@@ -67,13 +86,13 @@ static int keep_tag(struct eg_reader *reader, const char *name, const char *valu
 	return 0;
 }
 
-static int read_tags(struct eg_reader *reader, const struct eg_yaml_node *node, bool may_be_any,
+static int read_tags(struct eg_reader *reader, const struct eg_yaml_node *node, const char *what, check_fn is_in_order,
 		     struct eg_tags *ret_tags)
 {
 	struct eg_tags tags = {};
 
 	if (node->kind != EG_YAML_MAPPING) {
-		eg_reader_error(reader, node, "must be a mapping of tag names to values, not %s",
+		eg_reader_error(reader, node, "must be a mapping of %s names to values, not %s", what,
 				eg_yaml_describe(node));
 		return 0;
 	}
@@ -85,7 +104,7 @@ static int read_tags(struct eg_reader *reader, const struct eg_yaml_node *node, 
 	for (uint32_t i = 0; i < node->count; i += 2) {
 		const struct eg_yaml_node *key = node->items[i], *value = node->items[i + 1];
 		const size_t before = eg_path_enter_key(reader, key->text);
-		bool is_good = check_tag(reader, key, value, may_be_any);
+		bool is_good = is_in_order(reader, key, value);
 		int r = is_good && ret_tags ? keep_tag(reader, key->text, value->text, &tags) : 0;
 
 		eg_path_leave(reader, before);
@@ -99,12 +118,30 @@ static int read_tags(struct eg_reader *reader, const struct eg_yaml_node *node, 
 
 int eg_read_tags(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_tags *ret_tags)
 {
-	return read_tags(reader, node, false, ret_tags);
+	return read_tags(reader, node, "tag", check_tag, ret_tags);
 }
 
 int eg_read_selector(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_tags *ret_tags)
 {
-	return read_tags(reader, node, true, ret_tags);
+	return read_tags(reader, node, "tag", check_selector, ret_tags);
+}
+
+int eg_read_labels(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_tags *ret_labels)
+{
+	return read_tags(reader, node, "label", check_label, ret_labels);
+}
+
+int eg_add_tag(struct eg_reader *reader, const char *name, const char *value, struct eg_tags *tags)
+{
+	const size_t size = tags->len * sizeof(tags->items[0]);
+	struct eg_tag *items = eg_arena_alloc(&reader->model->arena, size + sizeof(tags->items[0]));
+
+	if (!items)
+		return -ENOMEM;
+	if (size > 0)
+		memcpy(items, tags->items, size);
+	tags->items = items;
+	return keep_tag(reader, name, value, tags);
 }
 
 const char *eg_tag_text(const struct eg_yaml_node *tags, const char *name)

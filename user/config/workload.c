@@ -344,6 +344,7 @@ int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelop
 		return -ENOMEM;
 	workload->name = envelope->name;
 	workload->mesh = envelope->mesh;
+	workload->labels = envelope->labels;
 	workload->origin = envelope->origin;
 	workload->mesh_origin = envelope->mesh_origin;
 	/* From here on the model frees what its lists hold. */

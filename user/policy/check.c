@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/suggest.h"
+#include "policy/target.h"
 #include "policy/template.h"
 
 /* In larger sets nobody looks for the closest name: each would be compared with each. */
@@ -24,11 +25,13 @@ struct check {
 	enum eg_completeness completeness;
 	struct eg_diag *diag;
 	EG_ARRAY(struct key) keys; /* sorted */
+	EG_ARRAY(const struct eg_dataplane *) dataplanes; /* sorted; none where nothing looks them up */
 };
 
 static void check_clear(struct check *check)
 {
 	eg_array_clear(&check->keys);
+	eg_array_clear(&check->dataplanes);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -241,6 +244,75 @@ static void check_template(struct check *check, const struct eg_proxy_template *
 	eg_template_check(check->model, template, check->diag);
 }
 
+/* --- policies with a targetRef --- */
+
+static int compare_dataplanes(const void *a, const void *b)
+{
+	const struct eg_dataplane *x = *(const struct eg_dataplane *const *)a;
+	const struct eg_dataplane *y = *(const struct eg_dataplane *const *)b;
+	int order = strcmp(x->mesh, y->mesh);
+
+	return order != 0 ? order : strcmp(x->name, y->name);
+}
+
+/* Dataplanes by mesh and name: there may be a million, and each workload is looked up for each policy. */
+static int sort_dataplanes(struct check *check)
+{
+	int r = 0;
+
+	if (check->model->heads.len == 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < check->model->dataplanes.len; i++)
+		r = eg_array_push(&check->dataplanes, check->model->dataplanes.items[i]);
+	if (r == 0 && check->dataplanes.len > 1)
+		qsort(check->dataplanes.items, check->dataplanes.len, sizeof(check->dataplanes.items[0]),
+		      compare_dataplanes);
+	return r;
+}
+
+static const struct eg_dataplane *find_dataplane(const struct check *check, const struct eg_workload *workload)
+{
+	const struct eg_dataplane wanted = {.mesh = workload->mesh, .name = workload->dataplane}, *key = &wanted;
+	const struct eg_dataplane **found;
+
+	if (!workload->dataplane || check->dataplanes.len == 0)
+		return NULL;
+	found = bsearch(&key, check->dataplanes.items, check->dataplanes.len, sizeof(key), compare_dataplanes);
+	return found ? *found : NULL;
+}
+
+static bool is_selected(const struct check *check, const struct eg_policy_head *head, const struct eg_workload *workload)
+{
+	const struct eg_identity identity = {
+		.mesh = workload->mesh,
+		.name = workload->name,
+		.workload = workload,
+		.dataplane = find_dataplane(check, workload),
+	};
+
+	return eg_target_selects(head, &identity);
+}
+
+/* A set without workloads may be loaded beside others; a command's own is not written anywhere. */
+static void warn_of_target(struct check *check, const struct eg_policy_head *head)
+{
+	const struct eg_model *model = check->model;
+
+	if (model->workloads.len == 0 || check->completeness == EG_SET_RUN || head->is_shadow)
+		return;
+	for (size_t i = 0; i < model->workloads.len; i++)
+		if (is_selected(check, head, model->workloads.items[i]))
+			return;
+	eg_diag_add(check->diag, EG_SEVERITY_WARNING, head->target.origin, "spec.targetRef",
+		    "selects no Workload of this policy: the %s changes nothing here", head->kind);
+}
+
+static void check_head(struct check *check, const struct eg_policy_head *head)
+{
+	check_mesh_of(check, head->mesh, head->mesh_origin);
+	warn_of_target(check, head);
+}
+
 static void check_whole(struct check *check)
 {
 	static const struct eg_origin nowhere;
@@ -252,9 +324,11 @@ static void check_whole(struct check *check)
 
 int eg_policy_check(const struct eg_model *model, enum eg_completeness completeness, struct eg_diag *diag)
 {
-	_cleanup_(check_clear) struct check check = {model, completeness, diag, {}};
+	_cleanup_(check_clear) struct check check = {model, completeness, diag, {}, {}};
 	int r = collect_keys(&check);
 
+	if (r == 0)
+		r = sort_dataplanes(&check);
 	if (r < 0)
 		return r;
 	check_unique(&check);
@@ -264,6 +338,8 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 		check_workload(&check, model->workloads.items[i]);
 	for (size_t i = 0; i < model->templates.len; i++)
 		check_template(&check, model->templates.items[i]);
+	for (size_t i = 0; i < model->heads.len; i++)
+		check_head(&check, model->heads.items[i]);
 	check_whole(&check);
 	return 0;
 }

@@ -35,8 +35,17 @@ struct eg_model *eg_model_free(struct eg_model *model)
 	eg_array_clear(&model->dataplanes);
 	eg_array_clear(&model->workloads);
 	eg_array_clear(&model->templates);
+	eg_array_clear(&model->heads);
 	eg_arena_clear(&model->arena);
 	free(model);
+	return NULL;
+}
+
+const char *eg_tags_find(const struct eg_tags *tags, const char *name)
+{
+	for (size_t i = 0; i < tags->len; i++)
+		if (strcmp(tags->items[i].name, name) == 0)
+			return tags->items[i].value;
 	return NULL;
 }
 

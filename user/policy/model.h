@@ -21,6 +21,8 @@
 
 /* Which service something is of: what selectors ask for first. */
 #define EG_SERVICE_TAG "kuma.io/service"
+/* Which namespace of Kubernetes something comes from. */
+#define EG_NAMESPACE_TAG "k8s.kuma.io/namespace"
 
 struct eg_tag {
 	const char *name;
@@ -30,6 +32,49 @@ struct eg_tag {
 struct eg_tags {
 	struct eg_tag *items;	/* in the model's arena */
 	size_t len;
+};
+
+/* What a targetRef can name, from the least specific to the most, as Kuma orders them. */
+enum eg_target_kind {
+	EG_TARGET_MESH,
+	EG_TARGET_DATAPLANE,
+	EG_TARGET_MESH_SUBSET,
+	EG_TARGET_MESH_GATEWAY,
+	EG_TARGET_MESH_SERVICE,
+	EG_TARGET_MESH_EXTERNAL_SERVICE,
+	EG_TARGET_MESH_MULTI_ZONE_SERVICE,
+	EG_TARGET_MESH_SERVICE_SUBSET,
+	EG_TARGET_MESH_HTTP_ROUTE,
+	EG_TARGET_COUNT,
+};
+
+enum eg_proxy_type {
+	EG_PROXY_SIDECAR = 1u << 0,
+	EG_PROXY_GATEWAY = 1u << 1,
+};
+
+/* Whom a policy is for: its targetRef. */
+struct eg_target {
+	enum eg_target_kind kind;
+	const char *name;		/* NULL: left out */
+	const char *namespace;		/* the same */
+	struct eg_tags tags;		/* of a service its kuma.io/service too */
+	struct eg_tags labels;
+	unsigned int proxy_types;	/* enum eg_proxy_type; 0: any */
+	struct eg_origin origin;	/* of the document when the targetRef is left out */
+};
+
+/* What all policies with a targetRef have. */
+struct eg_policy_head {
+	const char *kind;		/* "MeshPassthrough" */
+	const char *name;
+	const char *display_name;	/* without the namespace */
+	const char *namespace;		/* that it is confined to; NULL: it holds in all */
+	const char *mesh;
+	struct eg_origin origin;
+	struct eg_origin mesh_origin;
+	bool is_shadow;			/* kuma.io/effect: shadow: looked at, and never applied */
+	struct eg_target target;
 };
 
 /* A value that somebody may have left out. */
@@ -130,6 +175,7 @@ struct eg_dataplane {
 	const char *advertised_address;	/* NULL when left out */
 	EG_ARRAY(struct eg_inbound) inbounds;
 	struct eg_tags gateway_tags;
+	struct eg_tags labels;
 	EG_ARRAY(struct eg_outbound) outbounds;
 };
 
@@ -160,6 +206,7 @@ struct eg_workload {
 	struct eg_origin mesh_origin;
 	struct eg_origin dataplane_origin;
 	struct eg_tags tags;
+	struct eg_tags labels;
 	bool refuses_unenrolled;	/* unenrolled: refuse */
 	struct eg_optional_errno block_errno;
 	struct eg_optional_errno breaker_errno;
@@ -201,6 +248,7 @@ struct eg_model {
 	EG_ARRAY(struct eg_dataplane *) dataplanes;
 	EG_ARRAY(struct eg_workload *) workloads;
 	EG_ARRAY(struct eg_proxy_template *) templates;
+	EG_ARRAY(const struct eg_policy_head *) heads;	/* of all policies with a targetRef, of whatever kind */
 	struct eg_node *node;	/* NULL when the set has none */
 };
 
@@ -208,6 +256,9 @@ struct eg_model {
 struct eg_model *eg_model_new(void);
 struct eg_model *eg_model_free(struct eg_model *model);
 EG_DEFINE_CLEANUP(struct eg_model *, eg_model_free)
+
+/* The value of a tag or label, or NULL. */
+const char *eg_tags_find(const struct eg_tags *tags, const char *name);
 
 /* NULL when there is none of this name. */
 const struct eg_mesh *eg_model_find_mesh(const struct eg_model *model, const char *name);

@@ -400,13 +400,14 @@ static void set_clusters(struct eg_subject *subject, const struct eg_rules_sourc
 	set_removed(subject, &source->passthrough, ipv4.removed, ipv6.removed);
 }
 
-static void set_template(const struct resolution *resolution, struct eg_subject *subject)
+static struct eg_identity identity_of(const struct resolution *resolution, const struct eg_subject *subject)
 {
-	const struct eg_workload *workload = subject->workload;
-
-	subject->template = eg_template_select(resolution->model, subject->mesh,
-					       workload ? workload->name : subject->name, workload,
-					       dataplane_of(resolution, workload, subject->mesh));
+	return (struct eg_identity){
+		.mesh = subject->mesh,
+		.name = subject->workload ? subject->workload->name : subject->name,
+		.workload = subject->workload,
+		.dataplane = dataplane_of(resolution, subject->workload, subject->mesh),
+	};
 }
 
 /* `compat: envoy`: its TCP proxy never asks for requests and retries, whoever wrote a limit for them. */
@@ -428,6 +429,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	const struct eg_node *node = resolution->model->node;
 	const struct mesh_entry *entry = find_mesh(resolution, source->mesh);
 	struct eg_subject *subject = eg_arena_alloc(&rules->arena, sizeof(*subject));
+	struct eg_identity identity;
 	int r;
 
 	if (!subject)
@@ -443,7 +445,8 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->mesh_scope = entry->scope;
 	set_errnos(subject, source->workload, node);
 	set_passthrough(subject, &source->passthrough, entry->mesh);
-	set_template(resolution, subject);
+	identity = identity_of(resolution, subject);
+	subject->template = eg_template_select(resolution->model, &identity);
 	set_clusters(subject, source);
 	set_retries(subject, node);
 	return set_own_scope(resolution, subject);

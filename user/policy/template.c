@@ -22,53 +22,6 @@ static int compare_ranks(const struct rank *a, const struct rank *b)
 	return (a->exact > b->exact) - (a->exact < b->exact);
 }
 
-/* The value of a tag that something has; `service` stands in for a kuma.io/service that is not written. */
-static const char *value_of(const struct eg_tags *tags, const char *service, const char *name)
-{
-	for (size_t i = 0; i < tags->len; i++)
-		if (strcmp(tags->items[i].name, name) == 0)
-			return tags->items[i].value;
-	return strcmp(name, EG_SERVICE_TAG) == 0 ? service : NULL;
-}
-
-static bool selects(const struct eg_tags *selector, const struct eg_tags *tags, const char *service)
-{
-	for (size_t i = 0; i < selector->len; i++) {
-		const char *wanted = selector->items[i].value;
-		const char *value = value_of(tags, service, selector->items[i].name);
-
-		if (!value || (strcmp(wanted, "*") != 0 && strcmp(wanted, value) != 0))
-			return false;
-	}
-	return true;
-}
-
-static bool has_service(const struct eg_dataplane *dataplane)
-{
-	for (size_t i = 0; i < dataplane->inbounds.len; i++)
-		if (value_of(&dataplane->inbounds.items[i].tags, NULL, EG_SERVICE_TAG))
-			return true;
-	return value_of(&dataplane->gateway_tags, NULL, EG_SERVICE_TAG);
-}
-
-/* Each inbound of a Dataplane is a set of tags of its own, and so is what the Workload says. */
-static bool selects_workload(const struct eg_tags *selector, const char *service, const struct eg_workload *workload,
-			     const struct eg_dataplane *dataplane)
-{
-	static const struct eg_tags none;
-
-	if (dataplane && has_service(dataplane))
-		service = NULL;
-	if (selects(selector, workload ? &workload->tags : &none, service))
-		return true;
-	if (!dataplane)
-		return false;
-	for (size_t i = 0; i < dataplane->inbounds.len; i++)
-		if (selects(selector, &dataplane->inbounds.items[i].tags, NULL))
-			return true;
-	return selects(selector, &dataplane->gateway_tags, NULL);
-}
-
 static struct rank rank_of(const struct eg_tags *selector)
 {
 	struct rank rank = {.tags = selector->len};
@@ -79,8 +32,8 @@ static struct rank rank_of(const struct eg_tags *selector)
 }
 
 /* False when none of its selectors matches. */
-static bool find_rank(const struct eg_proxy_template *template, const char *service, const struct eg_workload *workload,
-		      const struct eg_dataplane *dataplane, struct rank *ret_rank)
+static bool find_rank(const struct eg_proxy_template *template, const struct eg_identity *identity,
+		      struct rank *ret_rank)
 {
 	bool matches = template->selectors.len == 0;
 
@@ -89,7 +42,7 @@ static bool find_rank(const struct eg_proxy_template *template, const char *serv
 		const struct eg_tags *selector = &template->selectors.items[i];
 		struct rank rank = rank_of(selector);
 
-		if (!selects_workload(selector, service, workload, dataplane))
+		if (!eg_identity_has_tags(identity, selector))
 			continue;
 		matches = true;
 		if (compare_ranks(&rank, ret_rank) > 0)
@@ -98,9 +51,7 @@ static bool find_rank(const struct eg_proxy_template *template, const char *serv
 	return matches;
 }
 
-const struct eg_proxy_template *eg_template_select(const struct eg_model *model, const char *mesh, const char *service,
-						   const struct eg_workload *workload,
-						   const struct eg_dataplane *dataplane)
+const struct eg_proxy_template *eg_template_select(const struct eg_model *model, const struct eg_identity *identity)
 {
 	const struct eg_proxy_template *best = NULL;
 	struct rank best_rank = {};
@@ -110,7 +61,7 @@ const struct eg_proxy_template *eg_template_select(const struct eg_model *model,
 		struct rank rank;
 		int order;
 
-		if (strcmp(template->mesh, mesh) != 0 || !find_rank(template, service, workload, dataplane, &rank))
+		if (strcmp(template->mesh, identity->mesh) != 0 || !find_rank(template, identity, &rank))
 			continue;
 		order = best ? compare_ranks(&rank, &best_rank) : 1;
 		if (order > 0 || (order == 0 && strcmp(template->name, best->name) < 0)) {

@@ -5,17 +5,14 @@
 /* Which ProxyTemplate a workload has, and what it makes of the passthrough clusters. */
 #include "egress/maps.h"
 #include "policy/model.h"
+#include "policy/target.h"
 
 /*
- * The one that Kuma would take for a workload; NULL: none is for it. `service` is its
- * kuma.io/service where its Workload does not say; workload may be NULL, and so
- * may dataplane, whose tags it has too. Of those that match the one with the most
- * tags wins, then with the most that are no *, then the first by name: files have no
- * time of creation.
+ * The one that Kuma would take for a workload; NULL: none is for it. Of those that
+ * match the one with the most tags wins, then with the most that are no *, then the
+ * first by name: files have no time of creation.
  */
-const struct eg_proxy_template *eg_template_select(const struct eg_model *model, const char *mesh, const char *service,
-						   const struct eg_workload *workload,
-						   const struct eg_dataplane *dataplane);
+const struct eg_proxy_template *eg_template_select(const struct eg_model *model, const struct eg_identity *identity);
 
 struct eg_template_cluster {
 	struct eg_cluster_policy policy;
