@@ -18,6 +18,7 @@ static const struct eg_field universal_fields[] = {
 	{.name = "creationTime", .doc = "Not read."},
 	{.name = "modificationTime", .doc = "Not read."},
 	{.name = "kri", .doc = "Not read."},
+	{.name = "kind", .doc = "Refused beside `type`."},
 	{.name = "spec",
 	 .doc = "The fields of a newer kind. Older ones have them beside `type`, and a `spec` is refused."},
 	{.name = "status", .doc = "What Kuma's control plane writes. Read of kinds that have addresses in it."},
@@ -35,11 +36,20 @@ static const struct eg_field kubernetes_fields[] = {
 };
 static const struct eg_schema kubernetes_envelope = {.name = "Kubernetes", EG_SCHEMA_FIELDS(kubernetes_fields)};
 
-/* The text of root.key, or NULL; a finding when it is something else. */
-static const char *read_word(struct eg_reader *reader, const struct eg_yaml_node *mapping, const char *key,
-			     const struct eg_yaml_node **ret_node)
+/* A member of a mapping, also when its key is misspelt. schema NULL: any key may stand there. */
+static const struct eg_yaml_node *find_member(const struct eg_reader *reader, const struct eg_schema *schema,
+					      const struct eg_yaml_node *mapping, const char *key)
 {
 	const struct eg_yaml_node *node = mapping ? eg_yaml_get(mapping, key) : NULL;
+
+	return node || !schema ? node : eg_find_misspelt(reader, schema, mapping, key);
+}
+
+/* The text of mapping.key, or NULL; a finding when it is something else. */
+static const char *read_word(struct eg_reader *reader, const struct eg_schema *schema,
+			     const struct eg_yaml_node *mapping, const char *key, const struct eg_yaml_node **ret_node)
+{
+	const struct eg_yaml_node *node = find_member(reader, schema, mapping, key);
 	const char *text;
 	size_t before;
 
@@ -55,7 +65,7 @@ static const char *read_word(struct eg_reader *reader, const struct eg_yaml_node
 static const struct eg_yaml_node *get_mapping(struct eg_reader *reader, const struct eg_yaml_node *mapping,
 					      const char *key)
 {
-	const struct eg_yaml_node *node = eg_yaml_get(mapping, key);
+	const struct eg_yaml_node *node = find_member(reader, &kubernetes_envelope, mapping, key);
 	size_t before;
 
 	if (!node || eg_yaml_is_null(node) || node->kind == EG_YAML_MAPPING)
@@ -81,8 +91,8 @@ void eg_envelope_read_kind(struct eg_reader *reader, const struct eg_yaml_node *
 		!eg_yaml_get(root, "type") && (eg_yaml_get(root, "apiVersion") || eg_yaml_get(root, "kind"));
 	if (eg_yaml_get(root, "type") && eg_yaml_get(root, "kind"))
 		eg_reader_error(reader, root, "has `type` (the Universal form) and `kind` (Kubernetes); remove one");
-	envelope->api_version = read_word(reader, root, "apiVersion", &envelope->api_version_node);
-	envelope->kind = read_word(reader, root, envelope->is_kubernetes ? "kind" : "type", &type);
+	envelope->api_version = read_word(reader, NULL, root, "apiVersion", &envelope->api_version_node);
+	envelope->kind = read_word(reader, NULL, root, envelope->is_kubernetes ? "kind" : "type", &type);
 	envelope->kind_node = type;
 	if (!type || eg_yaml_is_null(type))
 		eg_reader_error(reader, root,
@@ -170,7 +180,7 @@ static void refuse_spec(struct eg_reader *reader, const struct eg_yaml_node *roo
 /* A resource without `spec` has no fields: a Mesh may, for others something will be missing. */
 static int find_spec(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
 {
-	const struct eg_yaml_node *spec = eg_yaml_get(root, "spec");
+	const struct eg_yaml_node *spec = find_member(reader, envelope->outer, root, "spec");
 	struct eg_yaml_node *nothing;
 
 	if (spec && !eg_yaml_is_null(spec)) {
@@ -186,10 +196,9 @@ static int find_spec(struct eg_reader *reader, const struct eg_yaml_node *root, 
 }
 
 /* The fields that are not beside `type`: of the Kubernetes form, and of newer kinds. */
-static int read_spec(struct eg_reader *reader, const struct eg_yaml_node *root, const struct eg_schema *beside,
-		     struct eg_envelope *envelope)
+static int read_spec(struct eg_reader *reader, const struct eg_yaml_node *root, struct eg_envelope *envelope)
 {
-	int r = eg_read_object(reader, root, beside, NULL);
+	int r = eg_read_object(reader, root, envelope->outer, NULL);
 
 	eg_path_enter(reader, "spec");
 	return r < 0 ? r : find_spec(reader, root, envelope);
@@ -197,11 +206,11 @@ static int read_spec(struct eg_reader *reader, const struct eg_yaml_node *root, 
 
 /* The field, else the label that the newer kinds have in its place. `labelled` holds the labels, which are read. */
 static const char *read_mesh(struct eg_reader *reader, const struct eg_yaml_node *root,
-			     const struct eg_yaml_node *labelled, const struct eg_tags *labels,
+			     const struct eg_yaml_node *labelled, const struct eg_envelope *envelope,
 			     const struct eg_yaml_node **ret_node)
 {
-	const char *field = read_word(reader, root, "mesh", ret_node);
-	const char *label = eg_tags_find(labels, MESH_LABEL);
+	const char *field = read_word(reader, envelope->outer, root, "mesh", ret_node);
+	const char *label = eg_tags_find(&envelope->labels, MESH_LABEL);
 	const struct eg_yaml_node *label_node = label ? eg_yaml_get(eg_yaml_get(labelled, "labels"), MESH_LABEL) : NULL;
 
 	if (!*ret_node || eg_yaml_is_null(*ret_node)) {
@@ -219,13 +228,13 @@ static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *r
 			  struct eg_envelope *envelope)
 {
 	const struct eg_yaml_node *name_node, *mesh_node;
-	const char *name = read_word(reader, root, "name", &name_node);
+	const char *name = read_word(reader, envelope->outer, root, "name", &name_node);
 	const char *mesh;
 	int r = keep_labels(reader, root, NULL, envelope);
 
 	if (r < 0)
 		return r;
-	mesh = read_mesh(reader, root, root, &envelope->labels, &mesh_node);
+	mesh = read_mesh(reader, root, root, envelope, &mesh_node);
 	/* A name of the wrong type has its finding. */
 	if (name || !name_node || eg_yaml_is_null(name_node))
 		check_name(reader, name_node ? name_node : root, "name", name);
@@ -236,7 +245,7 @@ static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *r
 	if (r < 0)
 		return r;
 	if (form == EG_FORM_SPEC)
-		return read_spec(reader, root, &eg_universal_envelope, envelope);
+		return read_spec(reader, root, envelope);
 	refuse_spec(reader, root, envelope->kind);
 	envelope->spec = root;
 	return 0;
@@ -263,19 +272,19 @@ static int read_kubernetes(struct eg_reader *reader, const struct eg_yaml_node *
 	int r;
 
 	metadata = get_mapping(reader, root, "metadata");
-	name = read_word(reader, metadata, "name", &ignored);
-	namespace = read_word(reader, metadata, "namespace", &ignored);
+	name = read_word(reader, NULL, metadata, "name", &ignored);
+	namespace = read_word(reader, NULL, metadata, "namespace", &ignored);
 	r = metadata ? read_metadata(reader, metadata, name, namespace, envelope) : 0;
 	if (r < 0)
 		return r;
-	mesh = read_mesh(reader, root, metadata, &envelope->labels, &mesh_node);
+	mesh = read_mesh(reader, root, metadata, envelope, &mesh_node);
 	r = keep_name(reader, name, namespace, envelope);
 	if (r < 0)
 		return r;
 	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
 	if (r < 0)
 		return r;
-	return read_spec(reader, root, &kubernetes_envelope, envelope);
+	return read_spec(reader, root, envelope);
 }
 
 int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, enum eg_form form,
@@ -283,6 +292,9 @@ int eg_envelope_read(struct eg_reader *reader, const struct eg_yaml_node *root, 
 {
 	envelope->origin = eg_reader_origin(reader, root);
 	envelope->status = eg_yaml_get(root, "status");
+	envelope->outer = envelope->is_kubernetes   ? &kubernetes_envelope
+			  : form == EG_FORM_SPEC ? &eg_universal_envelope
+						 : reader->kind;
 	return envelope->is_kubernetes ? read_kubernetes(reader, root, envelope)
 				       : read_universal(reader, root, form, envelope);
 }

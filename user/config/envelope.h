@@ -17,6 +17,7 @@ struct eg_envelope {
 	const char *api_version; /* NULL in the Universal form */
 	const struct eg_yaml_node *api_version_node;
 	bool is_kubernetes;
+	const struct eg_schema *outer; /* the fields of the document as a whole */
 	const char *name;                /* of a namespaced Kubernetes resource name.namespace, as Kuma has it */
 	const char *display_name;        /* the same without the namespace */
 	const char *mesh;                /* never NULL */

@@ -10,6 +10,9 @@
 #include "base/parse.h"
 #include "base/suggest.h"
 
+/* A mapping of more keys is nobody's typing, and each is compared with each field. */
+#define MISSPELT_AMONG_MAX 1000
+
 /* --- the path of a finding --- */
 
 __attribute__((format(printf, 2, 3))) static size_t extend_path(struct eg_reader *reader, const char *format, ...)
@@ -443,7 +446,9 @@ static const char *spell_as(const char *key, const char *meant, char *buffer, si
 	return buffer;
 }
 
-static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key, const struct eg_schema *schema)
+/* Returns the field's name that may have been meant, of `schema` or beside it. */
+static const char *refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *key,
+				  const struct eg_schema *schema)
 {
 	const size_t before = eg_path_enter(reader, key->text);
 	const char *meant = eg_diag_is_full(reader->diag, EG_SEVERITY_ERROR)
@@ -460,21 +465,50 @@ static void refuse_unknown(struct eg_reader *reader, const struct eg_yaml_node *
 	else
 		eg_reader_error(reader, key, "unknown field; remove it");
 	eg_path_leave(reader, before);
+	return meant;
 }
 
-/* One value a field, in the schema's order. Of two spellings camelCase wins, as in Kuma. */
+const struct eg_yaml_node *eg_find_misspelt(const struct eg_reader *reader, const struct eg_schema *schema,
+					    const struct eg_yaml_node *mapping, const char *name)
+{
+	const struct eg_schema *beside = fields_beside(reader, schema);
+
+	for (uint32_t i = 0; i < mapping->count && i < 2 * MISSPELT_AMONG_MAX; i += 2) {
+		const char *key = mapping->items[i]->text, *meant = NULL;
+
+		if (!find_field(schema, key) && !find_field(beside, key))
+			meant = suggest_field(schema, beside, key);
+		if (meant && strcmp(meant, name) == 0)
+			return mapping->items[i + 1];
+	}
+	return NULL;
+}
+
+/*
+ * One value a field, in the schema's order. Of two spellings camelCase wins, as in
+ * Kuma. What is misspelt is read as what was meant: so nothing is said to be missing
+ * as well, and what else is wrong in it is said in the same run.
+ */
 static void match_values(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
 			 const struct eg_yaml_node *values[EG_FIELDS_MAX])
 {
+	const struct eg_yaml_node *misspelt[EG_FIELDS_MAX] = {};
+
 	for (uint32_t i = 0; i < node->count; i += 2) {
-		const char *key = node->items[i]->text;
+		const char *key = node->items[i]->text, *meant = NULL;
 		const struct eg_field *field = find_field(schema, key);
 
 		if (!field && !find_field(fields_beside(reader, schema), key))
-			refuse_unknown(reader, node->items[i], schema);
+			meant = refuse_unknown(reader, node->items[i], schema);
 		if (field && (!values[field - schema->fields] || strcmp(field->name, key) == 0))
 			values[field - schema->fields] = node->items[i + 1];
+		field = meant ? find_field(schema, meant) : NULL;
+		if (field)
+			misspelt[field - schema->fields] = node->items[i + 1];
 	}
+	for (size_t i = 0; i < schema->count; i++)
+		if (!values[i])
+			values[i] = misspelt[i];
 }
 
 static int read_field(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_field *field,

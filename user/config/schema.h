@@ -92,6 +92,13 @@ int eg_read_yaml_text(struct eg_reader *reader, const struct eg_yaml_node *node,
 		      int (*root)(struct eg_reader *reader, const struct eg_yaml_node *root, void *target),
 		      void *target);
 
+/*
+ * For what is not read as an object: the value of a key that eg_read_object() refuses
+ * and takes for a misspelt `name`; NULL: there is none.
+ */
+const struct eg_yaml_node *eg_find_misspelt(const struct eg_reader *reader, const struct eg_schema *schema,
+					    const struct eg_yaml_node *mapping, const char *name);
+
 /* Calls item() for each item of a list, with its index in the path. */
 int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
 		 int (*item)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target), void *target);

@@ -41,7 +41,8 @@ static int read_cgroup(struct eg_reader *reader, const struct eg_field *field, c
 	(void)field;
 	if (problem)
 		eg_reader_error(reader, node, "%s", problem);
-	return text && !problem ? eg_read_copy(reader, text, target) : 0;
+	/* Kept all the same, so that nothing is said to lack a cgroup. */
+	return text ? eg_read_copy(reader, text, target) : 0;
 }
 static const struct eg_type cgroup_type = {"cgroup path or pattern", read_cgroup};
 
@@ -321,6 +322,8 @@ static int check_workload(struct eg_reader *reader, const struct eg_yaml_node *n
 	size_t before;
 
 	if (!workload->refuses_unenrolled || (wildcard && wildcard - workload->cgroup > 1))
+		return 0;
+	if (workload->cgroup && cgroup_problem(workload->cgroup))
 		return 0;
 	before = eg_path_enter(reader, "unenrolled");
 	eg_reader_error(reader, node,
