@@ -350,3 +350,83 @@ dataplane() { # dataplane NAME ADDRESS PORT
 	is_refusal
 	hasnt "$output" $'\np.yaml:1:1: error: forged'
 }
+
+# ---- on a terminal
+
+# on_terminal [NAME=VALUE...] ARG...: egressctl with a terminal of 80 columns, and without colours unless told.
+on_terminal() {
+	run python3 "$EG_ROOT/tests/lib/on_terminal.py" '' '' env -u NO_COLOR TERM=dumb "$@"
+}
+
+@test "on a terminal each finding has its line below it and a caret under the place" {
+	printf 'type: Mesh\nname: default\nnetworking:\n  outbound:\n    passtrough: false\nrouting: 7\n' >p.yaml
+	on_terminal "$EGRESSCTL" check p.yaml
+	is "$output" 'p.yaml:5:5: error: networking.outbound.passtrough: unknown field; did you mean "passthrough"?
+    5 |     passtrough: false
+      |     ^
+p.yaml:6:10: error: routing: must be a mapping of fields, not a number
+    6 | routing: 7
+      |          ^
+egressctl check: 1 document, 2 errors, 0 warnings
+status 3'
+}
+
+@test "a caret stands right behind tabs, wide characters and marks above others" {
+	printf 'type: Mesh\nname: m\nnetworking: {outbound:\t{"e\xcc\x81\xe6\x97\xa5": 1,\tpasstrough: false}}\n' >p.yaml
+	on_terminal "$EGRESSCTL" check p.yaml
+	has "$output" "$(printf '    3 | networking: {outbound:  {"e\xcc\x81\xe6\x97\xa5": 1,      passtrough: false}}\n      |                          ^')"
+	has "$output" "$(printf 'false}}\n      |                                         ^')"
+}
+
+@test "a line that a terminal has no room for is cut around the caret" {
+	printf '{"type": "Mesh", "name": "m", "x": "%0200d", "networking": {"outbound": {"passtrough": false, "y": "%0200d"}}}' 0 0 >p.json
+	on_terminal "$EGRESSCTL" check p.json
+	is "$(awk 'length > 80 && !/error:/' <<<"$output")" ""
+	line=$(grep -A 1 'passtrough: unknown' <<<"$output" | tail -n 1)
+	caret=$(grep -A 2 'passtrough: unknown' <<<"$output" | tail -n 1)
+	caret=${caret%^}
+	is "${line:${#caret}:12}" '"passtrough"'
+	is "${line:0:11}" '    1 | ...'
+}
+
+@test "what steers a terminal stays in the file" {
+	printf 'type: Mesh\nname: m\nfoo: "\xc2\x9b31m"\n\xe2\x80\xa8bar: "\x01"\n' >p.yaml
+	on_terminal "$EGRESSCTL" check p.yaml
+	hasnt "$output" $'\xc2\x9b'
+	hasnt "$output" $'\x01'
+	has "$output" "    3 | foo: \"??31m\""
+}
+
+@test "a file that has no such line any more, or no name to open it by, has findings and no carets" {
+	printf 'type: Msh\nname: m\n' >$'new\nline.yaml'
+	on_terminal "$EGRESSCTL" check $'new\nline.yaml' missing.yaml
+	has "$output" 'new\x0aline.yaml:1:7: error:'
+	hasnt "$output" "^"
+}
+
+@test "colours are for terminals, and not for those who refuse them" {
+	printf 'type: Msh\nname: m\n' >p.yaml
+	on_terminal TERM=xterm "$EGRESSCTL" check p.yaml
+	has "$output" $'\033[1mp.yaml:1:7: \033[0m\033[1;31merror:\033[0m type: unknown kind'
+	on_terminal TERM=xterm NO_COLOR=1 "$EGRESSCTL" check p.yaml
+	hasnt "$output" $'\033'
+	on_terminal "$EGRESSCTL" check p.yaml
+	hasnt "$output" $'\033'
+	run ctl check p.yaml
+	hasnt "$output" $'\033'
+	hasnt "$output" "^"
+}
+
+@test "on a terminal --json is JSON and nothing else" {
+	printf 'type: Msh\nname: m\n' >p.yaml
+	on_terminal TERM=xterm sh -c '"$1" check --json p.yaml 2>/dev/null' sh "$EGRESSCTL"
+	is "$(sed '$d' <<<"$output" | python3 -c 'import json, sys; print(json.load(sys.stdin)["errors"])')" 1
+}
+
+@test "check --json has each finding's file, line, column, severity, path and message" {
+	printf 'type: Mesh\nname: default\nnetworking:\n  outbound:\n    passtrough: false\n' >p.yaml
+	run --separate-stderr ctl check --json p.yaml missing.yaml
+	is "$status" 3
+	printf '%s' "$output" >c.json
+	is "$(json c.json 'd["errors"], d["warnings"], d["findings"]')" "(2, 0, [{'file': 'missing.yaml', 'line': 0, 'column': 0, 'severity': 'error', 'path': '', 'message': 'No such file or directory'}, {'file': 'p.yaml', 'line': 5, 'column': 5, 'severity': 'error', 'path': 'networking.outbound.passtrough', 'message': 'unknown field; did you mean \"passthrough\"?'}])"
+}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* What one finding may say, in bytes before escaping: keys and values of hostile files are part of it. */
 #define TEXT_MAX 1024
 #define ESCAPED_MAX (4 * TEXT_MAX + 1)
@@ -22,43 +24,23 @@ const char *eg_severity_name(enum eg_severity severity)
 	return names[severity];
 }
 
-/* The length of the UTF-8 sequence at `s`, or 0 when there is none that may be shown as it is. */
-static size_t shown_sequence_len(const unsigned char *s)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	if (len == 1 && (s[0] < 0x20 || s[0] == 0x7f))
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if (len == 2 && s[0] == 0xc2 && s[1] < 0xa0)
-		return 0; /* the C1 controls: terminals obey some of them */
-	if (len == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0)))
-		return 0; /* overlong, surrogates */
-	if (len == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)))
-		return 0;
-	return len;
-}
-
 /*
  * Keys, values and file names come from outside: what would break a line, steer
  * a terminal or is no UTF-8 (which JSON cannot carry) is written as \xNN.
  */
 static void escape(const char *text, char escaped[ESCAPED_MAX])
 {
-	const unsigned char *s = (const unsigned char *)text;
-	const unsigned char *end = s + strnlen(text, TEXT_MAX - 1);
+	const char *s = text, *end = text + strnlen(text, TEXT_MAX - 1);
 
 	while (s < end) {
-		size_t len = shown_sequence_len(s);
+		size_t len = eg_text_shown_len(s);
 
 		if (len > 0 && len <= (size_t)(end - s)) {
 			memcpy(escaped, s, len);
 			escaped += len;
 			s += len;
 		} else {
-			escaped += sprintf(escaped, "\\x%02x", *s++);
+			escaped += sprintf(escaped, "\\x%02x", (unsigned char)*s++);
 		}
 	}
 	*escaped = '\0';
@@ -198,10 +180,12 @@ static void print_place(const struct eg_origin *origin, FILE *out)
 		fprintf(out, "%s:%u:%u: ", origin->file, origin->line, origin->column);
 }
 
-static void print_finding(const struct eg_finding *finding, FILE *out)
+void eg_diag_print_finding(const struct eg_finding *finding, const struct eg_diag_colours *colours, FILE *out)
 {
+	fputs(colours->place, out);
 	print_place(&finding->origin, out);
-	fprintf(out, "%s: %s%s%s\n", eg_severity_name(finding->severity), finding->path, finding->path[0] ? ": " : "",
+	fprintf(out, "%s%s%s:%s %s%s%s\n", colours->end, colours->severity[finding->severity],
+		eg_severity_name(finding->severity), colours->end, finding->path, finding->path[0] ? ": " : "",
 		finding->text);
 }
 
@@ -212,15 +196,22 @@ static void print_unlisted(const struct eg_diag *diag, enum eg_severity severity
 			count(diag, severity) - FINDINGS_MAX);
 }
 
-void eg_diag_print(struct eg_diag *diag, FILE *out)
+void eg_diag_print_rest(const struct eg_diag *diag, FILE *out)
 {
-	eg_diag_sort(diag);
-	for (size_t i = 0; i < diag->findings.len; i++)
-		print_finding(&diag->findings.items[i], out);
 	for (int severity = EG_SEVERITY_ERROR; severity >= EG_SEVERITY_NOTE; severity--)
 		print_unlisted(diag, severity, out);
 	if (diag->out_of_memory)
 		fprintf(out, "error: out of memory: findings were lost\n");
+}
+
+void eg_diag_print(struct eg_diag *diag, FILE *out)
+{
+	static const struct eg_diag_colours none = {"", {"", "", ""}, ""};
+
+	eg_diag_sort(diag);
+	for (size_t i = 0; i < diag->findings.len; i++)
+		eg_diag_print_finding(&diag->findings.items[i], &none, out);
+	eg_diag_print_rest(diag, out);
 }
 
 void eg_diag_clear(struct eg_diag *diag)

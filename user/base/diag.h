@@ -69,6 +69,16 @@ void eg_diag_sort(struct eg_diag *diag);
 
 /* "file:line:col: error: path: what", a line each, sorted by file and place. */
 void eg_diag_print(struct eg_diag *diag, FILE *out);
+/* For who prints findings one by one, after eg_diag_sort(): what switches colours on and off, "" for none. */
+struct eg_diag_colours {
+	const char *place;
+	const char *severity[EG_SEVERITY_ERROR + 1];
+	const char *end;
+};
+/* One finding as eg_diag_print() has it. */
+void eg_diag_print_finding(const struct eg_finding *finding, const struct eg_diag_colours *colours, FILE *out);
+/* The lines behind all findings: how many are not listed. */
+void eg_diag_print_rest(const struct eg_diag *diag, FILE *out);
 
 /* "error", "warning", "note". */
 const char *eg_severity_name(enum eg_severity severity);

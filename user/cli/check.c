@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/findings.h"
 #include "cli/options.h"
 #include "config/config.h"
 #include "policy/check.h"
@@ -93,7 +94,7 @@ static int run_check(const char *const *paths, size_t count, bool json, struct e
 	if (json)
 		r = print_json(diag);
 	else
-		eg_diag_print(diag, stdout);
+		eg_findings_print(diag, stdout);
 	if (r == 0 && (fflush(stdout) == EOF || ferror(stdout)))
 		r = -EIO;
 	print_summary(model, diag);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cli/findings.h"
 #include "config/config.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -34,7 +35,7 @@ int eg_cli_policy_check(struct eg_cli_policy *policy, enum eg_completeness compl
 
 bool eg_cli_policy_is_usable(struct eg_cli_policy *policy)
 {
-	eg_diag_print(&policy->diag, stderr);
+	eg_findings_print(&policy->diag, stderr);
 	return !eg_diag_has_errors(&policy->diag);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 
 /* libyaml compares each %TAG line with all before it. */
 #define TAG_DIRECTIVES_MAX 64
@@ -95,16 +96,17 @@ static int refuse_at(struct eg_yaml_stream *stream, const yaml_event_t *event, c
 	return refuse(stream, line, column, "%s", what);
 }
 
+/* Columns are of characters, as libyaml counts them. */
 static void find_place(const struct eg_yaml_stream *stream, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
 {
 	const char *end = stream->bytes + (offset < stream->len ? offset : stream->len);
 	const char *start = stream->bytes;
-	uint32_t line = 1;
 
-	for (const char *p = start; (p = memchr(p, '\n', (size_t)(end - p))); start = ++p)
-		line++;
-	*ret_line = line;
-	*ret_column = (uint32_t)(end - start) + 1;
+	*ret_line = *ret_column = 1;
+	for (const char *next; (next = eg_text_next_line(start, end)); start = next)
+		++*ret_line;
+	for (const char *p = start; p < end; p++)
+		*ret_column += (*p & 0xc0) != 0x80;
 }
 
 /* Bytes that are no YAML: libyaml tells the offset only. */
@@ -438,12 +440,11 @@ static uint8_t find_lines_column(struct eg_yaml_stream *stream, const yaml_event
 	size_t indentation;
 
 	while (stream->line <= event->start_mark.line) {
-		const char *at = stream->bytes + stream->line_at;
-		const char *next = memchr(at, '\n', (size_t)(end - at));
+		const char *next = eg_text_next_line(stream->bytes + stream->line_at, end);
 
 		if (!next)
 			return 1;
-		stream->line_at = (size_t)(next + 1 - stream->bytes);
+		stream->line_at = (size_t)(next - stream->bytes);
 		stream->line++;
 	}
 	/* With an indentation indicator, |2, the text keeps some of the blanks. */
