@@ -430,3 +430,73 @@ status 3'
 	printf '%s' "$output" >c.json
 	is "$(json c.json 'd["errors"], d["warnings"], d["findings"]')" "(2, 0, [{'file': 'missing.yaml', 'line': 0, 'column': 0, 'severity': 'error', 'path': '', 'message': 'No such file or directory'}, {'file': 'p.yaml', 'line': 5, 'column': 5, 'severity': 'error', 'path': 'networking.outbound.passtrough', 'message': 'unknown field; did you mean \"passthrough\"?'}])"
 }
+
+# ---- what Kuma 3 does differently
+
+@test "check --kuma 3 warns that passthrough is ignored, and says what takes its place" {
+	good_mesh >p.yaml
+	run --separate-stderr ctl check --kuma 3 p.yaml
+	is "$status" 0
+	is "$output" "p.yaml:5:18: warning: networking.outbound.passthrough: Kuma 3 ignores it silently and always behaves as if passthrough was true; a MeshPassthrough takes its place, with passthroughMode: None for false"
+	run --separate-stderr ctl check p.yaml
+	is "$output" ""
+}
+
+@test "check --kuma 3 warns of kinds that are removed, also of those that egressd does not read" {
+	cat >p.yaml <<-'END'
+		type: ProxyTemplate
+		name: t
+		mesh: default
+		conf: {imports: [default-proxy]}
+		---
+		type: TrafficRoute
+		name: r
+		mesh: default
+		---
+		type: MeshTimeout
+		name: t
+		mesh: default
+		spec: {}
+	END
+	run --separate-stderr ctl check --kuma 3 p.yaml
+	has "$output" "p.yaml:1:7: warning: Kuma 3 has no ProxyTemplate any more; a MeshProxyPatch takes its place"
+	has "$output" "p.yaml:6:7: warning: Kuma 3 has no TrafficRoute any more; a MeshHTTPRoute or MeshTCPRoute takes its place"
+	is "$(grep -c 'Kuma 3' <<<"$output")" 2
+}
+
+@test "check --kuma 3 warns of each part of a Mesh and Dataplane that is ignored, in the Kubernetes form too" {
+	cat >p.yaml <<-'END'
+		apiVersion: kuma.io/v1alpha1
+		kind: Mesh
+		metadata: {name: m}
+		spec:
+		  mtls: {enabledBackend: ca, backends: [{name: ca, type: builtin, mode: PERMISSIVE}]}
+		  networking: {outbound: {passthrough: true}}
+		  routing: {localityAwareLoadBalancing: true}
+		  logging: {backends: []}
+		---
+		apiVersion: kuma.io/v1alpha1
+		kind: Dataplane
+		mesh: m
+		metadata: {name: d}
+		spec:
+		  networking:
+		    address: 10.0.0.1
+		    inbound: [{port: 80, tags: {kuma.io/service: s}}]
+		    outbound: [{port: 81, tags: {kuma.io/service: t}}]
+	END
+	run --separate-stderr ctl check --kuma 3 p.yaml
+	is "$status" 0
+	is "$(sed -n 's/.*warning: \([^:]*\): Kuma 3 .*/\1/p' <<<"$output" | tr '\n' ' ')" \
+		"spec.mtls spec.networking.outbound.passthrough spec.routing.localityAwareLoadBalancing spec.logging spec.networking.inbound[0].tags spec.networking.outbound[0].tags "
+	has "$output" "a MeshTLS that of mode: PERMISSIVE"
+}
+
+@test "--kuma takes no other release" {
+	good_mesh >p.yaml
+	for release in 2 4 "" x; do
+		run --separate-stderr ctl check --kuma "$release" p.yaml
+		is "$release $status" "$release 2"
+		has "$stderr" "--kuma takes 3 alone"
+	done
+}

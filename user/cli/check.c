@@ -16,21 +16,35 @@
 
 static const struct eg_command_help help = {
 	.name = "check",
-	.usage = "[--json] PATH...",
+	.usage = "[--json] [--kuma 3] PATH...",
 	.text = "Reads policy files and folders as the daemon would, all together as one policy, and\n"
 		"prints every mistake as file:line:column: error|warning|note: path: what.\n"
 		"Exit status: 0 no errors (there may be warnings), 1 failed, 2 usage, 3 errors.",
 };
 
+struct check_words {
+	bool json;
+	bool for_kuma3;
+};
+
 static int take_json(const char *value, void *context)
 {
 	(void)value;
-	*(bool *)context = true;
+	((struct check_words *)context)->json = true;
+	return 0;
+}
+
+static int take_kuma(const char *value, void *context)
+{
+	if (strcmp(value, "3") != 0)
+		return eg_options_error(help.name, "--kuma takes 3 alone: what older releases do is what is checked");
+	((struct check_words *)context)->for_kuma3 = true;
 	return 0;
 }
 
 static const struct eg_option options[] = {
 	{"json", NULL, "findings as JSON: {\"errors\": N, \"warnings\": N, \"findings\": [...]}", take_json},
+	{"kuma", "3", "warn also of what Kuma 3 does differently, and what to write", take_kuma},
 };
 
 static json_t *finding_to_json(const struct eg_finding *finding)
@@ -74,24 +88,26 @@ static void print_summary(const struct eg_model *model, const struct eg_diag *di
 		diag->warnings == 1 ? "" : "s");
 }
 
-static int load(const char *const *paths, size_t count, struct eg_model *model, struct eg_diag *diag)
+static int load(const struct check_words *words, const char *const *paths, size_t count, struct eg_model *model,
+		struct eg_diag *diag)
 {
-	int r = eg_config_load(paths, count, model, diag);
+	int r = words->for_kuma3 ? eg_config_load_for_kuma3(paths, count, model, diag)
+				 : eg_config_load(paths, count, model, diag);
 
 	return r < 0 ? r : eg_policy_check(model, EG_SET_PART, diag);
 }
 
-static int run_check(const char *const *paths, size_t count, bool json, struct eg_diag *diag)
+static int run_check(const struct check_words *words, const char *const *paths, size_t count, struct eg_diag *diag)
 {
 	_cleanup_(eg_model_freep) struct eg_model *model = eg_model_new();
 	int r;
 
 	if (!model)
 		return -ENOMEM;
-	r = load(paths, count, model, diag);
+	r = load(words, paths, count, model, diag);
 	if (r < 0)
 		return r;
-	if (json)
+	if (words->json)
 		r = print_json(diag);
 	else
 		eg_findings_print(diag, stdout);
@@ -104,10 +120,10 @@ static int run_check(const char *const *paths, size_t count, bool json, struct e
 int eg_cmd_check(int argc, char **argv)
 {
 	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
-	bool json = false;
+	struct check_words words = {};
 	int operands, r;
 
-	r = eg_options_parse(argc, argv, &help, options, EG_COUNT_OF(options), &json, &operands);
+	r = eg_options_parse(argc, argv, &help, options, EG_COUNT_OF(options), &words, &operands);
 	if (r == EG_OPTIONS_HELP)
 		return EG_EXIT_OK;
 	if (r < 0)
@@ -116,7 +132,7 @@ int eg_cmd_check(int argc, char **argv)
 		eg_options_error(help.name, "name at least one file or folder");
 		return EG_EXIT_USAGE;
 	}
-	r = run_check((const char *const *)argv + operands, (size_t)(argc - operands), json, &diag);
+	r = run_check(&words, (const char *const *)argv + operands, (size_t)(argc - operands), &diag);
 	if (r < 0) {
 		eg_log_error("check: %s", strerror(-r));
 		return EG_EXIT_FAILED;

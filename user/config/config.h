@@ -15,6 +15,8 @@
  * and beside them is in the model all the same. 0, or -ENOMEM.
  */
 int eg_config_load(const char *const *paths, size_t path_count, struct eg_model *model, struct eg_diag *diag);
+/* The same, with a warning of each kind and field that Kuma 3 has no more, and what takes its place. */
+int eg_config_load_for_kuma3(const char *const *paths, size_t path_count, struct eg_model *model, struct eg_diag *diag);
 
 /*
  * The nameserver lines of a resolv.conf as single addresses. A file that cannot

@@ -77,6 +77,35 @@ static const char *const foreign[] = {
 	"HostnameGenerator",
 };
 
+/* kumahq/kuma issues 17203 and 17245: what does not select by targetRef is removed. */
+static const struct {
+	const char *name;
+	const char *successor;
+} removed_in_kuma3[] = {
+	{"ProxyTemplate", "a MeshProxyPatch"},
+	{"CircuitBreaker", "a MeshCircuitBreaker"},
+	{"Timeout", "a MeshTimeout"},
+	{"ExternalService", "a MeshExternalService"},
+	{"FaultInjection", "a MeshFaultInjection"},
+	{"HealthCheck", "a MeshHealthCheck"},
+	{"MeshGatewayRoute", "a MeshHTTPRoute or MeshTCPRoute"},
+	{"RateLimit", "a MeshRateLimit"},
+	{"Retry", "a MeshRetry"},
+	{"TrafficLog", "a MeshAccessLog"},
+	{"TrafficPermission", "a MeshTrafficPermission"},
+	{"TrafficRoute", "a MeshHTTPRoute or MeshTCPRoute"},
+	{"TrafficTrace", "a MeshTrace"},
+	{"VirtualOutbound", "a HostnameGenerator"},
+};
+
+const char *eg_kind_successor(const char *name)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(removed_in_kuma3); i++)
+		if (strcmp(removed_in_kuma3[i].name, name) == 0)
+			return removed_in_kuma3[i].successor;
+	return NULL;
+}
+
 const struct eg_kind *eg_kind_find(const char *name)
 {
 	for (size_t i = 0; i < EG_COUNT_OF(kinds); i++)

@@ -34,6 +34,9 @@ const struct eg_kind *eg_kind_find(const char *name);
 /* A kind that somebody may have meant, or NULL. */
 const char *eg_kind_suggest(const char *name);
 
+/* Of a kind that Kuma 3 has no more: what takes its place. NULL: it stays, or was never one of Kuma's. */
+const char *eg_kind_successor(const char *name);
+
 extern const struct eg_schema eg_mesh_schema;
 extern const struct eg_schema eg_dataplane_schema;
 extern const struct eg_schema eg_workload_schema;

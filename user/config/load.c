@@ -16,6 +16,7 @@ struct load {
 	struct eg_diag *diag;
 	size_t addresses;
 	size_t text_bytes;
+	bool is_for_kuma3;
 };
 
 static void add_finding(struct load *load, enum eg_severity severity, const char *file, const char *what)
@@ -86,6 +87,15 @@ static int read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, 
 	return r < 0 ? r : kind->read(reader, envelope);
 }
 
+static void warn_of_successor(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	const char *successor = reader->is_for_kuma3 ? eg_kind_successor(envelope->kind) : NULL;
+
+	if (successor)
+		eg_reader_say(reader, EG_SEVERITY_WARNING, envelope->kind_node,
+			      "Kuma 3 has no %s any more; %s takes its place", envelope->kind, successor);
+}
+
 static int read_document(struct load *load, const char *file, const struct eg_yaml_node *root)
 {
 	struct eg_reader reader = {
@@ -94,6 +104,7 @@ static int read_document(struct load *load, const char *file, const struct eg_ya
 		.file = file,
 		.addresses = &load->addresses,
 		.text_bytes = &load->text_bytes,
+		.is_for_kuma3 = load->is_for_kuma3,
 	};
 	struct eg_envelope envelope;
 	const struct eg_kind *kind;
@@ -102,6 +113,7 @@ static int read_document(struct load *load, const char *file, const struct eg_ya
 	eg_envelope_read_kind(&reader, root, &envelope);
 	if (!envelope.kind)
 		return 0;
+	warn_of_successor(&reader, &envelope);
 	kind = eg_kind_find(envelope.kind);
 	if (!kind)
 		refuse_or_skip_unknown(&reader, &envelope);
@@ -177,15 +189,27 @@ static int load_folder(struct load *load, const char *folder)
 	return r;
 }
 
-int eg_config_load(const char *const *paths, size_t path_count, struct eg_model *model, struct eg_diag *diag)
+static int load_paths(struct load *load, const char *const *paths, size_t path_count)
 {
-	struct load load = {.model = model, .diag = diag};
-
 	for (size_t i = 0; i < path_count; i++) {
-		int r = eg_policy_path_is_folder(paths[i]) ? load_folder(&load, paths[i]) : load_file(&load, paths[i]);
+		int r = eg_policy_path_is_folder(paths[i]) ? load_folder(load, paths[i]) : load_file(load, paths[i]);
 
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int eg_config_load(const char *const *paths, size_t path_count, struct eg_model *model, struct eg_diag *diag)
+{
+	struct load load = {.model = model, .diag = diag};
+
+	return load_paths(&load, paths, path_count);
+}
+
+int eg_config_load_for_kuma3(const char *const *paths, size_t path_count, struct eg_model *model, struct eg_diag *diag)
+{
+	struct load load = {.model = model, .diag = diag, .is_for_kuma3 = true};
+
+	return load_paths(&load, paths, path_count);
 }

@@ -188,7 +188,9 @@ static const struct eg_field outbound_fields[] = {
 	 .type = &eg_type_bool,
 	 .offset = offsetof(struct mesh_document, passthrough),
 	 .fallback = "true",
-	 .doc = "Whether traffic to destinations outside the mesh may leave."},
+	 .doc = "Whether traffic to destinations outside the mesh may leave.",
+	 .kuma3 = "ignores it silently and always behaves as if passthrough was true; a MeshPassthrough takes its place, "
+		  "with passthroughMode: None for false"},
 };
 static const struct eg_schema outbound_schema = {EG_SCHEMA_FIELDS(outbound_fields)};
 
@@ -198,12 +200,17 @@ static const struct eg_field networking_fields[] = {
 static const struct eg_schema networking_schema = {EG_SCHEMA_FIELDS(networking_fields)};
 
 static const struct eg_field routing_fields[] = {
-	{.name = "localityAwareLoadBalancing", .doc = "Not read."},
+	{.name = "localityAwareLoadBalancing",
+	 .doc = "Not read.",
+	 .kuma3 = "ignores it; a MeshLoadBalancingStrategy takes its place"},
 	{.name = "zoneEgress",
 	 .type = &eg_type_bool,
 	 .offset = offsetof(struct mesh_document, zone_egress),
-	 .doc = "Needs mtls; not read else."},
-	{.name = "defaultForbidMeshExternalServiceAccess", .doc = "Not read."},
+	 .doc = "Needs mtls; not read else.",
+	 .kuma3 = "ignores it; nothing takes its place"},
+	{.name = "defaultForbidMeshExternalServiceAccess",
+	 .doc = "Not read.",
+	 .kuma3 = "ignores it; nothing takes its place"},
 };
 static const struct eg_schema routing_schema = {EG_SCHEMA_FIELDS(routing_fields)};
 
@@ -229,13 +236,14 @@ static int check_mesh(struct eg_reader *reader, const struct eg_yaml_node *node,
 
 static const struct eg_field mesh_fields[] = {
 	{.name = "networking", .type = &eg_type_object, .fields = &networking_schema, .doc = "See its fields."},
-	{.name = "mtls", .type = &mtls_type, .fields = &mtls_schema, .doc = "Checked; not enforced yet."},
+	{.name = "mtls", .type = &mtls_type, .fields = &mtls_schema, .doc = "Checked; not enforced yet.",
+	 .kuma3 = "ignores it; MeshIdentity and MeshTrust take its place, and a MeshTLS that of mode: PERMISSIVE"},
 	{.name = "routing", .type = &eg_type_object, .fields = &routing_schema, .doc = "Not read."},
-	{.name = "metrics", .doc = "Not read."},
-	{.name = "tracing", .doc = "Not read."},
-	{.name = "logging", .doc = "Not read."},
-	{.name = "constraints", .doc = "Not read."},
-	{.name = "meshServices", .doc = "Not read."},
+	{.name = "metrics", .doc = "Not read.", .kuma3 = "ignores it; a MeshMetric takes its place"},
+	{.name = "tracing", .doc = "Not read.", .kuma3 = "ignores it; a MeshTrace takes its place"},
+	{.name = "logging", .doc = "Not read.", .kuma3 = "ignores it; a MeshAccessLog takes its place"},
+	{.name = "constraints", .doc = "Not read.", .kuma3 = "ignores it; nothing takes its place"},
+	{.name = "meshServices", .doc = "Not read.", .kuma3 = "ignores it: its mode is always Exclusive"},
 	{.name = "skipCreatingInitialPolicies", .doc = "Not read."},
 };
 const struct eg_schema eg_mesh_schema = {.name = "Mesh", EG_SCHEMA_FIELDS(mesh_fields), .finish = check_mesh};

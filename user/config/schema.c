@@ -519,6 +519,8 @@ static int read_field(struct eg_reader *reader, const struct eg_yaml_node *node,
 			eg_reader_error(reader, value ? value : node, "%s", field->missing);
 		return 0;
 	}
+	if (field->kuma3 && reader->is_for_kuma3)
+		eg_reader_say(reader, EG_SEVERITY_WARNING, value, "Kuma 3 %s", field->kuma3);
 	if (field->later)
 		eg_reader_error(reader, value, "not supported yet: %s", field->later);
 	if (field->later || !field->type)

@@ -32,6 +32,7 @@ struct eg_reader {
 	const struct eg_schema *kind;     /* of the document, to tell where a misplaced field belongs */
 	const struct eg_schema *envelope; /* fields beside those of `kind`, read elsewhere; NULL: none */
 	bool is_in_spec;                  /* the fields of `kind` stand in `spec` */
+	bool is_for_kuma3;                /* what Kuma 3 does differently is warned of */
 	char path[EG_PATH_MAX];
 	size_t path_len;
 };
@@ -52,6 +53,7 @@ struct eg_field {
 	const char *later;              /* NULL, or why it cannot be used yet */
 	const char *fallback;           /* the default, for people */
 	const char *doc;
+	const char *kuma3;              /* what Kuma 3 does with it instead: "ignores it"; NULL: the same */
 };
 
 struct eg_schema {
