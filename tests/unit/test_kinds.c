@@ -12,8 +12,7 @@
 
 static void kinds_that_would_matter_are_refused_until_they_are_read(void **state)
 {
-	static const char *const kinds[] = {"MeshProxyPatch",  "MeshPassthrough",     "MeshTLS",
-					    "ExternalService", "MeshExternalService", "MeshService"};
+	static const char *const kinds[] = {"MeshProxyPatch", "MeshPassthrough", "MeshTLS"};
 	char text[128];
 
 	(void)state;

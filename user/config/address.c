@@ -67,6 +67,24 @@ bool eg_is_host_name(const char *text)
 	return strspn(text, "0123456789") != len;
 }
 
+bool eg_is_ip(const char *text)
+{
+	struct eg_addr addr;
+	uint32_t family;
+
+	return eg_addr_parse(text, &family, &addr) == 0;
+}
+
+void eg_warn_host_name(struct eg_reader *reader, const struct eg_yaml_node *node, const char *text)
+{
+	if (!eg_is_ip(text))
+		eg_reader_say(reader, EG_SEVERITY_WARNING, node,
+			      "\"%.253s\" is a host name, which egressd does not resolve: traffic to it is non-mesh; "
+			      "write its "
+			      "address",
+			      text);
+}
+
 bool eg_is_unspecified(const char *text)
 {
 	struct eg_addr addr;

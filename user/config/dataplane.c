@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
 #include "config/address.h"
+#include "config/checked.h"
 #include "config/tags.h"
 
 #define DEFAULT_OUTBOUND_ADDRESS "127.0.0.1"
@@ -21,7 +21,7 @@ struct inbound_draft {
 };
 
 struct outbound_draft {
-	struct eg_outbound outbound;
+	struct eg_endpoint outbound;
 	const char *service; /* as releases before 1.2 had it instead of tags */
 	const struct eg_yaml_node *tags;
 	const struct eg_yaml_node *backend_ref;
@@ -52,14 +52,6 @@ struct dataplane_draft {
 
 static const struct eg_type kept_type = {"any", eg_read_node};
 
-static bool is_ip(const char *text)
-{
-	struct eg_addr addr;
-	uint32_t family;
-
-	return eg_addr_parse(text, &family, &addr) == 0;
-}
-
 static int read_ip(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		   void *target)
 {
@@ -67,7 +59,7 @@ static int read_ip(struct eg_reader *reader, const struct eg_field *field, const
 
 	if (!text || text[0] == '\0')
 		return 0;
-	if (!is_ip(text)) {
+	if (!eg_is_ip(text)) {
 		eg_reader_error(reader, node, "%s has to be valid IP address, not \"%.64s\"", field->name, text);
 		return 0;
 	}
@@ -86,61 +78,19 @@ static int read_host(struct eg_reader *reader, const struct eg_field *field, con
 		eg_reader_error(reader, node, "%s can't be empty", field->name);
 	} else if (eg_is_unspecified(text)) {
 		eg_reader_error(reader, node, "must not be 0.0.0.0 or ::");
-	} else if (!is_ip(text) && !eg_is_host_name(text)) {
+	} else if (!eg_is_ip(text) && !eg_is_host_name(text)) {
 		eg_reader_error(reader, node, "%s has to be valid IP address or domain name, not \"%.64s\"",
 				field->name, text);
 	} else {
+		eg_warn_host_name(reader, node, text);
 		return eg_read_copy(reader, text, target);
 	}
 	return 0;
 }
 
-static int read_positive_duration(struct eg_reader *reader, const struct eg_field *field,
-				  const struct eg_yaml_node *node, void *target)
-{
-	const char *text = eg_read_text(reader, node);
-	int64_t ns;
-
-	(void)field;
-	(void)target;
-	if (!text)
-		return 0;
-	if (eg_parse_duration(text, &ns) < 0)
-		eg_reader_error(reader, node, "must be a duration such as 5s, 1m30s or 500ms, not \"%.64s\"", text);
-	else if (ns <= 0)
-		eg_reader_error(reader, node, "must have a positive value");
-	return 0;
-}
-static const struct eg_type positive_duration_type = {"duration", read_positive_duration};
-
-static int read_positive(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			 void *target)
-{
-	uint32_t value;
-
-	(void)field;
-	(void)target;
-	if (node->kind != EG_YAML_SCALAR || eg_parse_u32(node->text, &value) < 0)
-		eg_reader_error(reader, node, "must be a whole number in decimal digits");
-	else if (value == 0)
-		eg_reader_error(reader, node, "must have a positive value");
-	return 0;
-}
-static const struct eg_type positive_type = {"number", read_positive};
-
 static bool has_tag(const struct eg_yaml_node *tags, const char *name)
 {
 	return tags && tags->kind == EG_YAML_MAPPING && eg_yaml_get(tags, name);
-}
-
-static bool is_known_protocol(const char *name)
-{
-	static const char *const names[] = {"grpc", "http", "http2", "kafka", "tcp", "tls"};
-
-	for (size_t i = 0; i < EG_COUNT_OF(names); i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
 }
 
 /* Releases before 0.5 call it just "service". */
@@ -150,21 +100,6 @@ static bool has_service_tag(const struct eg_yaml_node *tags)
 }
 
 /* --- inbound --- */
-
-static void check_inbound_protocol(struct eg_reader *reader, const struct eg_yaml_node *tags)
-{
-	const char *protocol = eg_tag_text(tags, EG_PROTOCOL_TAG);
-	size_t before;
-
-	if (!protocol || is_known_protocol(protocol))
-		return;
-	before = eg_path_enter_key(reader, EG_PROTOCOL_TAG);
-	eg_reader_error(reader, eg_yaml_get(tags, EG_PROTOCOL_TAG),
-			"tag \"" EG_PROTOCOL_TAG "\" has an invalid value \"%.64s\". "
-			"Allowed values: grpc, http, http2, kafka, tcp, tls",
-			protocol);
-	eg_path_leave(reader, before);
-}
 
 /* Since 2.14 an inbound needs no tags; one with tags is of the older form, where a service must be among them. */
 static int read_inbound_tags(struct eg_reader *reader, const struct eg_yaml_node *tags, struct eg_tags *ret_tags)
@@ -178,7 +113,7 @@ static int read_inbound_tags(struct eg_reader *reader, const struct eg_yaml_node
 		eg_reader_error(reader, tags, "tag has to exist");
 		eg_path_leave(reader, before_key);
 	}
-	check_inbound_protocol(reader, tags);
+	eg_check_protocol_tag(reader, tags);
 	eg_path_leave(reader, before);
 	return r;
 }
@@ -218,10 +153,10 @@ static int finish_inbound(struct eg_reader *reader, const struct eg_yaml_node *n
 }
 
 static const struct eg_field probe_fields[] = {
-	{.name = "interval", .type = &positive_duration_type, .doc = "Checked; not read."},
-	{.name = "timeout", .type = &positive_duration_type, .doc = "Checked; not read."},
-	{.name = "unhealthyThreshold", .type = &positive_type, .doc = "Checked; not read."},
-	{.name = "healthyThreshold", .type = &positive_type, .doc = "Checked; not read."},
+	{.name = "interval", .type = &eg_checked_positive_duration, .doc = "Checked; not read."},
+	{.name = "timeout", .type = &eg_checked_positive_duration, .doc = "Checked; not read."},
+	{.name = "unhealthyThreshold", .type = &eg_checked_positive, .doc = "Checked; not read."},
+	{.name = "healthyThreshold", .type = &eg_checked_positive, .doc = "Checked; not read."},
 	{.name = "tcp", .doc = "Not read."},
 };
 static const struct eg_schema probe_schema = {EG_SCHEMA_FIELDS(probe_fields)};

@@ -138,7 +138,6 @@ static int keep_mesh(struct eg_reader *reader, const struct eg_yaml_node *root, 
 static int keep_name(struct eg_reader *reader, const char *name, const char *namespace, struct eg_envelope *envelope)
 {
 	char full[2 * NAME_MAX_LEN + 2];
-
 	int r = eg_read_copy(reader, name ? name : "", &envelope->display_name);
 
 	envelope->name = envelope->display_name;

@@ -39,12 +39,18 @@ const char *eg_kind_successor(const char *name);
 
 extern const struct eg_schema eg_mesh_schema;
 extern const struct eg_schema eg_dataplane_schema;
+extern const struct eg_schema eg_external_service_schema;
+extern const struct eg_schema eg_mesh_external_service_schema;
+extern const struct eg_schema eg_mesh_service_schema;
 extern const struct eg_schema eg_workload_schema;
 extern const struct eg_schema eg_node_schema;
 extern const struct eg_schema eg_proxy_template_schema;
 
 int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_external_service_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_mesh_external_service_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_mesh_service_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *envelope);

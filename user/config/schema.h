@@ -49,6 +49,7 @@ struct eg_field {
 	const struct eg_type *type; /* NULL: known, and not read */
 	size_t offset;
 	const struct eg_schema *fields; /* of an object, or of each item of a list of objects */
+	const char *const *choices;     /* of a choice: the words that may be written, and NULL behind the last */
 	const char *missing;            /* what to say when it is left out; NULL: it may be */
 	const char *later;              /* NULL, or why it cannot be used yet */
 	const char *fallback;           /* the default, for people */

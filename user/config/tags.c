@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 #define ALPHANUMERIC "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 static bool consists_of(const char *text, const char *characters)
@@ -149,4 +151,30 @@ const char *eg_tag_text(const struct eg_yaml_node *tags, const char *name)
 	const struct eg_yaml_node *value = tags->kind == EG_YAML_MAPPING ? eg_yaml_get(tags, name) : NULL;
 
 	return value && value->kind == EG_YAML_SCALAR ? value->text : NULL;
+}
+
+static bool is_known_protocol(const char *name)
+{
+	static const char *const names[] = {"grpc", "http", "http2", "kafka", "tcp", "tls"};
+
+	for (size_t i = 0; i < EG_COUNT_OF(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+void eg_check_protocol_tag(struct eg_reader *reader, const struct eg_yaml_node *tags)
+{
+	const char *protocol = eg_tag_text(tags, EG_PROTOCOL_TAG);
+	size_t before;
+
+	/* Every tag that is empty has its finding already. */
+	if (!protocol || protocol[0] == '\0' || is_known_protocol(protocol))
+		return;
+	before = eg_path_enter_key(reader, EG_PROTOCOL_TAG);
+	eg_reader_error(reader, eg_yaml_get(tags, EG_PROTOCOL_TAG),
+			"tag \"" EG_PROTOCOL_TAG "\" has an invalid value \"%.64s\". "
+			"Allowed values: grpc, http, http2, kafka, tcp, tls",
+			protocol);
+	eg_path_leave(reader, before);
 }

@@ -215,29 +215,6 @@ static void check_workload(struct check *check, const struct eg_workload *worklo
 			    "is not set: only `egressctl run` can use this Workload");
 }
 
-/* --- host names --- */
-
-static void warn_host_name(struct check *check, const struct eg_dataplane *dataplane, const char *field,
-			   const char *address)
-{
-	struct eg_addr addr;
-	uint32_t family;
-
-	if (!address || eg_addr_parse(address, &family, &addr) == 0)
-		return;
-	eg_diag_add(
-		check->diag, EG_SEVERITY_WARNING, dataplane->origin, field,
-		"\"%s\" is a host name, which egressd does not resolve: traffic to it is non-mesh; write its address",
-		address);
-}
-
-static void check_dataplane(struct check *check, const struct eg_dataplane *dataplane)
-{
-	check_mesh_of(check, dataplane->mesh, dataplane->origin);
-	warn_host_name(check, dataplane, "networking.address", dataplane->address);
-	warn_host_name(check, dataplane, "networking.advertisedAddress", dataplane->advertised_address);
-}
-
 static void check_template(struct check *check, const struct eg_proxy_template *template)
 {
 	check_mesh_of(check, template->mesh, template->mesh_origin);
@@ -333,7 +310,9 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 		return r;
 	check_unique(&check);
 	for (size_t i = 0; i < model->dataplanes.len; i++)
-		check_dataplane(&check, model->dataplanes.items[i]);
+		check_mesh_of(&check, model->dataplanes.items[i]->mesh, model->dataplanes.items[i]->origin);
+	for (size_t i = 0; i < model->services.len; i++)
+		check_mesh_of(&check, model->services.items[i]->mesh, model->services.items[i]->mesh_origin);
 	for (size_t i = 0; i < model->workloads.len; i++)
 		check_workload(&check, model->workloads.items[i]);
 	for (size_t i = 0; i < model->templates.len; i++)

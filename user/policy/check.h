@@ -14,8 +14,7 @@ enum eg_completeness {
 
 /*
  * The meaning of the resources together: undefined meshes and Dataplanes, the
- * same kind, mesh and name twice, host names that will be non-mesh. Adds findings
- * to diag; the caller asks eg_diag_has_errors(). 0, or -ENOMEM.
+ * same kind, mesh and name twice. Adds findings to diag; the caller asks eg_diag_has_errors(). 0, or -ENOMEM.
  */
 int eg_policy_check(const struct eg_model *model, enum eg_completeness completeness, struct eg_diag *diag);
 

@@ -17,6 +17,8 @@ struct eg_model *eg_model_free(struct eg_model *model)
 		eg_array_clear(&model->dataplanes.items[i]->inbounds);
 		eg_array_clear(&model->dataplanes.items[i]->outbounds);
 	}
+	for (size_t i = 0; i < model->services.len; i++)
+		eg_array_clear(&model->services.items[i]->endpoints);
 	for (size_t i = 0; i < model->workloads.len; i++) {
 		eg_array_clear(&model->workloads.items[i]->exclude_outbound_ports);
 		eg_array_clear(&model->workloads.items[i]->exclude_outbound_ips);
@@ -33,6 +35,7 @@ struct eg_model *eg_model_free(struct eg_model *model)
 	eg_array_clear(&model->resources);
 	eg_array_clear(&model->meshes);
 	eg_array_clear(&model->dataplanes);
+	eg_array_clear(&model->services);
 	eg_array_clear(&model->workloads);
 	eg_array_clear(&model->templates);
 	eg_array_clear(&model->heads);

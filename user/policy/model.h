@@ -161,8 +161,9 @@ struct eg_inbound {
 	struct eg_tags tags;
 };
 
-struct eg_outbound {
-	const char *address;	/* never NULL: 127.0.0.1 when left out */
+/* Where something can be reached by TCP. */
+struct eg_endpoint {
+	const char *address; /* an address or a host name; never NULL */
 	uint16_t port;
 	struct eg_origin origin;
 };
@@ -176,7 +177,16 @@ struct eg_dataplane {
 	EG_ARRAY(struct eg_inbound) inbounds;
 	struct eg_tags gateway_tags;
 	struct eg_tags labels;
-	EG_ARRAY(struct eg_outbound) outbounds;
+	EG_ARRAY(struct eg_endpoint) outbounds;
+};
+
+/* An ExternalService, MeshExternalService or MeshService: what is of the mesh beside its Dataplanes. */
+struct eg_service {
+	const char *name;
+	const char *mesh;
+	struct eg_origin origin;
+	struct eg_origin mesh_origin;
+	EG_ARRAY(struct eg_endpoint) endpoints;
 };
 
 /* One entry of an allow list. */
@@ -246,6 +256,7 @@ struct eg_model {
 	EG_ARRAY(struct eg_resource) resources; /* those that have a name of their own */
 	EG_ARRAY(struct eg_mesh *) meshes;
 	EG_ARRAY(struct eg_dataplane *) dataplanes;
+	EG_ARRAY(struct eg_service *) services;
 	EG_ARRAY(struct eg_workload *) workloads;
 	EG_ARRAY(struct eg_proxy_template *) templates;
 	EG_ARRAY(const struct eg_policy_head *) heads;	/* of all policies with a targetRef, of whatever kind */

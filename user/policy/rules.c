@@ -200,13 +200,26 @@ static int add_dataplanes(struct resolution *resolution)
 	return 0;
 }
 
-static int add_outbounds(struct eg_scope *scope, const struct eg_dataplane *dataplane)
+static int add_endpoints(struct eg_scope *scope, const struct eg_endpoint *endpoints, size_t count)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < dataplane->outbounds.len; i++)
-		r = add_endpoint(scope, dataplane->outbounds.items[i].address, dataplane->outbounds.items[i].port,
-				 dataplane->outbounds.items[i].origin);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = add_endpoint(scope, endpoints[i].address, endpoints[i].port, endpoints[i].origin);
+	return r;
+}
+
+static int add_services(const struct resolution *resolution)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < resolution->model->services.len; i++) {
+		const struct eg_service *service = resolution->model->services.items[i];
+		const struct mesh_entry *entry = find_mesh(resolution, service->mesh);
+
+		if (entry)
+			r = add_endpoints(entry->scope, service->endpoints.items, service->endpoints.len);
+	}
 	return r;
 }
 
@@ -280,7 +293,7 @@ static int add_own_rules(const struct resolution *resolution, struct eg_scope *s
 	if (r < 0 || !workload)
 		return r;
 	if (dataplane) {
-		r = add_outbounds(scope, dataplane);
+		r = add_endpoints(scope, dataplane->outbounds.items, dataplane->outbounds.len);
 		if (r < 0)
 			return r;
 	}
@@ -473,6 +486,8 @@ static int resolve(struct resolution *resolution, const struct eg_rules_source *
 	if (r < 0)
 		return r;
 	r = add_dataplanes(resolution);
+	if (r == 0)
+		r = add_services(resolution);
 	for (size_t i = 0; r == 0 && i < source_count; i++)
 		r = add_subject(resolution, &sources[i]);
 	return r;
