@@ -45,6 +45,7 @@ extern const struct eg_schema eg_mesh_service_schema;
 extern const struct eg_schema eg_workload_schema;
 extern const struct eg_schema eg_node_schema;
 extern const struct eg_schema eg_proxy_template_schema;
+extern const struct eg_schema eg_mesh_passthrough_schema;
 
 int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope);
@@ -54,5 +55,6 @@ int eg_mesh_service_read(struct eg_reader *reader, const struct eg_envelope *env
 int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_mesh_passthrough_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 
 #endif

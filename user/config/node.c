@@ -101,6 +101,18 @@ static int read_compat(struct eg_reader *reader, const struct eg_field *field, c
 }
 static const struct eg_type compat_type = {"envoy", read_compat};
 
+static int read_domains(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			void *target)
+{
+	static const char *const words[] = {"warn", "refuse"};
+	size_t word;
+
+	if (eg_read_choice(reader, node, field->name, words, EG_COUNT_OF(words), &word))
+		*(bool *)target = word == 1;
+	return 0;
+}
+static const struct eg_type domains_type = {"warn or refuse", read_domains};
+
 static const struct eg_field node_fields[] = {
 	{.name = "meshCIDRs",
 	 .type = &mesh_cidrs_type,
@@ -134,7 +146,11 @@ static const struct eg_field node_fields[] = {
 	 .type = &compat_type,
 	 .offset = offsetof(struct eg_node, is_compatible_with_envoy),
 	 .doc = "envoy: max_requests and max_retries refuse nothing, as in its TCP proxy."},
-	{.name = "domains", .later = "domain names are not matched", .doc = "What to do with Domain entries."},
+	{.name = "domains",
+	 .type = &domains_type,
+	 .offset = offsetof(struct eg_node, refuses_domains),
+	 .fallback = "warn",
+	 .doc = "What to say of entries that name a host, which match nothing: warn or refuse, which makes them errors."},
 };
 const struct eg_schema eg_node_schema = {.name = "Node", EG_SCHEMA_FIELDS(node_fields)};
 

@@ -132,6 +132,31 @@ int eg_read_copy(struct eg_reader *reader, const char *text, const char **ret_co
 	return *ret_copy ? 0 : -ENOMEM;
 }
 
+static void refuse_choice(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field,
+			  const char *const *words, size_t count)
+{
+	const char *meant = node->kind == EG_YAML_SCALAR ? eg_suggest(node->text, words, count) : NULL;
+	char list[512] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < count && len < sizeof(list); i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s\"%s\"", i > 0 ? ", " : "", words[i]);
+	eg_reader_error(reader, node, "\"%s\" must be one of [%s]%s%s%s", field, list,
+			meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+}
+
+bool eg_read_choice(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field,
+		    const char *const *words, size_t count, size_t *ret_index)
+{
+	for (size_t i = 0; node->kind == EG_YAML_SCALAR && i < count; i++)
+		if (strcmp(node->text, words[i]) == 0) {
+			*ret_index = i;
+			return true;
+		}
+	refuse_choice(reader, node, field, words, count);
+	return false;
+}
+
 static int read_string(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
 {

@@ -6,11 +6,14 @@
 
 #include "base/cleanup.h"
 #include "base/suggest.h"
+#include "policy/passthrough.h"
 #include "policy/target.h"
 #include "policy/template.h"
 
 /* In larger sets nobody looks for the closest name: each would be compared with each. */
 #define SUGGEST_AMONG_MAX 1000
+/* Of all MeshPassthroughs and Workloads together. */
+#define MATCHES_MAX 1000000u
 
 /* A resource by what must be unique, or by what others look it up with. */
 struct key {
@@ -284,6 +287,26 @@ static void warn_of_target(struct check *check, const struct eg_policy_head *hea
 		    "selects no Workload of this policy: the %s changes nothing here", head->kind);
 }
 
+/* Each workload has rules of its own, so a list for many of them is there many times. */
+static void check_matches(struct check *check)
+{
+	const struct eg_model *model = check->model;
+	size_t rules = 0;
+
+	for (size_t i = 0; i < model->passthroughs.len; i++) {
+		const struct eg_mesh_passthrough *policy = model->passthroughs.items[i];
+
+		for (size_t j = 0; j < model->workloads.len && policy->matches.len > 0; j++)
+			rules += is_selected(check, &policy->head, model->workloads.items[j]) ? policy->matches.len : 0;
+		if (rules <= MATCHES_MAX)
+			continue;
+		eg_diag_add(check->diag, EG_SEVERITY_ERROR, policy->matches_origin, "spec.default.appendMatch",
+			    "more than %u entries, those of each Workload counted; use wider ranges, or fewer Workloads "
+			    "with patterns", MATCHES_MAX);
+		return;
+	}
+}
+
 static void check_head(struct check *check, const struct eg_policy_head *head)
 {
 	check_mesh_of(check, head->mesh, head->mesh_origin);
@@ -317,6 +340,9 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 		check_workload(&check, model->workloads.items[i]);
 	for (size_t i = 0; i < model->templates.len; i++)
 		check_template(&check, model->templates.items[i]);
+	for (size_t i = 0; i < model->passthroughs.len; i++)
+		eg_passthrough_check(model, model->passthroughs.items[i], diag);
+	check_matches(&check);
 	for (size_t i = 0; i < model->heads.len; i++)
 		check_head(&check, model->heads.items[i]);
 	check_whole(&check);

@@ -28,6 +28,10 @@ struct eg_model *eg_model_free(struct eg_model *model)
 		eg_array_clear(&model->templates.items[i]->selectors);
 		eg_array_clear(&model->templates.items[i]->modifications);
 	}
+	for (size_t i = 0; i < model->passthroughs.len; i++) {
+		eg_array_clear(&model->passthroughs.items[i]->matches);
+		eg_array_clear(&model->passthroughs.items[i]->domains);
+	}
 	if (model->node) {
 		eg_array_clear(&model->node->mesh_cidrs);
 		eg_array_clear(&model->node->resolvers);
@@ -38,6 +42,7 @@ struct eg_model *eg_model_free(struct eg_model *model)
 	eg_array_clear(&model->services);
 	eg_array_clear(&model->workloads);
 	eg_array_clear(&model->templates);
+	eg_array_clear(&model->passthroughs);
 	eg_array_clear(&model->heads);
 	eg_arena_clear(&model->arena);
 	free(model);

@@ -148,6 +148,36 @@ struct eg_proxy_template {
 	EG_ARRAY(struct eg_modification) modifications;	/* in the order in which they apply */
 };
 
+/* One entry of an allow list. */
+struct eg_allow {
+	struct eg_prefix prefix;
+	uint16_t port;		/* 0: every port */
+	uint32_t protocols;	/* enum eg_protocol_bit */
+	struct eg_origin origin;
+};
+
+enum eg_passthrough_mode {
+	EG_PASSTHROUGH_MATCHED,	/* what its list names, and nothing else */
+	EG_PASSTHROUGH_ALL,
+	EG_PASSTHROUGH_NONE,
+};
+
+/* An entry of a list that names a host, which nobody here looks up. */
+struct eg_domain {
+	const char *name;
+	const char *path;	/* of the field */
+	struct eg_origin origin;
+};
+
+struct eg_mesh_passthrough {
+	struct eg_policy_head head;
+	enum eg_passthrough_mode mode;
+	struct eg_origin mode_origin;	/* of the document when the mode is left out */
+	struct eg_origin matches_origin;	/* file NULL: it has no list */
+	EG_ARRAY(struct eg_allow) matches;
+	EG_ARRAY(struct eg_domain) domains;	/* of the same list */
+};
+
 struct eg_mesh {
 	const char *name;
 	struct eg_origin origin;
@@ -189,14 +219,6 @@ struct eg_service {
 	EG_ARRAY(struct eg_endpoint) endpoints;
 };
 
-/* One entry of an allow list. */
-struct eg_allow {
-	struct eg_prefix prefix;
-	uint16_t port;		/* 0: every port */
-	uint32_t protocols;	/* enum eg_protocol_bit */
-	struct eg_origin origin;
-};
-
 struct eg_located_prefix {
 	struct eg_prefix prefix;
 	struct eg_origin origin;
@@ -236,6 +258,7 @@ struct eg_node {
 	struct eg_optional_number retry_window_ms;	/* up to 2^32-1 */
 	struct eg_optional_number sweep_interval_ms;	/* within EG_SWEEP_INTERVAL_MIN_MS..MAX_MS */
 	bool is_compatible_with_envoy;	/* compat: envoy */
+	bool refuses_domains;	/* domains: refuse */
 };
 
 #define EG_SWEEP_INTERVAL_MIN_MS 10
@@ -259,6 +282,7 @@ struct eg_model {
 	EG_ARRAY(struct eg_service *) services;
 	EG_ARRAY(struct eg_workload *) workloads;
 	EG_ARRAY(struct eg_proxy_template *) templates;
+	EG_ARRAY(struct eg_mesh_passthrough *) passthroughs;
 	EG_ARRAY(const struct eg_policy_head *) heads;	/* of all policies with a targetRef, of whatever kind */
 	struct eg_node *node;	/* NULL when the set has none */
 };

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "policy/cluster.h"
+#include "policy/passthrough.h"
 #include "policy/template.h"
 
 #define RESOLVER_PORT 53
@@ -283,20 +284,30 @@ static const struct eg_dataplane *dataplane_of(const struct resolution *resoluti
 	return workload && workload->dataplane ? find_dataplane(resolution, mesh, workload->dataplane) : NULL;
 }
 
+static struct eg_identity identity_of(const struct resolution *resolution, const struct eg_subject *subject)
+{
+	return (struct eg_identity){
+		.mesh = subject->mesh,
+		.name = subject->workload ? subject->workload->name : subject->name,
+		.workload = subject->workload,
+		.dataplane = dataplane_of(resolution, subject->workload, subject->mesh),
+	};
+}
+
 static int add_own_rules(const struct resolution *resolution, struct eg_scope *scope, const struct eg_subject *subject)
 {
+	const struct eg_identity identity = identity_of(resolution, subject);
+	const struct eg_mesh_passthrough *policy = subject->passthrough_policy;
 	const struct eg_workload *workload = subject->workload;
-	const struct eg_dataplane *dataplane = dataplane_of(resolution, workload, subject->mesh);
 	int r;
 
 	r = add_open_family(scope, subject);
+	if (r == 0 && policy && policy->mode == EG_PASSTHROUGH_MATCHED)
+		r = eg_passthrough_add_rules(resolution->model, &identity, scope);
+	if (r == 0 && identity.dataplane)
+		r = add_endpoints(scope, identity.dataplane->outbounds.items, identity.dataplane->outbounds.len);
 	if (r < 0 || !workload)
 		return r;
-	if (dataplane) {
-		r = add_endpoints(scope, dataplane->outbounds.items, dataplane->outbounds.len);
-		if (r < 0)
-			return r;
-	}
 	r = add_exclusions(scope, workload);
 	if (r < 0)
 		return r;
@@ -335,8 +346,6 @@ static int set_own_scope(struct resolution *resolution, struct eg_subject *subje
 	struct own_entry **found, *entry;
 	int r;
 
-	if (!subject->workload && !subject->open_family)
-		return 0;
 	found = tfind(&wanted, &resolution->own, compare_own);
 	if (found) {
 		subject->own_scope = (*found)->scope;
@@ -368,13 +377,21 @@ static void set_errnos(struct eg_subject *subject, const struct eg_workload *wor
 		subject->breaker_errno = workload->breaker_errno.value;
 }
 
-/* The nearest to the command line wins: its flag, then the Mesh, then the default, which nobody wrote. */
-static void set_passthrough(struct eg_subject *subject, const struct eg_optional_bool *flag, const struct eg_mesh *mesh)
+/*
+ * The nearest to the command line wins: its flag, then the MeshPassthrough, then the
+ * Mesh, then the default, which nobody wrote.
+ */
+static void set_passthrough(struct eg_subject *subject, const struct eg_optional_bool *flag,
+			    const struct eg_mesh_passthrough *policy, const struct eg_mesh *mesh)
 {
 	subject->passthrough = true;
 	if (flag->is_set) {
 		subject->passthrough = flag->value;
 		subject->passthrough_origin = flag->origin;
+	} else if (policy) {
+		subject->passthrough = policy->mode == EG_PASSTHROUGH_ALL;
+		subject->passthrough_origin = policy->mode_origin;
+		subject->passthrough_policy = policy;
 	} else if (mesh && mesh->passthrough.is_set) {
 		subject->passthrough = mesh->passthrough.value;
 		subject->passthrough_origin = mesh->passthrough.origin;
@@ -413,16 +430,6 @@ static void set_clusters(struct eg_subject *subject, const struct eg_rules_sourc
 	set_removed(subject, &source->passthrough, ipv4.removed, ipv6.removed);
 }
 
-static struct eg_identity identity_of(const struct resolution *resolution, const struct eg_subject *subject)
-{
-	return (struct eg_identity){
-		.mesh = subject->mesh,
-		.name = subject->workload ? subject->workload->name : subject->name,
-		.workload = subject->workload,
-		.dataplane = dataplane_of(resolution, subject->workload, subject->mesh),
-	};
-}
-
 /* `compat: envoy`: its TCP proxy never asks for requests and retries, whoever wrote a limit for them. */
 static void set_retries(struct eg_subject *subject, const struct eg_node *node)
 {
@@ -457,8 +464,9 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->slot = source->slot;
 	subject->mesh_scope = entry->scope;
 	set_errnos(subject, source->workload, node);
-	set_passthrough(subject, &source->passthrough, entry->mesh);
 	identity = identity_of(resolution, subject);
+	set_passthrough(subject, &source->passthrough, eg_passthrough_select(resolution->model, &identity),
+			entry->mesh);
 	subject->template = eg_template_select(resolution->model, &identity);
 	set_clusters(subject, source);
 	set_retries(subject, node);

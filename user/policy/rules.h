@@ -57,6 +57,7 @@ struct eg_subject {
 	uint32_t slot;				/* from 1; the key of eg_workloads_* */
 	bool passthrough;
 	struct eg_origin passthrough_origin;	/* file NULL: the default */
+	const struct eg_mesh_passthrough *passthrough_policy;	/* whose mode it has; NULL: none is for it, or a flag */
 	uint32_t open_family;			/* a template took the other family's cluster away: passthrough is off for
 						   that alone, and a rule of its own matches all of this one; 0: none */
 	const struct eg_proxy_template *template;	/* NULL: none is for it */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "policy/passthrough.h"
+
+const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *model,
+							const struct eg_identity *identity)
+{
+	const struct eg_mesh_passthrough *best = NULL;
+
+	for (size_t i = 0; i < model->passthroughs.len; i++) {
+		const struct eg_mesh_passthrough *policy = model->passthroughs.items[i];
+
+		if (eg_target_selects(&policy->head, identity) &&
+		    (!best || eg_target_compare(&best->head, &policy->head) < 0))
+			best = policy;
+	}
+	return best;
+}
+
+static int add_matches(const struct eg_mesh_passthrough *policy, struct eg_scope *scope)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < policy->matches.len; i++)
+		r = eg_array_push(&scope->rules, {.class = EG_CLASS_MATCHED,
+						  .prefix = policy->matches.items[i].prefix,
+						  .port = policy->matches.items[i].port,
+						  .protocols = policy->matches.items[i].protocols,
+						  .origin = policy->matches.items[i].origin});
+	return r;
+}
+
+int eg_passthrough_add_rules(const struct eg_model *model, const struct eg_identity *identity, struct eg_scope *scope)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < model->passthroughs.len; i++)
+		if (eg_target_selects(&model->passthroughs.items[i]->head, identity))
+			r = add_matches(model->passthroughs.items[i], scope);
+	return r;
+}
+
+/* --- warnings --- */
+
+static void warn_of_domains(const struct eg_model *model, const struct eg_mesh_passthrough *policy,
+			    struct eg_diag *diag)
+{
+	const bool is_refused = model->node && model->node->refuses_domains;
+
+	for (size_t i = 0; i < policy->domains.len; i++)
+		eg_diag_add(diag, is_refused ? EG_SEVERITY_ERROR : EG_SEVERITY_WARNING, policy->domains.items[i].origin,
+			    policy->domains.items[i].path,
+			    is_refused ? "the Node refuses Domain entries, and \"%s\" is one: write the addresses"
+				       : "\"%s\" matches nothing: egressd does not look up names; write the addresses",
+			    policy->domains.items[i].name);
+}
+
+static void warn_of_list(const struct eg_mesh_passthrough *policy, struct eg_diag *diag)
+{
+	const bool is_empty = policy->matches.len == 0 && policy->domains.len == 0;
+
+	if (policy->mode == EG_PASSTHROUGH_MATCHED && is_empty)
+		eg_diag_add(diag, EG_SEVERITY_WARNING, policy->mode_origin, "spec.default.appendMatch",
+			    "is empty: this policy lets nothing out of the mesh, as with passthroughMode None");
+	if (policy->mode != EG_PASSTHROUGH_MATCHED && !is_empty)
+		eg_diag_add(diag, EG_SEVERITY_WARNING, policy->matches_origin, "spec.default.appendMatch",
+			    "has no effect with passthroughMode %s",
+			    policy->mode == EG_PASSTHROUGH_ALL ? "All" : "None");
+}
+
+void eg_passthrough_check(const struct eg_model *model, const struct eg_mesh_passthrough *policy, struct eg_diag *diag)
+{
+	warn_of_domains(model, policy, diag);
+	warn_of_list(policy, diag);
+}

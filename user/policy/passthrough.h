@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_POLICY_PASSTHROUGH_H
+#define EG_POLICY_PASSTHROUGH_H
+
+/* What the MeshPassthrough policies of a workload say together. */
+#include "policy/model.h"
+#include "policy/rules.h"
+#include "policy/target.h"
+
+/* The most specific one that is for a workload: its mode counts. NULL: the Mesh has the word. */
+const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *model,
+							const struct eg_identity *identity);
+
+/* Adds what all that are for a workload let out, a rule an entry. 0, or -ENOMEM. */
+int eg_passthrough_add_rules(const struct eg_model *model, const struct eg_identity *identity,
+			     struct eg_scope *scope);
+
+/* Warns of what a policy says that has no effect. */
+void eg_passthrough_check(const struct eg_model *model, const struct eg_mesh_passthrough *policy, struct eg_diag *diag);
+
+#endif
