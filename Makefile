@@ -40,6 +40,7 @@ LIB_SRC = $(filter-out $(MAINS),$(sort $(wildcard user/*.c user/*/*.c)))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB = $(BUILD)/libegress.a
 PROGRAMS = $(BUILD)/egressd $(BUILD)/egressctl
+POLICY_PAGE = $(BUILD)/man/egress-policy.5
 SKELETONS = $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(sort $(wildcard bpf/*.bpf.c)))
 UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_TESTS = $(UNIT_SRC:%.c=$(BUILD)/%)
@@ -48,11 +49,11 @@ BPF_TESTS = $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 BPF_TEST_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(sort $(wildcard tests/bpf/*.bpf.c tools/*.bpf.c)))
 TOOLS = $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(sort $(wildcard tools/*.c tests/lib/*.c tests/fuzz/*.c))))
 TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*.c)))
-C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch]))
+C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch] tools/*/*.[ch]))
 
 .DELETE_ON_ERROR:
 .PHONY: all deps run demo check check-built check-static check-vm check-vm-built unit-tests bench clean install uninstall compdb format check-format help FORCE
-all: $(PROGRAMS) ## build egressd and egressctl (default)
+all: $(PROGRAMS) $(POLICY_PAGE) ## build egressd, egressctl and egress-policy(5) (default)
 
 # What was built with other flags is built again.
 $(BUILD)/flags: FORCE
@@ -93,6 +94,16 @@ $(UNIT_TESTS) $(BPF_TESTS) $(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(TEST_LIB_OBJ) $(
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(TEST_LIBS) $(LIBS) -o $@
 
+$(BUILD)/tools/man/policy_page: $(BUILD)/tools/man/policy_page.o $(LIB)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+
+# What documents are read by, and prose around it.
+$(POLICY_PAGE): user/man/egress-policy.5.in $(wildcard user/man/examples/*.yaml) $(BUILD)/tools/man/policy_page
+	$(say) MAN $@
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/tools/man/policy_page $< user/man/examples >$@
+
 deps: ## install what building and testing need (apt, as root); nothing to do when all is there
 	@tools/deps
 
@@ -121,7 +132,7 @@ bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without eg
 	@tools/bench
 
 # user/man/egressctl.8 goes to man8, and so on.
-MAN_PAGES = $(wildcard user/man/*.[1-9])
+MAN_PAGES = $(wildcard user/man/*.[1-9]) $(POLICY_PAGE)
 man_target = $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 UNITS = $(wildcard user/systemd/*.service)
 unit_target = $(DESTDIR)$(UNITDIR)/$(notdir $(1))

@@ -66,7 +66,7 @@ static int check_positive(struct eg_reader *reader, const struct eg_field *field
 		eg_reader_error(reader, node, "must have a positive value");
 	return 0;
 }
-const struct eg_type eg_checked_positive = {"number", check_positive};
+const struct eg_type eg_checked_positive = {"whole number from 1", check_positive};
 
 static int check_positive_duration(struct eg_reader *reader, const struct eg_field *field,
 				   const struct eg_yaml_node *node, void *target)
@@ -79,4 +79,4 @@ static int check_positive_duration(struct eg_reader *reader, const struct eg_fie
 		eg_reader_error(reader, node, "must have a positive value");
 	return 0;
 }
-const struct eg_type eg_checked_positive_duration = {"duration", check_positive_duration};
+const struct eg_type eg_checked_positive_duration = {"duration above 0s", check_positive_duration};

@@ -50,7 +50,9 @@ struct dataplane_draft {
 
 /* --- values --- */
 
-static const struct eg_type kept_type = {"any", eg_read_node};
+static const struct eg_type kept_type = {"text", eg_read_node};
+static const struct eg_type kept_tags_type = {"mapping of tags", eg_read_node};
+static const struct eg_type kept_labels_type = {"mapping of labels", eg_read_node};
 
 static int read_ip(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		   void *target)
@@ -178,7 +180,7 @@ static const struct eg_field inbound_fields[] = {
 	 .doc = "Checked; not read."},
 	{.name = "serviceAddress", .type = &service_address_type, .doc = "Checked; not read."},
 	{.name = "tags",
-	 .type = &kept_type,
+	 .type = &kept_tags_type,
 	 .offset = offsetof(struct inbound_draft, tags),
 	 .doc = "What the Workload of this Dataplane is, for policies that select by tags.",
 	 .kuma3 = "ignores them; labels of the Dataplane take their place"},
@@ -267,7 +269,7 @@ static const struct eg_field backend_ref_fields[] = {
 	 .missing = "invalid value. Available values are: MeshExternalService,MeshService",
 	 .doc = "Checked; not read."},
 	{.name = "name", .type = &kept_type, .offset = offsetof(struct backend_ref, name), .doc = "Checked; not read."},
-	{.name = "labels", .type = &kept_type, .offset = offsetof(struct backend_ref, labels), .doc = "Not read."},
+	{.name = "labels", .type = &kept_labels_type, .offset = offsetof(struct backend_ref, labels), .doc = "Not read."},
 	{.name = "port",
 	 .type = &eg_type_port,
 	 .offset = offsetof(struct backend_ref, port),
@@ -334,7 +336,7 @@ static const struct eg_field outbound_fields[] = {
 	 .missing = "port must be in the range [1, 65535]",
 	 .doc = "The port that the workload connects to."},
 	{.name = "tags",
-	 .type = &kept_type,
+	 .type = &kept_tags_type,
 	 .offset = offsetof(struct outbound_draft, tags),
 	 .doc = "Checked; not read.",
 	 .kuma3 = "refuses an outbound without backendRef, which takes its place"},
@@ -429,7 +431,7 @@ static const struct eg_field gateway_fields[] = {
 	 .fallback = "DELEGATED",
 	 .doc = "Checked; not read."},
 	{.name = "tags",
-	 .type = &kept_type,
+	 .type = &kept_tags_type,
 	 .offset = offsetof(struct gateway_draft, tags),
 	 .doc = "As an inbound's."},
 };
@@ -715,7 +717,11 @@ static const struct eg_field dataplane_fields[] = {
 	 .doc = "See its fields."},
 	{.name = "metrics", .doc = "Not read."},
 };
-const struct eg_schema eg_dataplane_schema = {.name = "Dataplane", EG_SCHEMA_FIELDS(dataplane_fields)};
+const struct eg_schema eg_dataplane_schema = {
+	.name = "Dataplane",
+	.doc = "A proxy of Kuma: an address and ports that belong to the mesh.",
+	EG_SCHEMA_FIELDS(dataplane_fields),
+};
 
 int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {

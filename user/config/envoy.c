@@ -78,7 +78,7 @@ static int read_connect_timeout(struct eg_reader *reader, const struct eg_field 
 	(void)field;
 	return read_timeout(reader, node, EG_SETTING_CONNECT_TIMEOUT, target);
 }
-static const struct eg_type connect_timeout_type = {"duration", read_connect_timeout};
+static const struct eg_type connect_timeout_type = {"duration above 0s", read_connect_timeout};
 
 static int read_idle_timeout(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			     void *target)
@@ -86,7 +86,7 @@ static int read_idle_timeout(struct eg_reader *reader, const struct eg_field *fi
 	(void)field;
 	return read_timeout(reader, node, EG_SETTING_IDLE_TIMEOUT, target);
 }
-static const struct eg_type idle_timeout_type = {"duration", read_idle_timeout};
+static const struct eg_type idle_timeout_type = {"duration from 0s", read_idle_timeout};
 
 static int read_max_duration(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			     void *target)
@@ -94,7 +94,7 @@ static int read_max_duration(struct eg_reader *reader, const struct eg_field *fi
 	(void)field;
 	return read_timeout(reader, node, EG_SETTING_MAX_DURATION, target);
 }
-static const struct eg_type max_duration_type = {"duration", read_max_duration};
+static const struct eg_type max_duration_type = {"duration from 1ms", read_max_duration};
 
 /* --- circuit breakers --- */
 
@@ -118,18 +118,22 @@ static int read_priority(struct eg_reader *reader, const struct eg_field *field,
 }
 static const struct eg_type priority_type = {"DEFAULT or HIGH", read_priority};
 
-#define LIMIT(field, setting, text) \
+#define LIMIT(field, setting, default, text) \
 	{ \
-		.name = (field), .type = &eg_type_u32, \
+		.name = (field), .type = &eg_type_u32, .fallback = EG_QUOTE(default), \
 		.offset = offsetof(struct threshold, value.settings.numbers[setting]), .doc = (text) \
 	}
 
 static const struct eg_field threshold_fields[] = {
 	{.name = "priority", .type = &priority_type, .fallback = "DEFAULT", .doc = "HIGH never acts."},
-	LIMIT("maxConnections", EG_SETTING_MAX_CONNECTIONS, "Open connections, those being established included."),
-	LIMIT("maxPendingRequests", EG_SETTING_MAX_PENDING, "Connections that are being established."),
-	LIMIT("maxRequests", EG_SETTING_MAX_REQUESTS, "Connections that are pending or established."),
-	LIMIT("maxRetries", EG_SETTING_MAX_RETRIES, "Connects to destinations that have just failed."),
+	LIMIT("maxConnections", EG_SETTING_MAX_CONNECTIONS, EG_DEFAULT_MAX_CONNECTIONS,
+	      "Open connections, those being established included."),
+	LIMIT("maxPendingRequests", EG_SETTING_MAX_PENDING, EG_DEFAULT_MAX_PENDING,
+	      "Connections that are being established."),
+	LIMIT("maxRequests", EG_SETTING_MAX_REQUESTS, EG_DEFAULT_MAX_REQUESTS,
+	      "Connections that are pending or established. Refuses nothing unless it is written."),
+	LIMIT("maxRetries", EG_SETTING_MAX_RETRIES, EG_DEFAULT_MAX_RETRIES,
+	      "Connects to destinations that have just failed. Refuses nothing unless it is written."),
 	{.name = "retryBudget",
 	 .type = &no_limit_type,
 	 .fallback = "retries are limited by max_retries alone",
@@ -268,7 +272,7 @@ static const struct eg_field cluster_fields[] = {
 	INERT("connectionPoolPerDownstreamConnection"),
 	{.name = "@type", .doc = "Not read: it is a cluster wherever it stands."},
 };
-static const struct eg_schema cluster_schema = {.name = "Cluster", EG_SCHEMA_FIELDS(cluster_fields)};
+const struct eg_schema eg_envoy_cluster_schema = {.name = "Cluster", EG_SCHEMA_FIELDS(cluster_fields)};
 
 static void refuse_nameless(struct eg_reader *reader, const struct eg_yaml_node *node)
 {
@@ -292,7 +296,7 @@ static int read_cluster(struct eg_reader *reader, const struct eg_yaml_node *roo
 
 	if (value->is_complete)
 		name_owner(root, value);
-	r = eg_read_object(reader, root, &cluster_schema, value);
+	r = eg_read_object(reader, root, &eg_envoy_cluster_schema, value);
 	if (r == 0 && value->is_complete && (!value->name || value->name[0] == '\0'))
 		refuse_nameless(reader, root);
 	return r;
@@ -300,7 +304,7 @@ static int read_cluster(struct eg_reader *reader, const struct eg_yaml_node *roo
 
 int eg_envoy_read_cluster(struct eg_reader *reader, const struct eg_yaml_node *text, struct eg_envoy_value *value)
 {
-	return eg_read_yaml_text(reader, text, &cluster_schema, read_cluster, value);
+	return eg_read_yaml_text(reader, text, &eg_envoy_cluster_schema, read_cluster, value);
 }
 
 /* --- network filter --- */
@@ -376,16 +380,16 @@ static const struct eg_field filter_fields[] = {
 	INERT("configDiscovery"),
 	INERT("config"),
 };
-static const struct eg_schema filter_schema = {.name = "Filter", EG_SCHEMA_FIELDS(filter_fields)};
+const struct eg_schema eg_envoy_filter_schema = {.name = "Filter", EG_SCHEMA_FIELDS(filter_fields)};
 
 static int read_filter(struct eg_reader *reader, const struct eg_yaml_node *root, void *target)
 {
-	return eg_read_object(reader, root, &filter_schema, target);
+	return eg_read_object(reader, root, &eg_envoy_filter_schema, target);
 }
 
 int eg_envoy_read_filter(struct eg_reader *reader, const struct eg_yaml_node *text, struct eg_envoy_value *value)
 {
-	return eg_read_yaml_text(reader, text, &filter_schema, read_filter, value);
+	return eg_read_yaml_text(reader, text, &eg_envoy_filter_schema, read_filter, value);
 }
 
 /* --- others --- */

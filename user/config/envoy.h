@@ -7,6 +7,10 @@
 
 #define EG_TCP_PROXY_FILTER "envoy.filters.network.tcp_proxy"
 
+/* The fields of a Cluster and of a network Filter, for egress-policy(5). */
+extern const struct eg_schema eg_envoy_cluster_schema;
+extern const struct eg_schema eg_envoy_filter_schema;
+
 struct eg_envoy_value {
 	bool is_ours;     /* it is about a passthrough cluster or its listener: what has no effect is said */
 	bool is_complete; /* the whole resource and no patch of it: it must have a name, which says whose it is */

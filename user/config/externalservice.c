@@ -178,7 +178,11 @@ static const struct eg_field external_fields[] = {
 	 .doc = "What it is called: kuma.io/service must be among them. Not read else."},
 };
 const struct eg_schema eg_external_service_schema = {
-	.name = "ExternalService", EG_SCHEMA_FIELDS(external_fields), .finish = check_service_name};
+	.name = "ExternalService",
+	.doc = "An address outside that belongs to the mesh.",
+	EG_SCHEMA_FIELDS(external_fields),
+	.finish = check_service_name,
+};
 
 int eg_external_service_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {

@@ -110,6 +110,19 @@ const char *eg_kind_successor(const char *name)
 	return NULL;
 }
 
+const char *eg_kind_removed_at(size_t index, const char **ret_successor)
+{
+	if (index >= EG_COUNT_OF(removed_in_kuma3))
+		return NULL;
+	*ret_successor = removed_in_kuma3[index].successor;
+	return removed_in_kuma3[index].name;
+}
+
+const struct eg_kind *eg_kind_at(size_t index)
+{
+	return index < EG_COUNT_OF(kinds) ? &kinds[index] : NULL;
+}
+
 const struct eg_kind *eg_kind_find(const char *name)
 {
 	for (size_t i = 0; i < EG_COUNT_OF(kinds); i++)

@@ -31,11 +31,15 @@ struct eg_kind {
 
 /* NULL when there is none of this name. */
 const struct eg_kind *eg_kind_find(const char *name);
+/* All of them, in the order in which people are shown them; NULL behind the last. */
+const struct eg_kind *eg_kind_at(size_t index);
 /* A kind that somebody may have meant, or NULL. */
 const char *eg_kind_suggest(const char *name);
 
 /* Of a kind that Kuma 3 has no more: what takes its place. NULL: it stays, or was never one of Kuma's. */
 const char *eg_kind_successor(const char *name);
+/* All kinds that Kuma 3 has no more; NULL behind the last. */
+const char *eg_kind_removed_at(size_t index, const char **ret_successor);
 
 extern const struct eg_schema eg_mesh_schema;
 extern const struct eg_schema eg_dataplane_schema;

@@ -79,7 +79,7 @@ static int read_expiration(struct eg_reader *reader, const struct eg_field *fiel
 				"has to be a valid format: a whole number and one of y, w, d, h, m, s, ms");
 	return 0;
 }
-static const struct eg_type expiration_type = {"duration", read_expiration};
+static const struct eg_type expiration_type = {"whole number and one of y, w, d, h, m, s, ms", read_expiration};
 
 static const struct eg_field rotation_fields[] = {
 	{.name = "expiration", .type = &expiration_type, .doc = "Checked for its form."},
@@ -246,7 +246,12 @@ static const struct eg_field mesh_fields[] = {
 	{.name = "meshServices", .doc = "Not read.", .kuma3 = "ignores it: its mode is always Exclusive"},
 	{.name = "skipCreatingInitialPolicies", .doc = "Not read."},
 };
-const struct eg_schema eg_mesh_schema = {.name = "Mesh", EG_SCHEMA_FIELDS(mesh_fields), .finish = check_mesh};
+const struct eg_schema eg_mesh_schema = {
+	.name = "Mesh",
+	.doc = "A mesh: whether what leaves it for elsewhere may pass.",
+	EG_SCHEMA_FIELDS(mesh_fields),
+	.finish = check_mesh,
+};
 
 int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {

@@ -335,8 +335,11 @@ static const struct eg_field mesh_external_fields[] = {
 	 .doc = "Where the service is outside the mesh."},
 	{.name = "tls", .type = &eg_type_object, .fields = &tls_schema, .doc = "Checked; not read."},
 };
-const struct eg_schema eg_mesh_external_service_schema = {.name = "MeshExternalService",
-							  EG_SCHEMA_FIELDS(mesh_external_fields)};
+const struct eg_schema eg_mesh_external_service_schema = {
+	.name = "MeshExternalService",
+	.doc = "Addresses outside that belong to the mesh, and the address that Kuma gave them.",
+	EG_SCHEMA_FIELDS(mesh_external_fields),
+};
 
 /* The address that Kuma gave the service. */
 static int add_vip(struct eg_reader *reader, const struct eg_yaml_node *status, const struct mesh_external_draft *draft)

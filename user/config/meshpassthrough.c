@@ -397,7 +397,11 @@ static const struct eg_field passthrough_fields[] = {
 	 .fields = &default_schema,
 	 .doc = "What holds for them."},
 };
-const struct eg_schema eg_mesh_passthrough_schema = {.name = "MeshPassthrough", EG_SCHEMA_FIELDS(passthrough_fields)};
+const struct eg_schema eg_mesh_passthrough_schema = {
+	.name = "MeshPassthrough",
+	.doc = "What may leave the mesh for elsewhere, of some workloads or all.",
+	EG_SCHEMA_FIELDS(passthrough_fields),
+};
 
 int eg_mesh_passthrough_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {

@@ -100,7 +100,11 @@ static const struct eg_field mesh_service_fields[] = {
 	{.name = "state", .type = &eg_checked_choice, .choices = states, .doc = "Checked; not read."},
 	{.name = "identities", .doc = "Not read."},
 };
-const struct eg_schema eg_mesh_service_schema = {.name = "MeshService", EG_SCHEMA_FIELDS(mesh_service_fields)};
+const struct eg_schema eg_mesh_service_schema = {
+	.name = "MeshService",
+	.doc = "A service of the mesh: the addresses that Kuma gave it, and its ports.",
+	EG_SCHEMA_FIELDS(mesh_service_fields),
+};
 
 /* The addresses that Kuma, or Kubernetes, gave the service. */
 static int add_vips(struct eg_reader *reader, const struct eg_yaml_node *status, const struct mesh_service_draft *draft,

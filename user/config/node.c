@@ -77,7 +77,8 @@ static int read_retry_window(struct eg_reader *reader, const struct eg_field *fi
 	read_interval(reader, node, 0, RETRY_WINDOW_MAX_MS, target);
 	return 0;
 }
-static const struct eg_type retry_window_type = {"duration", read_retry_window};
+static const struct eg_type retry_window_type = {
+	"duration from 0s to " EG_QUOTE(RETRY_WINDOW_MAX_MS) "ms", read_retry_window};
 
 static int read_sweep_interval(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			       void *target)
@@ -86,7 +87,9 @@ static int read_sweep_interval(struct eg_reader *reader, const struct eg_field *
 	read_interval(reader, node, EG_SWEEP_INTERVAL_MIN_MS, EG_SWEEP_INTERVAL_MAX_MS, target);
 	return 0;
 }
-static const struct eg_type sweep_interval_type = {"duration", read_sweep_interval};
+static const struct eg_type sweep_interval_type = {
+	"duration from " EG_QUOTE(EG_SWEEP_INTERVAL_MIN_MS) "ms to " EG_QUOTE(EG_SWEEP_INTERVAL_MAX_MS) "ms",
+	read_sweep_interval};
 
 static int read_compat(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
@@ -135,7 +138,7 @@ static const struct eg_field node_fields[] = {
 	{.name = "sweepInterval",
 	 .type = &sweep_interval_type,
 	 .offset = offsetof(struct eg_node, sweep_interval_ms),
-	 .fallback = "1s",
+	 .fallback = "a tenth of the shortest timeout in force, between 50ms and 1s",
 	 .doc = "How often held connections are looked at, for idle and duration timeouts among others."},
 	{.name = "retryWindow",
 	 .type = &retry_window_type,
@@ -152,7 +155,11 @@ static const struct eg_field node_fields[] = {
 	 .fallback = "warn",
 	 .doc = "What to say of entries that name a host, which match nothing: warn or refuse, which makes them errors."},
 };
-const struct eg_schema eg_node_schema = {.name = "Node", EG_SCHEMA_FIELDS(node_fields)};
+const struct eg_schema eg_node_schema = {
+	.name = "Node",
+	.doc = "Settings of this node, of ours. One in a set.",
+	EG_SCHEMA_FIELDS(node_fields),
+};
 
 static void node_clear(struct eg_node *node)
 {

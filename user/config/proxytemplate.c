@@ -625,7 +625,11 @@ static const struct eg_field template_fields[] = {
 	 .doc = "Which workloads it is for: one of them must match."},
 	{.name = "conf", .type = &eg_type_object, .fields = &conf_schema, .doc = "See its fields."},
 };
-const struct eg_schema eg_proxy_template_schema = {.name = "ProxyTemplate", EG_SCHEMA_FIELDS(template_fields)};
+const struct eg_schema eg_proxy_template_schema = {
+	.name = "ProxyTemplate",
+	.doc = "Changes of what Kuma generates for a proxy. Of those that select a workload one applies.",
+	EG_SCHEMA_FIELDS(template_fields),
+};
 
 int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {

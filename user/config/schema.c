@@ -217,7 +217,7 @@ static int read_port(struct eg_reader *reader, const struct eg_field *field, con
 	eg_read_u16(reader, node, 1, PORT_REFUSAL, target);
 	return 0;
 }
-const struct eg_type eg_type_port = {"port", read_port};
+const struct eg_type eg_type_port = {"port from 1 to 65535", read_port};
 
 static int read_optional_port(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			      void *target)
@@ -226,7 +226,7 @@ static int read_optional_port(struct eg_reader *reader, const struct eg_field *f
 	eg_read_u16(reader, node, 0, PORT_REFUSAL, target);
 	return 0;
 }
-const struct eg_type eg_type_optional_port = {"port", read_optional_port};
+const struct eg_type eg_type_optional_port = {"port from 1 to 65535; 0 is as if left out", read_optional_port};
 
 static int read_errno(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		      void *target)
@@ -241,7 +241,7 @@ static int read_errno(struct eg_reader *reader, const struct eg_field *field, co
 	value->origin = eg_reader_origin(reader, node);
 	return 0;
 }
-const struct eg_type eg_type_errno = {"errno", read_errno};
+const struct eg_type eg_type_errno = {"one of " EG_ERRNO_NAMES ", or a number from 1 to 4095", read_errno};
 
 static int read_u32(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		    void *target)
@@ -257,7 +257,7 @@ static int read_u32(struct eg_reader *reader, const struct eg_field *field, cons
 	*(struct eg_optional_number *)target = (struct eg_optional_number){true, value, eg_reader_origin(reader, node)};
 	return 0;
 }
-const struct eg_type eg_type_u32 = {"number", read_u32};
+const struct eg_type eg_type_u32 = {"whole number from 0 to 4294967295", read_u32};
 
 /* The bare number 10 has no unit, and nobody knows which was meant. Kuma refuses 0 too, unless it is quoted. */
 bool eg_read_duration(struct eg_reader *reader, const struct eg_yaml_node *node, int64_t *ret_ns)
@@ -403,7 +403,7 @@ static const char *suggest_field(const struct eg_schema *schema, const struct eg
 	return eg_suggest(key, names, count);
 }
 
-static bool is_list(const struct eg_field *field)
+bool eg_field_is_list(const struct eg_field *field)
 {
 	return field->type && strncmp(field->type->name, "list", strlen("list")) == 0;
 }
@@ -426,7 +426,7 @@ static bool find_home(const struct eg_schema *schema, const char *key, char *hom
 
 		if (!field->fields)
 			continue;
-		len = snprintf(home, size, "%s%s.", field->name, is_list(field) ? "[]" : "");
+		len = snprintf(home, size, "%s%s.", field->name, eg_field_is_list(field) ? "[]" : "");
 		if (len < 0 || (size_t)len >= size)
 			continue;
 		meant = find_or_suggest(field->fields, key);

@@ -39,7 +39,7 @@ struct eg_reader {
 
 /* How a value is written and where it goes: `target` is the member at field->offset. */
 struct eg_type {
-	const char *name; /* for people: "port" */
+	const char *name; /* for people, with its range: "port from 1 to 65535" */
 	int (*read)(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		    void *target);
 };
@@ -59,11 +59,19 @@ struct eg_field {
 
 struct eg_schema {
 	const char *name; /* the kind's, of the top level */
+	const char *doc;  /* what documents of the kind are for; of the top level */
 	const struct eg_field *fields;
 	size_t count;
 	/* What the fields mean together; may be NULL. */
 	int (*finish)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target);
 };
+
+/* The value of a macro, in texts for people. */
+#define EG_QUOTE_VALUE(value) #value
+#define EG_QUOTE(macro) EG_QUOTE_VALUE(macro)
+
+/* Whether the field's `fields` are those of each item of a list. */
+bool eg_field_is_list(const struct eg_field *field);
 
 #define EG_SCHEMA_FIELDS(table) .fields = (table), .count = EG_COUNT_OF(table)
 

@@ -334,6 +334,7 @@ static int check_workload(struct eg_reader *reader, const struct eg_yaml_node *n
 
 const struct eg_schema eg_workload_schema = {
 	.name = "Workload",
+	.doc = "What is enforced on, of ours: the cgroups of a workload, whose mesh and tags it has.",
 	EG_SCHEMA_FIELDS(workload_fields),
 	.finish = check_workload,
 };
