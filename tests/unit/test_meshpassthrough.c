@@ -155,8 +155,8 @@ static void a_mode_is_one_of_three_words(void **state)
 {
 	(void)state;
 	assert_refused(POLICY "  default: {passthroughMode: none}\n",
-		       "p.yaml:4:30: error: spec.default.passthroughMode: \"passthroughMode\" must be one of [\"Matched\", "
-		       "\"All\", \"None\"]; did you mean \"None\"?");
+		       "p.yaml:4:30: error: spec.default.passthroughMode: \"passthroughMode\" must be one of [\"All\", "
+		       "\"Matched\", \"None\"]; did you mean \"None\"?");
 }
 
 static void misplaced_fields_are_shown_their_place(void **state)

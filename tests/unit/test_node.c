@@ -69,7 +69,7 @@ static void what_to_say_of_domains_is_one_of_two_words(void **state)
 	assert_true(policy->model->node->refuses_domains);
 	policy_free(policy);
 	assert_accepted(NODE "domains: warn\n");
-	assert_refused(NODE "domains: resolve\n", "domains: \"domains\" must be one of [\"warn\", \"refuse\"]");
+	assert_refused(NODE "domains: resolve\n", "domains: \"domains\" must be one of [\"warn\", \"refuse\"], not resolve");
 }
 
 static void what_retries_and_the_sweep_go_by_is_read(void **state)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "config/checked.h"
 
-#include <string.h>
-
 #include "base/parse.h"
 
 static int check_text(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -25,30 +23,13 @@ static int check_bool(struct eg_reader *reader, const struct eg_field *field, co
 }
 const struct eg_type eg_checked_bool = {"boolean", check_bool};
 
-/* "a", "b", "c" as far as there is room. */
-static const char *list_choices(const char *const *choices, char *buffer, size_t size)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; choices[i] && len < size; i++)
-		len += (size_t)snprintf(buffer + len, size - len, "%s\"%s\"", i > 0 ? ", " : "", choices[i]);
-	return buffer;
-}
-
 static int check_choice(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			void *target)
 {
-	const char *text = eg_read_text(reader, node);
-	char choices[512];
+	size_t unread;
 
 	(void)target;
-	if (!text)
-		return 0;
-	for (size_t i = 0; field->choices[i]; i++)
-		if (strcmp(field->choices[i], text) == 0)
-			return 0;
-	eg_reader_error(reader, node, "\"%s\" must be one of [%s], not \"%.64s\"", field->name,
-			list_choices(field->choices, choices, sizeof(choices)), text);
+	eg_read_choice(reader, field, node, &unread);
 	return 0;
 }
 const struct eg_type eg_checked_choice = {"choice", check_choice};

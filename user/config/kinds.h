@@ -50,6 +50,7 @@ extern const struct eg_schema eg_workload_schema;
 extern const struct eg_schema eg_node_schema;
 extern const struct eg_schema eg_proxy_template_schema;
 extern const struct eg_schema eg_mesh_passthrough_schema;
+extern const struct eg_schema eg_mesh_tls_schema;
 
 int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope);
@@ -60,5 +61,6 @@ int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelop
 int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_mesh_passthrough_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_mesh_tls_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 
 #endif

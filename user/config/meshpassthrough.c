@@ -24,9 +24,16 @@ enum match_protocol {
 	MATCH_MYSQL,
 };
 
-static const char *const protocol_names[] = {
-	[MATCH_TCP] = "tcp",   [MATCH_TLS] = "tls",     [MATCH_GRPC] = "grpc",
-	[MATCH_HTTP] = "http", [MATCH_HTTP2] = "http2", [MATCH_MYSQL] = "mysql",
+static const char *const protocols[] = {
+	[MATCH_TCP] = "tcp",     [MATCH_TLS] = "tls",     [MATCH_GRPC] = "grpc", [MATCH_HTTP] = "http",
+	[MATCH_HTTP2] = "http2", [MATCH_MYSQL] = "mysql", NULL,
+};
+static const char *const types[] = {[MATCH_DOMAIN] = "Domain", [MATCH_IP] = "IP", [MATCH_CIDR] = "CIDR", NULL};
+static const char *const modes[] = {
+	[EG_PASSTHROUGH_ALL] = "All",
+	[EG_PASSTHROUGH_MATCHED] = "Matched",
+	[EG_PASSTHROUGH_NONE] = "None",
+	NULL,
 };
 
 /* An entry as it is written; what is wrong with it by itself was said. */
@@ -68,15 +75,13 @@ static void refuse(struct eg_reader *reader, const struct eg_yaml_node *node, co
 static int read_type(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
 {
-	static const char *const names[] = {
-		[MATCH_DOMAIN] = "Domain", [MATCH_IP] = "IP", [MATCH_CIDR] = "CIDR"};
 	const char *text = eg_read_text(reader, node);
 	struct match *match = target;
 
 	(void)field;
 	match->type_node = node;
-	for (size_t i = 0; text && i < EG_COUNT_OF(names); i++)
-		if (strcmp(text, names[i]) == 0) {
+	for (size_t i = 0; text && types[i]; i++)
+		if (strcmp(text, types[i]) == 0) {
 			match->type = (enum match_type)i;
 			match->has_type = true;
 			return 0;
@@ -86,7 +91,7 @@ static int read_type(struct eg_reader *reader, const struct eg_field *field, con
 				"provided type %.64s is not supported, one of Domain, IP, or CIDR is supported", text);
 	return 0;
 }
-static const struct eg_type type_type = {"Domain, IP or CIDR", read_type};
+static const struct eg_type type_type = {"choice", read_type};
 
 static int read_value(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		      void *target)
@@ -119,13 +124,12 @@ static int read_protocol(struct eg_reader *reader, const struct eg_field *field,
 	size_t protocol;
 
 	match->protocol_node = node;
-	match->has_protocol = eg_read_choice(reader, node, field->name, protocol_names, EG_COUNT_OF(protocol_names),
-					     &protocol);
+	match->has_protocol = eg_read_choice(reader, field, node, &protocol);
 	if (match->has_protocol)
 		match->protocol = (enum match_protocol)protocol;
 	return 0;
 }
-static const struct eg_type protocol_type = {"tcp, tls, grpc, http, http2 or mysql", read_protocol};
+static const struct eg_type protocol_type = {"choice", read_protocol};
 
 /* --- an entry --- */
 
@@ -153,7 +157,7 @@ static void check_domain(struct eg_reader *reader, const struct match *match)
 		refuse(reader, match->value_node, "value", problem);
 	if (match->has_protocol && (match->protocol == MATCH_TCP || match->protocol == MATCH_MYSQL)) {
 		snprintf(text, sizeof(text), "protocol %s is not supported for a domain",
-			 protocol_names[match->protocol]);
+			 protocols[match->protocol]);
 		refuse(reader, match->protocol_node ? match->protocol_node : match->node, "protocol", text);
 	}
 	if (match->value && match->value[0] == '*' && !match->port_node && is_l7(match->protocol))
@@ -165,11 +169,14 @@ static void check_domain(struct eg_reader *reader, const struct match *match)
 static bool parse_range(struct eg_reader *reader, const struct match *match, struct eg_prefix *ret_prefix)
 {
 	const bool has_slash = strchr(match->value, '/');
+	size_t before;
 
 	if (has_slash == (match->type == MATCH_CIDR) && eg_prefix_parse(match->value, ret_prefix) == 0)
 		return true;
-	refuse(reader, match->value_node, "value",
-	       match->type == MATCH_IP ? "provided IP has incorrect value" : "provided CIDR has incorrect value");
+	before = eg_path_enter(reader, "value");
+	eg_reader_error(reader, match->value_node, "provided %s has incorrect value \"%.64s\"", types[match->type],
+			match->value);
+	eg_path_leave(reader, before);
 	return false;
 }
 
@@ -214,6 +221,7 @@ static int finish_match(struct eg_reader *reader, const struct eg_yaml_node *nod
 static const struct eg_field match_fields[] = {
 	{.name = "type",
 	 .type = &type_type,
+	 .choices = types,
 	 .missing = "must be defined: one of Domain, IP, or CIDR is supported",
 	 .doc = "What `value` is. A Domain matches nothing, since egressd looks up no names; see the Node's domains."},
 	{.name = "value",
@@ -223,6 +231,7 @@ static const struct eg_field match_fields[] = {
 	{.name = "port", .type = &port_type, .fallback = "every port", .doc = "The destination port."},
 	{.name = "protocol",
 	 .type = &protocol_type,
+	 .choices = protocols,
 	 .fallback = "tcp",
 	 .doc = "All of them mean TCP here: a match lets out whatever speaks TCP to its address and port."},
 };
@@ -239,8 +248,9 @@ static int read_match(struct eg_reader *reader, const struct eg_yaml_node *node,
 		r = eg_array_push(&draft->matches, match);
 	if (r < 0 || !match.has_type || !match.value)
 		return r;
-	return match.type == MATCH_DOMAIN ? keep_domain(reader, &match, draft->policy)
-					  : keep_range(reader, &match, draft->policy);
+	if (match.type != MATCH_DOMAIN)
+		return keep_range(reader, &match, draft->policy);
+	return domain_problem(match.value) ? 0 : keep_domain(reader, &match, draft->policy);
 }
 
 /* --- the entries together --- */
@@ -347,22 +357,21 @@ static const struct eg_type matches_type = {"list of matches", read_matches};
 static int read_mode(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
 {
-	static const char *const names[] = {
-		[EG_PASSTHROUGH_MATCHED] = "Matched", [EG_PASSTHROUGH_ALL] = "All", [EG_PASSTHROUGH_NONE] = "None"};
 	struct draft *draft = target;
 	size_t mode;
 
-	if (!eg_read_choice(reader, node, field->name, names, EG_COUNT_OF(names), &mode))
+	if (!eg_read_choice(reader, field, node, &mode))
 		return 0;
 	draft->policy->mode = (enum eg_passthrough_mode)mode;
 	draft->policy->mode_origin = eg_reader_origin(reader, node);
 	return 0;
 }
-static const struct eg_type mode_type = {"All, Matched or None", read_mode};
+static const struct eg_type mode_type = {"choice", read_mode};
 
 static const struct eg_field default_fields[] = {
 	{.name = "passthroughMode",
 	 .type = &mode_type,
+	 .choices = modes,
 	 .fallback = "Matched",
 	 .doc = "All lets every destination outside the mesh be reached, None lets none, Matched those of appendMatch. "
 		"It counts whatever the Mesh says of passthrough. Of several policies the most specific one's counts."},
@@ -411,6 +420,7 @@ int eg_mesh_passthrough_read(struct eg_reader *reader, const struct eg_envelope 
 	draft.policy = eg_arena_alloc(&reader->model->arena, sizeof(*draft.policy));
 	if (!draft.policy)
 		return -ENOMEM;
+	draft.policy->mode = EG_PASSTHROUGH_MATCHED;
 	draft.policy->mode_origin = envelope->origin;
 	/* From here on the model frees what its lists hold. */
 	r = eg_array_push(&reader->model->passthroughs, draft.policy);

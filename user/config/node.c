@@ -107,14 +107,14 @@ static const struct eg_type compat_type = {"envoy", read_compat};
 static int read_domains(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			void *target)
 {
-	static const char *const words[] = {"warn", "refuse"};
-	size_t word;
+	size_t choice;
 
-	if (eg_read_choice(reader, node, field->name, words, EG_COUNT_OF(words), &word))
-		*(bool *)target = word == 1;
+	if (eg_read_choice(reader, field, node, &choice))
+		*(bool *)target = choice == 1;
 	return 0;
 }
-static const struct eg_type domains_type = {"warn or refuse", read_domains};
+static const struct eg_type domains_type = {"choice", read_domains};
+static const char *const domains_choices[] = {"warn", "refuse", NULL};
 
 static const struct eg_field node_fields[] = {
 	{.name = "meshCIDRs",
@@ -152,6 +152,7 @@ static const struct eg_field node_fields[] = {
 	{.name = "domains",
 	 .type = &domains_type,
 	 .offset = offsetof(struct eg_node, refuses_domains),
+	 .choices = domains_choices,
 	 .fallback = "warn",
 	 .doc = "What to say of entries that name a host, which match nothing: warn or refuse, which makes them errors."},
 };

@@ -132,28 +132,37 @@ int eg_read_copy(struct eg_reader *reader, const char *text, const char **ret_co
 	return *ret_copy ? 0 : -ENOMEM;
 }
 
-static void refuse_choice(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field,
-			  const char *const *words, size_t count)
+/* "a", "b", "c" as far as there is room. */
+static size_t list_choices(const char *const *choices, char *buffer, size_t size)
 {
-	const char *meant = node->kind == EG_YAML_SCALAR ? eg_suggest(node->text, words, count) : NULL;
-	char list[512] = "";
-	size_t len = 0;
+	size_t len = 0, count = 0;
 
-	for (size_t i = 0; i < count && len < sizeof(list); i++)
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s\"%s\"", i > 0 ? ", " : "", words[i]);
-	eg_reader_error(reader, node, "\"%s\" must be one of [%s]%s%s%s", field, list,
-			meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+	for (; choices[count]; count++)
+		if (len < size)
+			len += (size_t)snprintf(buffer + len, size - len, "%s\"%s\"", count > 0 ? ", " : "", choices[count]);
+	return count;
 }
 
-bool eg_read_choice(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field,
-		    const char *const *words, size_t count, size_t *ret_index)
+bool eg_read_choice(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		    size_t *ret_index)
 {
-	for (size_t i = 0; node->kind == EG_YAML_SCALAR && i < count; i++)
-		if (strcmp(node->text, words[i]) == 0) {
+	const char *meant;
+	char list[512];
+	size_t count;
+
+	for (size_t i = 0; node->kind == EG_YAML_SCALAR && field->choices[i]; i++)
+		if (strcmp(node->text, field->choices[i]) == 0) {
 			*ret_index = i;
 			return true;
 		}
-	refuse_choice(reader, node, field, words, count);
+	count = list_choices(field->choices, list, sizeof(list));
+	meant = node->kind == EG_YAML_SCALAR ? eg_suggest(node->text, field->choices, count) : NULL;
+	if (meant)
+		eg_reader_error(reader, node, "\"%s\" must be one of [%s]; did you mean \"%s\"?", field->name, list,
+				meant);
+	else
+		eg_reader_error(reader, node, "\"%s\" must be one of [%s], not %.64s", field->name, list,
+				written(node));
 	return false;
 }
 

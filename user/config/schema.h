@@ -116,9 +116,9 @@ int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
 
 /* A scalar that is text, or NULL after a finding. It lives as long as the node. */
 const char *eg_read_text(struct eg_reader *reader, const struct eg_yaml_node *node);
-/* Which of some words a value is; false after a finding, in Kuma's words. `field` is its name. */
-bool eg_read_choice(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field,
-		    const char *const *words, size_t count, size_t *ret_index);
+/* Which of field->choices a value is; false after a finding, in Kuma's words. */
+bool eg_read_choice(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		    size_t *ret_index);
 /* A number, quoted or not, within min..max; `refusal` is the whole message for one outside. false after a finding. */
 bool eg_read_u16(struct eg_reader *reader, const struct eg_yaml_node *node, uint16_t min, const char *refusal,
 		 uint16_t *ret_value);

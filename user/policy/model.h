@@ -157,8 +157,8 @@ struct eg_allow {
 };
 
 enum eg_passthrough_mode {
-	EG_PASSTHROUGH_MATCHED,	/* what its list names, and nothing else */
 	EG_PASSTHROUGH_ALL,
+	EG_PASSTHROUGH_MATCHED,	/* what its list names, and nothing else; the default */
 	EG_PASSTHROUGH_NONE,
 };
 
