@@ -223,7 +223,7 @@ static const struct eg_field match_fields[] = {
 	 .type = &type_type,
 	 .choices = types,
 	 .missing = "must be defined: one of Domain, IP, or CIDR is supported",
-	 .doc = "What `value` is. A Domain matches nothing, since egressd looks up no names; see the Node's domains."},
+	 .doc = "What the value is. A Domain matches nothing, since egressd looks up no names; see the Node's domains."},
 	{.name = "value",
 	 .type = &value_type,
 	 .missing = "must be defined",
@@ -393,7 +393,7 @@ static int read_target_ref(struct eg_reader *reader, const struct eg_field *fiel
 		reader, node, EG_TARGET_BIT(MESH) | EG_TARGET_BIT(DATAPLANE) | EG_TARGET_BIT(MESH_SUBSET),
 		&draft->policy->head.target);
 }
-static const struct eg_type target_ref_type = {"targetRef", read_target_ref};
+static const struct eg_type target_ref_type = {"object", read_target_ref};
 
 static const struct eg_field passthrough_fields[] = {
 	{.name = "targetRef",

@@ -93,7 +93,7 @@ static int check_from_target(struct eg_reader *reader, const struct eg_field *fi
 	(void)target;
 	return eg_read_target_ref(reader, node, EG_TARGET_BIT(MESH), &unread);
 }
-static const struct eg_type from_target_type = {"targetRef", check_from_target};
+static const struct eg_type from_target_type = {"object", check_from_target};
 
 #define CONF_FIELD \
 	{ \
@@ -174,7 +174,7 @@ static int check_tls(struct eg_reader *reader, const struct eg_yaml_node *node, 
 	return r;
 }
 
-static const struct eg_type target_ref_type = {"targetRef", eg_read_node};
+static const struct eg_type target_ref_type = {"object", eg_read_node};
 static const struct eg_type rules_type = {"list of rules", eg_read_node};
 
 static const struct eg_field tls_fields[] = {
@@ -193,9 +193,14 @@ static const struct eg_field tls_fields[] = {
 	 .type = &rules_type,
 	 .offset = offsetof(struct draft, from),
 	 .fields = &from_schema,
-	 .doc = "The older form of `rules`, which cannot stand beside it."},
+	 .doc = "The older form of rules, which cannot stand beside it."},
 };
-const struct eg_schema eg_mesh_tls_schema = {.name = "MeshTLS", EG_SCHEMA_FIELDS(tls_fields), .finish = check_tls};
+const struct eg_schema eg_mesh_tls_schema = {
+	.name = "MeshTLS",
+	.doc = "How workloads take connections of the mesh. It is checked, and not enforced yet.",
+	EG_SCHEMA_FIELDS(tls_fields),
+	.finish = check_tls,
+};
 
 int eg_mesh_tls_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {

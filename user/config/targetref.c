@@ -20,8 +20,8 @@ struct draft {
 	const struct eg_yaml_node *proxy_types;
 };
 
-static const struct eg_type kind_type = {"kind", eg_read_node};
-static const struct eg_type name_type = {"name", eg_read_node};
+static const struct eg_type kind_type = {"text", eg_read_node};
+static const struct eg_type name_type = {"text", eg_read_node};
 static const struct eg_type tags_type = {"mapping of tags", eg_read_node};
 static const struct eg_type labels_type = {"mapping of labels", eg_read_node};
 static const struct eg_type proxy_types_type = {"list of Sidecar and Gateway", eg_read_node};
@@ -38,7 +38,7 @@ static const struct eg_field target_ref_fields[] = {
 	FIELD("name", name_type, name,
 	      "Of kind Dataplane the name of the Dataplane that a Workload says it is, or of the Workload itself; of "
 	      "the older kinds MeshService and MeshServiceSubset the value of kuma.io/service."),
-	FIELD("namespace", name_type, namespace, "The namespace of what `name` names; left out: the policy's own."),
+	FIELD("namespace", name_type, namespace, "The namespace of the Dataplane that name means; left out: the policy's own."),
 	FIELD("mesh", name_type, mesh, "Refused: a policy is for its own mesh."),
 	FIELD("tags", tags_type, tags,
 	      "Of kind MeshSubset: tags that a workload must have, all in one inbound; * is any value."),
