@@ -96,6 +96,49 @@ static void a_duration_is_written_the_shortest_way(void **state)
 		assert_string_equal(eg_format_duration(cases[i].ms, buffer), cases[i].text);
 }
 
+static void assert_time(const char *text, uint64_t expected_us)
+{
+	uint64_t us;
+
+	assert_int_equal(eg_parse_time(text, &us), 0);
+	assert_int_equal(us, expected_us);
+}
+
+static void a_point_in_time_counts_from_the_year_1(void **state)
+{
+	(void)state;
+	assert_time("0001-01-01T00:00:00Z", 0);
+	assert_time("0001-01-02T00:00:00.000001Z", UINT64_C(86400000001));
+	assert_time("1970-01-01T00:00:00Z", UINT64_C(62135596800) * 1000000);
+	assert_time("1970-01-01T02:00:01.5+02:00", UINT64_C(62135596801) * 1000000 + 500000);
+	assert_time("1969-12-31T23:30:00-00:30", UINT64_C(62135596800) * 1000000);
+	assert_time("2024-02-29T00:00:00.123456789Z", UINT64_C(63844761600) * 1000000 + 123456);
+}
+
+static void what_is_no_point_in_time_is_refused(void **state)
+{
+	static const char *const refused[] = {
+		"",
+		"2024-02-08",
+		"2024-02-08T14:48:32",
+		"2024-02-08 14:48:32Z",
+		"2024-2-8T14:48:32Z",
+		"2024-02-30T00:00:00Z",
+		"2023-02-29T00:00:00Z",
+		"2024-13-01T00:00:00Z",
+		"2024-01-01T24:00:00Z",
+		"2024-01-01T00:00:00+25:00",
+		"2024-01-01T00:00:00Zz",
+		"2024-01-01T00:00:00+0200",
+	};
+	uint64_t us;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(eg_parse_time(refused[i], &us), -EINVAL);
+	assert_int_equal(eg_parse_time("0001-01-01T00:00:00+01:00", &us), -ERANGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +147,8 @@ int main(void)
 		cmocka_unit_test(durations_are_written_as_in_go),
 		cmocka_unit_test(what_is_no_duration_is_refused),
 		cmocka_unit_test(a_duration_is_written_the_shortest_way),
+		cmocka_unit_test(a_point_in_time_counts_from_the_year_1),
+		cmocka_unit_test(what_is_no_point_in_time_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);

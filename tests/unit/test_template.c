@@ -55,12 +55,32 @@ static void assert_template(const char *text, const char *name)
 {
 	struct case_of of = case_new(text, NULL);
 
-	if (name && (!of.subject->template || strcmp(of.subject->template->name, name) != 0))
+	if (name && (!eg_subject_template(of.subject) || strcmp(eg_subject_template(of.subject)->name, name) != 0))
 		fail_msg("%s is the template, not %s, of:\n%s",
-			 of.subject->template ? of.subject->template->name : "none", name, text);
+			 eg_subject_template(of.subject) ? eg_subject_template(of.subject)->name : "none", name, text);
 	if (!name)
-		assert_null(of.subject->template);
+		assert_null(eg_subject_template(of.subject));
 	case_free(&of);
+}
+
+static size_t count_warnings(const char *text, const char *part)
+{
+	struct policy *policy = policy_read(text);
+	size_t count = 0;
+
+	for (const char *at = policy->findings; (at = strstr(at, part)); at += strlen(part))
+		count++;
+	policy_free(policy);
+	return count;
+}
+
+/* Exactly once. */
+static void assert_warning(const char *text, const char *part)
+{
+	size_t count = count_warnings(text, part);
+
+	if (count != 1)
+		fail_msg("%zu times \"%s\" in the findings of:\n%s", count, part, text);
 }
 
 /* --- which one --- */
@@ -118,6 +138,57 @@ static void the_template_with_more_tags_wins_then_with_more_exact_ones_then_by_n
 			"b");
 }
 
+static void of_one_rank_the_template_created_last_wins(void **state)
+{
+	(void)state;
+#define CREATED(name, time) \
+	"---\ntype: ProxyTemplate\nname: " name "\ncreationTime: " time "\nselectors: [{match: {kuma.io/service: web}}]\n"
+	assert_template(TAGGED CREATED("a", "'2024-02-08T14:48:32Z'") CREATED("b", "2024-02-08T14:48:33Z"), "b");
+	assert_template(TAGGED CREATED("b", "2024-02-08T14:48:33Z") CREATED("a", "2024-02-08T14:48:32.9Z"), "b");
+	assert_template(TAGGED CREATED("b", "2024-02-08T14:48:32Z") CREATED("a", "2024-02-08T15:48:32+01:00"), "a");
+	assert_template(TAGGED TEMPLATE("a", "kuma.io/service: web") CREATED("b", "2024-02-08T14:48:33Z"), "b");
+	assert_template(TAGGED TEMPLATE("a", "kuma.io/service: web") CREATED("b", "0001-01-01T00:00:00Z"), "a");
+	assert_template(TAGGED CREATED("a", "2024-02-08T14:48:33Z") TEMPLATE("b", "kuma.io/service: web, v: '1'"), "b");
+	assert_template(TAGGED "---\napiVersion: kuma.io/v1alpha1\nkind: ProxyTemplate\nmesh: default\nmetadata: {name: b, "
+			       "creationTimestamp: '2024-02-08T14:48:33Z'}\nspec: {selectors: [{match: "
+			       "{kuma.io/service: web}}]}\n" CREATED("a", "2024-02-08T14:48:32Z"),
+			"b");
+	assert_refused(CREATED("a", "yesterday"), "creationTime: must be a point in time, as 2024-02-08T14:48:32Z, not yesterday");
+}
+
+static void templates_that_match_and_lose_are_listed_in_their_order(void **state)
+{
+	static const char *const expected[] = {"d", "c", "a", "b"};
+	struct case_of of = case_new(TAGGED "---\ntype: ProxyTemplate\nname: b\n" TEMPLATE("a", "kuma.io/service: '*'")
+					     TEMPLATE("c", "kuma.io/service: web")
+						     TEMPLATE("d", "kuma.io/service: web, v: '1'")
+							     TEMPLATE("e", "kuma.io/service: db"),
+				     NULL);
+
+	(void)state;
+	assert_int_equal(of.subject->templates.len, EG_COUNT_OF(expected));
+	for (size_t i = 0; i < EG_COUNT_OF(expected); i++)
+		assert_string_equal(of.subject->templates.items[i]->name, expected[i]);
+	case_free(&of);
+}
+
+static void a_shadowed_template_is_warned_of_once(void **state)
+{
+	(void)state;
+	assert_warning(TAGGED TEMPLATE("a", "kuma.io/service: '*'") TEMPLATE("b", "kuma.io/service: web"),
+		       "p.yaml:5:1: warning: selectors: shadowed for \"shop\": ProxyTemplate \"b\" (p.yaml:9:1) matches "
+		       "better, and one alone applies\n");
+	assert_warning(TAGGED "---\ntype: Workload\nname: bar\n" TEMPLATE("a", "kuma.io/service: '*'")
+			       TEMPLATE("b", "kuma.io/service: '*', v: '1'"),
+		       "selectors: shadowed for \"shop\": ");
+	assert_warning(TAGGED "---\ntype: Workload\nname: bar\n" TEMPLATE("a", "kuma.io/service: '*'") TEMPLATE(
+			       "b", "kuma.io/service: '*'") TEMPLATE("c", "kuma.io/service: web"),
+		       "selectors: shadowed for \"shop\" and 1 more: ProxyTemplate \"c\"");
+	assert_int_equal(count_warnings(TAGGED TEMPLATE("a", "kuma.io/service: db") TEMPLATE("b", "kuma.io/service: web"),
+					"shadowed"),
+			 0);
+}
+
 static void a_template_of_another_mesh_is_none(void **state)
 {
 	(void)state;
@@ -133,7 +204,7 @@ static void a_command_has_its_name_as_its_service(void **state)
 		case_new("type: ProxyTemplate\nname: t\nselectors: [{match: {kuma.io/service: curl}}]\n", &run);
 
 	(void)state;
-	assert_string_equal(of.subject->template->name, "t");
+	assert_string_equal(eg_subject_template(of.subject)->name, "t");
 	case_free(&of);
 }
 
@@ -319,6 +390,9 @@ int main(void)
 		cmocka_unit_test(the_service_is_the_workloads_name_unless_written),
 		cmocka_unit_test(each_inbound_of_the_dataplane_is_a_set_of_tags_of_its_own),
 		cmocka_unit_test(the_template_with_more_tags_wins_then_with_more_exact_ones_then_by_name),
+		cmocka_unit_test(of_one_rank_the_template_created_last_wins),
+		cmocka_unit_test(templates_that_match_and_lose_are_listed_in_their_order),
+		cmocka_unit_test(a_shadowed_template_is_warned_of_once),
 		cmocka_unit_test(a_template_of_another_mesh_is_none),
 		cmocka_unit_test(a_command_has_its_name_as_its_service),
 		cmocka_unit_test(the_documented_page_gives_its_values_to_ipv4_and_leaves_ipv6_its_defaults),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 
@@ -149,4 +150,87 @@ const char *eg_format_duration(uint64_t ms, char buffer[EG_DURATION_TEXT_MAX])
 						(unsigned long long)count, units[i].name);
 	}
 	return len > 0 ? buffer : strcpy(buffer, "0s");
+}
+
+/* --- points in time --- */
+
+#define YEAR_1_S INT64_C(-62135596800) /* since 1970 */
+#define US_PER_S 1000000
+
+/* Whether text begins like this, 0 standing for any digit. */
+static bool has_form(const char *text, const char *form)
+{
+	for (; *form; form++, text++)
+		if (*form == '0' ? *text < '0' || *text > '9' : *text != *form)
+			return false;
+	return true;
+}
+
+/* "+02:00" or "Z", which must be the end. */
+static int parse_zone(const char *text, int64_t *ret_s)
+{
+	int hours, minutes;
+
+	*ret_s = 0;
+	if (strcmp(text, "Z") == 0)
+		return 0;
+	if ((text[0] != '+' && text[0] != '-') || !has_form(text + 1, "00:00") || text[6] != '\0')
+		return -EINVAL;
+	hours = atoi(text + 1);
+	minutes = atoi(text + 4);
+	if (hours > 23 || minutes > 59)
+		return -EINVAL;
+	*ret_s = (text[0] == '-' ? -60 : 60) * (hours * 60 + minutes);
+	return 0;
+}
+
+/* What stands behind the point of a second, of which microseconds are kept. */
+static uint64_t parse_fraction(const char **text)
+{
+	uint64_t us = 0, unit = US_PER_S / 10;
+
+	if (**text != '.')
+		return 0;
+	for (++*text; **text >= '0' && **text <= '9'; ++*text, unit /= 10)
+		us += (uint64_t)(**text - '0') * unit;
+	return us;
+}
+
+static int parse_second(const char *text, int64_t *ret_s)
+{
+	struct tm written = {
+		.tm_year = atoi(text) - 1900,
+		.tm_mon = atoi(text + 5) - 1,
+		.tm_mday = atoi(text + 8),
+		.tm_hour = atoi(text + 11),
+		.tm_min = atoi(text + 14),
+		.tm_sec = atoi(text + 17),
+	};
+	struct tm real = written;
+
+	*ret_s = timegm(&real);
+	/* The 30th of February has become another day. */
+	return real.tm_mon == written.tm_mon && real.tm_mday == written.tm_mday && real.tm_hour == written.tm_hour &&
+			       real.tm_min == written.tm_min && real.tm_sec == written.tm_sec
+		       ? 0
+		       : -EINVAL;
+}
+
+int eg_parse_time(const char *text, uint64_t *ret_us)
+{
+	static const char form[] = "0000-00-00T00:00:00";
+	const char *rest = text + strlen(form);
+	int64_t second, zone;
+	uint64_t us;
+
+	if (!has_form(text, form) || parse_second(text, &second) < 0)
+		return -EINVAL;
+	us = parse_fraction(&rest);
+	if (parse_zone(rest, &zone) < 0)
+		return -EINVAL;
+	second -= YEAR_1_S + zone;
+	if (second < 0)
+		return -ERANGE;
+	*ret_us = (uint64_t)second * US_PER_S + us;
+	return 0;
 }

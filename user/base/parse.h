@@ -23,4 +23,11 @@ int eg_parse_duration(const char *text, int64_t *ret_ns);
 #define EG_DURATION_TEXT_MAX 40
 const char *eg_format_duration(uint64_t ms, char buffer[EG_DURATION_TEXT_MAX]);
 
+/*
+ * RFC 3339: "2024-02-08T14:48:32.698Z", "2020-05-12T12:31:45+02:00", in microseconds
+ * since the year 1, so that Go's time of nothing is 0. -EINVAL, also for days that
+ * no month has; -ERANGE before the year 1.
+ */
+int eg_parse_time(const char *text, uint64_t *ret_us);
+
 #endif

@@ -229,6 +229,7 @@ static void print_destination(const struct answer *answer)
 static void print_answer(const struct answer *answer)
 {
 	const struct eg_subject *subject = answer->subject;
+	const struct eg_proxy_template *template = eg_subject_template(subject);
 	const struct eg_origin *origin = subject->workload ? &subject->workload->origin : NULL;
 
 	print_value("workload", subject->name, origin);
@@ -237,8 +238,7 @@ static void print_answer(const struct answer *answer)
 		print_value("cgroup", subject->cgroup, NULL);
 	print_value("mode", "enforce", NULL);
 	print_value("passthrough", subject->passthrough ? "true" : "false", &subject->passthrough_origin);
-	print_value("template", subject->template ? subject->template->name : "none",
-		    subject->template ? &subject->template->origin : NULL);
+	print_value("template", template ? template->name : "none", template ? &template->origin : NULL);
 	print_clusters(subject);
 	if (answer->has_flow)
 		print_destination(answer);
@@ -313,11 +313,12 @@ static json_t *destination_json(const struct answer *answer)
 static int print_answer_json(const struct answer *answer, const struct eg_diag *diag)
 {
 	const struct eg_subject *subject = answer->subject;
-	const char *template = subject->template ? subject->template->name : NULL;
+	const struct eg_proxy_template *template = eg_subject_template(subject);
 	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:o, s:s?, s:o, s:o}", "workload", subject->name, "mesh",
 				      subject->mesh, "cgroup", subject->cgroup, "mode", "enforce", "passthrough",
 				      subject->passthrough, "passthrough_origin",
-				      origin_json(&subject->passthrough_origin), "template", template, "clusters",
+				      origin_json(&subject->passthrough_origin), "template",
+				      template ? template->name : NULL, "clusters",
 				      clusters_json(subject), "warnings", warnings_json(diag));
 
 	if (json && answer->has_flow)

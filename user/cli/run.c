@@ -225,6 +225,16 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+/* Which templates meet in a Workload of the documents was checked with them; the command is none of these. */
+static int warn_of_shadows(const struct eg_subject *subject, struct eg_diag *diag)
+{
+	_cleanup_(eg_shadows_clear) struct eg_shadows shadows = {};
+	int r = subject->workload ? 0 : eg_shadows_add(&shadows, &subject->templates, subject->name);
+
+	eg_shadows_check(&shadows, diag);
+	return r;
+}
+
 /* Resolves and compiles. 0, or an exit status once it has said what is wrong. */
 static int build_policy(const struct run_words *words, const char *command, struct eg_cli_policy *policy,
 			struct eg_ruleset **ret_rules, struct eg_image **ret_image)
@@ -249,6 +259,8 @@ static int build_policy(const struct run_words *words, const char *command, stru
 	if (r == 0 && !eg_diag_has_errors(&policy->diag))
 		r = eg_rules_resolve_sources(policy->model, &source, 1, policy->resolvers,
 					     policy->resolver_count, ret_rules);
+	if (r == 0 && *ret_rules)
+		r = warn_of_shadows((*ret_rules)->subjects.items[0], &policy->diag);
 	if (r == 0 && !eg_diag_has_errors(&policy->diag))
 		r = eg_image_compile(*ret_rules, &capacity, &policy->diag, ret_image);
 	if (!eg_cli_policy_is_usable(policy))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "config/tags.h"
 
 #define NAME_MAX_LEN 253 /* of a Kubernetes object */
@@ -15,7 +16,7 @@ static const struct eg_field universal_fields[] = {
 	{.name = "name", .doc = "Its name."},
 	{.name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to."},
 	{.name = "labels", .doc = "What a targetRef of kind Dataplane selects by."},
-	{.name = "creationTime", .doc = "Not read."},
+	{.name = "creationTime", .doc = "When it was made: of two ProxyTemplates of one rank the younger one wins."},
 	{.name = "modificationTime", .doc = "Not read."},
 	{.name = "kri", .doc = "Not read."},
 	{.name = "kind", .doc = "Refused beside `type`."},
@@ -28,7 +29,9 @@ const struct eg_schema eg_universal_envelope = {.name = "Universal", EG_SCHEMA_F
 static const struct eg_field kubernetes_fields[] = {
 	{.name = "apiVersion", .doc = "kuma.io/v1alpha1 or egressd.io/v1alpha1."},
 	{.name = "kind", .doc = "The kind of the resource."},
-	{.name = "metadata", .missing = "must be defined", .doc = "name, namespace and labels; the rest is not read."},
+	{.name = "metadata",
+	 .missing = "must be defined",
+	 .doc = "name, namespace, labels and creationTimestamp; the rest is not read."},
 	{.name = "mesh", .fallback = EG_DEFAULT_MESH, .doc = "The mesh that it belongs to."},
 	{.name = "spec", .doc = "The fields of the resource."},
 	{.name = "status", .doc = "What Kuma's control plane writes. Read of kinds that have addresses in it."},
@@ -161,6 +164,21 @@ static int keep_labels(struct eg_reader *reader, const struct eg_yaml_node *labe
 	return eg_add_tag(reader, EG_NAMESPACE_TAG, namespace, &envelope->labels);
 }
 
+/* Files mostly say nothing; what `kumactl get` writes does. */
+static void read_created(struct eg_reader *reader, const struct eg_yaml_node *mapping, const char *key,
+			 struct eg_envelope *envelope)
+{
+	const struct eg_yaml_node *node;
+	const char *text = read_word(reader, NULL, mapping, key, &node);
+	size_t before;
+
+	if (!text || eg_parse_time(text, &envelope->created_us) == 0)
+		return;
+	before = eg_path_enter(reader, key);
+	eg_reader_error(reader, node, "must be a point in time, as 2024-02-08T14:48:32Z, not %.64s", text);
+	eg_path_leave(reader, before);
+}
+
 static void refuse_spec(struct eg_reader *reader, const struct eg_yaml_node *root, const char *kind)
 {
 	const struct eg_yaml_node *spec = eg_yaml_get(root, "spec");
@@ -243,6 +261,7 @@ static int read_universal(struct eg_reader *reader, const struct eg_yaml_node *r
 	r = keep_mesh(reader, root, mesh_node, mesh, envelope);
 	if (r < 0)
 		return r;
+	read_created(reader, root, "creationTime", envelope);
 	if (form == EG_FORM_SPEC)
 		return read_spec(reader, root, envelope);
 	refuse_spec(reader, root, envelope->kind);
@@ -259,6 +278,7 @@ static int read_metadata(struct eg_reader *reader, const struct eg_yaml_node *me
 	int r;
 
 	check_name(reader, name_node ? name_node : metadata, "name", name);
+	read_created(reader, metadata, "creationTimestamp", envelope);
 	r = keep_labels(reader, metadata, namespace, envelope);
 	eg_path_leave(reader, before);
 	return r;

@@ -23,6 +23,7 @@ struct eg_envelope {
 	const char *mesh;                /* never NULL */
 	struct eg_origin origin;         /* of the document */
 	struct eg_origin mesh_origin;    /* of the document when the mesh is left out */
+	uint64_t created_us;             /* since the year 1; 0: left out */
 	struct eg_tags labels;           /* with k8s.kuma.io/namespace for the namespace, as Kuma has it */
 	const struct eg_yaml_node *spec; /* what holds the fields */
 	const struct eg_yaml_node *status; /* what a control plane found out; NULL: nothing is written */

@@ -642,6 +642,7 @@ int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *e
 	template->mesh = envelope->mesh;
 	template->origin = envelope->origin;
 	template->mesh_origin = envelope->mesh_origin;
+	template->created_us = envelope->created_us;
 	/* From here on the model frees what its lists hold. */
 	r = eg_array_push(&reader->model->templates, template);
 	if (r < 0)

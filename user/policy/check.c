@@ -240,7 +240,7 @@ static int sort_dataplanes(struct check *check)
 {
 	int r = 0;
 
-	if (check->model->heads.len == 0)
+	if (check->model->heads.len == 0 && check->model->templates.len < 2)
 		return 0;
 	for (size_t i = 0; r == 0 && i < check->model->dataplanes.len; i++)
 		r = eg_array_push(&check->dataplanes, check->model->dataplanes.items[i]);
@@ -261,14 +261,19 @@ static const struct eg_dataplane *find_dataplane(const struct check *check, cons
 	return found ? *found : NULL;
 }
 
-static bool is_selected(const struct check *check, const struct eg_policy_head *head, const struct eg_workload *workload)
+static struct eg_identity identity_of(const struct check *check, const struct eg_workload *workload)
 {
-	const struct eg_identity identity = {
+	return (struct eg_identity){
 		.mesh = workload->mesh,
 		.name = workload->name,
 		.workload = workload,
 		.dataplane = find_dataplane(check, workload),
 	};
+}
+
+static bool is_selected(const struct check *check, const struct eg_policy_head *head, const struct eg_workload *workload)
+{
+	const struct eg_identity identity = identity_of(check, workload);
 
 	return eg_target_selects(head, &identity);
 }
@@ -313,6 +318,30 @@ static void check_head(struct check *check, const struct eg_policy_head *head)
 	warn_of_target(check, head);
 }
 
+/* --- templates that meet in a workload --- */
+
+static int add_templates_of(struct check *check, const struct eg_workload *workload, struct eg_shadows *shadows)
+{
+	const struct eg_identity identity = identity_of(check, workload);
+	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
+	struct eg_template_list templates;
+	int r = eg_template_select(check->model, &identity, &arena, &templates);
+
+	return r < 0 ? r : eg_shadows_add(shadows, &templates, workload->name);
+}
+
+static int check_selection(struct check *check)
+{
+	_cleanup_(eg_shadows_clear) struct eg_shadows shadows = {};
+	const struct eg_model *model = check->model;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && model->templates.len > 1 && i < model->workloads.len; i++)
+		r = add_templates_of(check, model->workloads.items[i], &shadows);
+	eg_shadows_check(&shadows, check->diag);
+	return r;
+}
+
 static void check_whole(struct check *check)
 {
 	static const struct eg_origin nowhere;
@@ -346,5 +375,5 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 	for (size_t i = 0; i < model->heads.len; i++)
 		check_head(&check, model->heads.items[i]);
 	check_whole(&check);
-	return 0;
+	return check_selection(&check);
 }

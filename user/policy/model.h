@@ -144,6 +144,7 @@ struct eg_proxy_template {
 	const char *mesh;
 	struct eg_origin origin;
 	struct eg_origin mesh_origin;
+	uint64_t created_us;	/* since the year 1; 0: left out */
 	EG_ARRAY(struct eg_tags) selectors;	/* none: it matches all */
 	EG_ARRAY(struct eg_modification) modifications;	/* in the order in which they apply */
 };

@@ -416,10 +416,11 @@ static void set_removed(struct eg_subject *subject, const struct eg_optional_boo
 static void set_clusters(struct eg_subject *subject, const struct eg_rules_source *source)
 {
 	struct eg_template_cluster ipv4 = {.policy = EG_DEFAULT_CLUSTER}, ipv6 = {.policy = EG_DEFAULT_CLUSTER};
+	const struct eg_proxy_template *template = eg_subject_template(subject);
 
-	if (subject->template) {
-		eg_template_apply(subject->template, EG_FAMILIES_IPV4, &ipv4);
-		eg_template_apply(subject->template, EG_FAMILIES_IPV6, &ipv6);
+	if (template) {
+		eg_template_apply(template, EG_FAMILIES_IPV4, &ipv4);
+		eg_template_apply(template, EG_FAMILIES_IPV6, &ipv6);
 	}
 	eg_cluster_apply(&ipv4.policy, ipv4.origins, &source->settings);
 	eg_cluster_apply(&ipv6.policy, ipv6.origins, &source->settings);
@@ -467,7 +468,9 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	identity = identity_of(resolution, subject);
 	set_passthrough(subject, &source->passthrough, eg_passthrough_select(resolution->model, &identity),
 			entry->mesh);
-	subject->template = eg_template_select(resolution->model, &identity);
+	r = eg_template_select(resolution->model, &identity, &rules->arena, &subject->templates);
+	if (r < 0)
+		return r;
 	set_clusters(subject, source);
 	set_retries(subject, node);
 	return set_own_scope(resolution, subject);
@@ -572,6 +575,11 @@ struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules)
 	eg_arena_clear(&rules->arena);
 	free(rules);
 	return NULL;
+}
+
+const struct eg_proxy_template *eg_subject_template(const struct eg_subject *subject)
+{
+	return subject->templates.len > 0 ? subject->templates.items[0] : NULL;
 }
 
 const struct eg_subject *eg_ruleset_find(const struct eg_ruleset *rules, const char *name)

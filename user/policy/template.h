@@ -7,12 +7,19 @@
 #include "policy/model.h"
 #include "policy/target.h"
 
+/* In an arena. */
+struct eg_template_list {
+	const struct eg_proxy_template **items;
+	size_t len;
+};
+
 /*
- * The one that Kuma would take for a workload; NULL: none is for it. Of those that
- * match the one with the most tags wins, then with the most that are no *, then the
- * first by name: files have no time of creation.
+ * Those that are for a workload, in the order in which Kuma would take them: it takes
+ * the first alone. The one with the most tags comes first, then with the most that are
+ * no *, then the one created last, then the first by name. 0, or -ENOMEM.
  */
-const struct eg_proxy_template *eg_template_select(const struct eg_model *model, const struct eg_identity *identity);
+int eg_template_select(const struct eg_model *model, const struct eg_identity *identity, struct eg_arena *arena,
+		       struct eg_template_list *ret_list);
 
 struct eg_template_cluster {
 	struct eg_cluster_policy policy;
@@ -23,6 +30,18 @@ struct eg_template_cluster {
 /* Applies all modifications of a template to a family's cluster. */
 void eg_template_apply(const struct eg_proxy_template *template, enum eg_families family,
 		       struct eg_template_cluster *cluster);
+
+/* Templates that do not hold where they match, with those that do. */
+struct eg_shadows {
+	struct eg_arena arena;
+	void *tree; /* tsearch() */
+};
+
+void eg_shadows_clear(struct eg_shadows *shadows);
+/* Takes note of the shadowed ones of a workload's list. 0, or -ENOMEM. */
+int eg_shadows_add(struct eg_shadows *shadows, const struct eg_template_list *templates, const char *workload);
+/* Warns of each once, however many workloads it is shadowed for. */
+void eg_shadows_check(const struct eg_shadows *shadows, struct eg_diag *diag);
 
 /* Warns of what a template says that cannot act, or that its author may have meant for both families. */
 void eg_template_check(const struct eg_model *model, const struct eg_proxy_template *template, struct eg_diag *diag);
