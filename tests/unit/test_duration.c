@@ -30,21 +30,15 @@ static struct policy *read_field(const char *document, const char *field, const 
 	return policy_read(text);
 }
 
-static const struct eg_optional_number *number_of(const struct policy *policy, enum eg_setting setting)
-{
-	assert_int_equal(policy->model->templates.items[0]->modifications.len, 1);
-	return &policy->model->templates.items[0]->modifications.items[0].settings.numbers[setting];
-}
-
-static void assert_taken(const char *document, const char *field, const char *value, enum eg_setting setting,
+static void assert_taken(const char *document, const char *field, const char *text, enum eg_setting setting,
 			 uint64_t expected)
 {
-	struct policy *policy = read_field(document, field, value);
-	const struct eg_optional_number *number = number_of(policy, setting);
+	struct policy *policy = read_field(document, field, text);
+	uint64_t value;
 
-	if (eg_diag_has_errors(&policy->diag) || !number->is_set || number->value != expected)
-		fail_msg("%s: %s is %llu, not %llu:\n%s", field, value, (unsigned long long)number->value,
-			 (unsigned long long)expected, policy->findings);
+	if (eg_diag_has_errors(&policy->diag) || !policy_patches(policy, EG_FAMILIES_IPV4, setting, &value) ||
+	    value != expected)
+		fail_msg("%s: %s must be %llu:\n%s", field, text, (unsigned long long)expected, policy->findings);
 	policy_free(policy);
 }
 
@@ -98,10 +92,11 @@ static void what_kumas_decoder_refuses_is_refused(void **state)
 static void a_null_is_as_if_left_out(void **state)
 {
 	struct policy *policy = read_field(FILTER, "idleTimeout", "null");
+	uint64_t value;
 
 	(void)state;
 	assert_false(eg_diag_has_errors(&policy->diag));
-	assert_false(number_of(policy, EG_SETTING_IDLE_TIMEOUT)->is_set);
+	assert_false(policy_patches(policy, EG_FAMILIES_IPV4, EG_SETTING_IDLE_TIMEOUT, &value));
 	policy_free(policy);
 }
 

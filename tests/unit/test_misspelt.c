@@ -28,12 +28,12 @@ static void a_misspelt_object_is_read_for_its_own_mistakes(void **state)
 			"  - port: 0\n    tags: {kuma.io/service: s}\n",
 			"p.yaml:6:3: error: networking.inbond: unknown field; did you mean \"inbound\"?\n"
 			"p.yaml:7:11: error: networking.inbound[0].port: port must be in the range [1, 65535]\n");
-	assert_findings("type: ProxyTemplate\nname: t\nmesh: m\nconf:\n  modifications:\n  - clustr:\n"
-			"      operaton: remove\n      match: {name: x}\n",
-			"p.yaml:6:5: error: conf.modifications[0].clustr: unknown field; did you mean \"cluster\"?\n"
-			"p.yaml:7:7: error: conf.modifications[0].cluster.operaton: unknown field; did you mean "
+	assert_findings("type: ProxyTemplate\nname: t\nmesh: m\nconf:\n  imports: [default-proxy]\n  modifications:\n"
+			"  - clustr:\n      operaton: remove\n      match: {name: x}\n",
+			"p.yaml:7:5: error: conf.modifications[0].clustr: unknown field; did you mean \"cluster\"?\n"
+			"p.yaml:8:7: error: conf.modifications[0].cluster.operaton: unknown field; did you mean "
 			"\"operation\"?\n"
-			"p.yaml:8:14: warning: conf.modifications[0].cluster.match: matches no passthrough cluster, and "
+			"p.yaml:9:14: warning: conf.modifications[0].cluster.match: matches no passthrough cluster, and "
 			"egressd has no other: it changes nothing here\n");
 }
 

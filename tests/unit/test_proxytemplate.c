@@ -13,7 +13,8 @@
 #include "base/cleanup.h"
 #include "../lib/support/policy.h"
 
-#define TEMPLATE "type: ProxyTemplate\nname: t\nconf:\n  modifications:\n"
+#define TEMPLATE "type: ProxyTemplate\nname: t\nconf:\n  imports: [default-proxy]\n  modifications:\n"
+#define IMPORTS "type: ProxyTemplate\nconf: {imports: [default-proxy]}\n"
 #define TCP_PROXY "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 #define BOTH "match: {origin: transparent}"
 
@@ -53,26 +54,34 @@ static void assert_one_has(const char *modification, enum eg_severity severity, 
 
 static const struct eg_modification *only_modification(const struct policy *policy)
 {
-	assert_int_equal(policy->model->templates.items[0]->modifications.len, 1);
-	return &policy->model->templates.items[0]->modifications.items[0];
+	assert_int_equal(policy->model->templates.items[0]->modifications.list.len, 1);
+	return &policy->model->templates.items[0]->modifications.list.items[0];
 }
 
+/* What the template makes of a setting, which it must say. */
 static uint64_t number_of(const struct policy *policy, enum eg_setting setting)
 {
-	const struct eg_optional_number *number = &only_modification(policy)->settings.numbers[setting];
+	const bool is_ipv4 = only_modification(policy)->families & EG_FAMILIES_IPV4;
+	uint64_t value;
 
-	assert_true(number->is_set);
-	return number->value;
+	assert_true(policy_patches(policy, is_ipv4 ? EG_FAMILIES_IPV4 : EG_FAMILIES_IPV6, setting, &value));
+	return value;
 }
 
 static void assert_families(const char *modification, unsigned int families)
 {
 	struct policy *policy = read_one(modification);
 
-	if (families == 0)
-		assert_int_equal(policy->model->templates.items[0]->modifications.len, 0);
-	else
-		assert_int_equal(only_modification(policy)->families, families);
+	assert_int_equal(only_modification(policy)->families, families);
+	policy_free(policy);
+}
+
+static void assert_none(const char *modification)
+{
+	struct policy *policy = read_one(modification);
+
+	assert_false(eg_diag_has_errors(&policy->diag));
+	assert_int_equal(policy->model->templates.items[0]->modifications.list.len, 0);
 	policy_free(policy);
 }
 
@@ -99,7 +108,7 @@ static void both_envelopes_are_read(void **state)
 		assert_int_equal(template->selectors.len, 1);
 		assert_int_equal(template->selectors.items[0].len, 2);
 		assert_string_equal(template->selectors.items[0].items[1].value, "*");
-		assert_int_equal(template->modifications.len, 0);
+		assert_int_equal(template->modifications.list.len, 0);
 		policy_free(policy);
 	}
 }
@@ -111,9 +120,9 @@ static void a_mistake_inside_a_value_has_its_line_and_column_in_the_file(void **
 		TEMPLATE "  - cluster:\n      operation: patch\n      " BOTH "\n      value: |\n\n"
 			 "          circuit_breakers:\n            thresholds:\n"
 			 "            - max_conections: 5\n          conect_timeout: 5s\n",
-		"p.yaml:12:15: error: conf.modifications[0].cluster.value.circuitBreakers.thresholds[0]."
+		"p.yaml:13:15: error: conf.modifications[0].cluster.value.circuitBreakers.thresholds[0]."
 		"max_conections: unknown field; did you mean \"max_connections\"?\n"
-		"p.yaml:13:11: error: conf.modifications[0].cluster.value.conect_timeout: unknown field; did you mean "
+		"p.yaml:14:11: error: conf.modifications[0].cluster.value.conect_timeout: unknown field; did you mean "
 		"\"connect_timeout\"?\n");
 }
 
@@ -122,7 +131,7 @@ static void blanks_that_an_indicator_keeps_do_not_move_the_column(void **state)
 	(void)state;
 	assert_findings(TEMPLATE "  - cluster:\n      operation: patch\n      " BOTH "\n      value: |4\n"
 				 "            conect_timeout: 5s\n",
-			"p.yaml:9:13: error: conf.modifications[0].cluster.value.conect_timeout: unknown field; did you mean "
+			"p.yaml:10:13: error: conf.modifications[0].cluster.value.conect_timeout: unknown field; did you mean "
 			"\"connect_timeout\"?\n");
 }
 
@@ -131,7 +140,7 @@ static void a_value_of_one_line_has_the_place_of_its_text(void **state)
 	(void)state;
 	assert_one(
 		"cluster: {operation: patch, " BOTH ", value: 'connectTimeoutt: 5s'}",
-		"p.yaml:5:70: error: conf.modifications[0].cluster.value.connectTimeoutt: unknown field; did you mean "
+		"p.yaml:6:70: error: conf.modifications[0].cluster.value.connectTimeoutt: unknown field; did you mean "
 		"\"connectTimeout\"?\n");
 }
 
@@ -139,17 +148,17 @@ static void what_is_no_yaml_inside_a_value_is_refused_at_its_field_and_line(void
 {
 	(void)state;
 	assert_one("cluster: {operation: patch, " BOTH ", value: '{'}",
-		   "p.yaml:5:70: error: conf.modifications[0].cluster.value: native Envoy resource is not valid: "
+		   "p.yaml:6:70: error: conf.modifications[0].cluster.value: native Envoy resource is not valid: "
 		   "not valid YAML: while parsing a flow node: did not find expected node content\n");
 	assert_findings(
 		TEMPLATE "  - cluster:\n      operation: patch\n      " BOTH "\n      value: |\n"
 			 "        connect_timeout: 1s\n        connect_timeout: 2s\n        a: *b\n",
-		"p.yaml:11:12: error: conf.modifications[0].cluster.value: native Envoy resource is not valid: the "
+		"p.yaml:12:12: error: conf.modifications[0].cluster.value: native Envoy resource is not valid: the "
 		"alias *b names no anchor before it\n");
 	assert_findings(TEMPLATE "  - cluster:\n      operation: patch\n      " BOTH "\n      value: |\n"
 				 "        connect_timeout: 1s\n        connect_timeout: 2s\n",
-			"p.yaml:10:9: error: conf.modifications[0].cluster.value: native Envoy resource is not valid: "
-			"\"connect_timeout\" is written twice, first in line 9; keep one of them\n");
+			"p.yaml:11:9: error: conf.modifications[0].cluster.value: native Envoy resource is not valid: "
+			"\"connect_timeout\" is written twice, first in line 10; keep one of them\n");
 }
 
 static void a_value_is_one_document_in_a_text(void **state)
@@ -160,7 +169,7 @@ static void a_value_is_one_document_in_a_text(void **state)
 	assert_refused(
 		TEMPLATE "  - cluster:\n      operation: patch\n      value: |\n        connectTimeout: 5s\n"
 			 "        ---\n        connectTimeout: 6s\n",
-		"p.yaml:10:9: error: conf.modifications[0].cluster.value: native Envoy resource is not valid: more "
+		"p.yaml:11:9: error: conf.modifications[0].cluster.value: native Envoy resource is not valid: more "
 		"than one document");
 	assert_one_has("cluster: {operation: patch, " BOTH ", value: '[]'}", EG_SEVERITY_ERROR,
 		       "cluster.value: must be a mapping of fields, not a list");
@@ -239,6 +248,8 @@ static void a_match_is_by_whole_name_alias_and_origin(void **state)
 	assert_families(PATCH("match: {name: 'outbound:passthrough:ipv6'}, "), EG_FAMILIES_IPV6);
 	assert_families(PATCH("match: {name: self_transparentproxy_passthrough_outbound_ipv4}, "), EG_FAMILIES_IPV4);
 	assert_families(PATCH("match: {name: self_transparentproxy_passthrough_outbound_ipv6}, "), EG_FAMILIES_IPV6);
+	assert_families(PATCH("match: {name: outbound_passthrough_ipv4}, "), EG_FAMILIES_IPV4);
+	assert_families(PATCH("match: {name: outbound_passthrough_ipv6}, "), EG_FAMILIES_IPV6);
 	assert_families(PATCH("match: {name: pass_through}, "), EG_FAMILIES_BOTH);
 	assert_families(PATCH("match: {origin: transparent}, "), EG_FAMILIES_BOTH);
 	assert_families(PATCH("match: {}, "), EG_FAMILIES_BOTH);
@@ -256,17 +267,17 @@ static void a_patch_that_matches_nothing_is_warned_of(void **state)
 	(void)state;
 	assert_one(
 		"cluster: {operation: patch, match: {name: 'outbound:passthrough:ip4'}, value: 'connectTimeout: 1s'}",
-		"p.yaml:5:40: warning: conf.modifications[0].cluster.match: matches no passthrough cluster; did you "
+		"p.yaml:6:40: warning: conf.modifications[0].cluster.match: matches no passthrough cluster; did you "
 		"mean "
 		"\"outbound:passthrough:ipv4\"?\n");
 	assert_one("cluster: {operation: remove, match: {name: backend}}",
-		   "p.yaml:5:41: warning: conf.modifications[0].cluster.match: matches no passthrough cluster, and "
+		   "p.yaml:6:41: warning: conf.modifications[0].cluster.match: matches no passthrough cluster, and "
 		   "egressd "
 		   "has no other: it changes nothing here\n");
 	assert_one(
 		"networkFilter: {operation: patch, match: {name: envoy.filters.network.tcp_proxy, listenerName: "
 		"'inbound:10.0.0.1:80'}, value: 'name: x'}",
-		"p.yaml:5:46: warning: conf.modifications[0].networkFilter.match: matches no passthrough listener, and "
+		"p.yaml:6:46: warning: conf.modifications[0].networkFilter.match: matches no passthrough listener, and "
 		"egressd has no other: it changes nothing here\n");
 }
 
@@ -282,7 +293,7 @@ static void thresholds_that_cannot_act_are_warned_of(void **state)
 		{"thresholds: [{retryBudget: {}}]", "retryBudget: limits nothing: retries are limited by max_retries"},
 		{"thresholds: [{maxConnectionPools: 1}]", "maxConnectionPools: limits nothing: there are no pools"},
 		{"perHostThresholds: [{maxConnections: 1}]", "perHostThresholds: limits nothing: limits are of the"},
-		{"thresholds: [{maxRetries: 1}, {maxRetries: 2}]",
+		{"thresholds: [{maxRetries: 1, trackRemaining: yes}, {maxRetries: 2}]",
 		 "thresholds[1]: a second threshold of priority DEFAULT"},
 	};
 	char text[512];
@@ -311,6 +322,18 @@ static void thresholds_of_one_priority_merge_field_by_field(void **state)
 	assert_int_equal(number_of(policy, EG_SETTING_MAX_RETRIES), 2);
 	assert_int_equal(number_of(policy, EG_SETTING_MAX_REQUESTS), 4);
 	policy_free(policy);
+}
+
+static void what_envoy_or_kuma_would_not_take_is_refused(void **state)
+{
+	(void)state;
+	assert_one_has("cluster: {operation: patch, " BOTH ", value: 'connectTimeout: 0s'}", EG_SEVERITY_ERROR,
+		       "connectTimeout: must be greater than 0s; Envoy refuses the whole cluster");
+	assert_one_has("cluster: {operation: patch, " BOTH
+		       ", value: 'circuitBreakers: {thresholds: [{trackRemaining: \"true\"}]}'}",
+		       EG_SEVERITY_ERROR, "thresholds[0].trackRemaining: must be true or false");
+	assert_one_has("cluster: {operation: patch, " BOTH ", value: 'circuitBreakers: {thresholds: [{priority: high}]}'}",
+		       EG_SEVERITY_ERROR, "thresholds[0].priority: unknown value \"high\"; it is DEFAULT or HIGH");
 }
 
 static void what_has_no_effect_is_noted_and_only_of_our_clusters(void **state)
@@ -354,7 +377,7 @@ static void what_is_removed_is_kept_as_such(void **state)
 		{"listener: {operation: remove, match: {name: 'outbound:passthrough:ipv6'}}", EG_CHANGED_LISTENER,
 		 EG_FAMILIES_IPV6},
 		{"networkFilter: {operation: remove, match: {listenerName: 'outbound:passthrough:ipv6'}}",
-		 EG_CHANGED_LISTENER, EG_FAMILIES_IPV6},
+		 EG_CHANGED_TCP_PROXY, EG_FAMILIES_IPV6},
 	};
 
 	(void)state;
@@ -367,7 +390,7 @@ static void what_is_removed_is_kept_as_such(void **state)
 		assert_int_equal(only_modification(policy)->families, cases[i].families);
 		policy_free(policy);
 	}
-	assert_families("networkFilter: {operation: remove, match: {name: other}}", 0);
+	assert_none("networkFilter: {operation: remove, match: {name: other}}");
 	assert_families("listener: {operation: remove, match: {tags: {kuma.io/service: a}}}", 0);
 }
 
@@ -386,7 +409,7 @@ static void the_tcp_proxys_timeouts_are_read(void **state)
 	(void)state;
 	assert_false(eg_diag_has_errors(&policy->diag));
 	assert_int_equal(only_modification(policy)->families, EG_FAMILIES_IPV4);
-	assert_int_equal(only_modification(policy)->what, EG_CHANGED_LISTENER);
+	assert_int_equal(only_modification(policy)->what, EG_CHANGED_TCP_PROXY);
 	assert_int_equal(number_of(policy, EG_SETTING_IDLE_TIMEOUT), 10800000);
 	assert_int_equal(number_of(policy, EG_SETTING_MAX_DURATION), 86400000);
 	policy_free(policy);
@@ -463,10 +486,10 @@ static void the_same_name_twice_in_one_mesh_is_refused(void **state)
 {
 	(void)state;
 	assert_findings(
-		"type: ProxyTemplate\nname: t\n---\ntype: ProxyTemplate\nname: t\n",
-		"p.yaml:4:1: error: ProxyTemplate \"t\" is already defined in p.yaml:1:1; rename or remove one of "
+		IMPORTS "name: t\n---\n" IMPORTS "name: t\n",
+		"p.yaml:5:1: error: ProxyTemplate \"t\" is already defined in p.yaml:1:1; rename or remove one of "
 		"them\n");
-	assert_accepted("type: ProxyTemplate\nname: t\nmesh: a\n---\ntype: ProxyTemplate\nname: t\nmesh: b\n---\n"
+	assert_accepted(IMPORTS "name: t\nmesh: a\n---\n" IMPORTS "name: t\nmesh: b\n---\n"
 			"type: Mesh\nname: a\n---\ntype: Mesh\nname: b\n");
 }
 
@@ -475,6 +498,9 @@ static void the_same_name_twice_in_one_mesh_is_refused(void **state)
 #define PATCH_IPV4 \
 	"  - cluster:\n      operation: patch\n      match: {name: 'outbound:passthrough:ipv4'}\n" \
 	"      value: '{connectTimeout: 5s, circuitBreakers: {thresholds: [{maxRequests: 5}]}}'\n"
+#define PATCH_BOTH \
+	"  - cluster:\n      operation: patch\n      match: {origin: transparent}\n" \
+	"      value: '{circuitBreakers: {thresholds: [{maxRequests: 5}]}}'\n"
 #define PATCH_IPV6 \
 	"  - cluster:\n      operation: patch\n      match: {name: 'outbound:passthrough:ipv6'}\n" \
 	"      value: 'connectTimeout: 5s'\n"
@@ -483,14 +509,56 @@ static void one_family_without_the_other_is_warned_of_once(void **state)
 {
 	(void)state;
 	assert_findings(
-		TEMPLATE PATCH_IPV4 PATCH_IPV4,
-		"p.yaml:6:7: warning: conf.modifications: are about the cluster outbound:passthrough:ipv4 alone; "
+		TEMPLATE PATCH_IPV4,
+		"p.yaml:7:7: warning: conf.modifications: are about the cluster outbound:passthrough:ipv4 alone; "
 		"outbound:passthrough:ipv6 stays as it is\n");
 	assert_findings(
 		TEMPLATE PATCH_IPV6,
-		"p.yaml:6:7: warning: conf.modifications: are about the cluster outbound:passthrough:ipv6 alone; "
+		"p.yaml:7:7: warning: conf.modifications: are about the cluster outbound:passthrough:ipv6 alone; "
 		"outbound:passthrough:ipv4 stays as it is\n");
 	assert_findings(TEMPLATE PATCH_IPV4 PATCH_IPV6, "");
+}
+
+static void a_threshold_that_two_patches_have_is_warned_of_once(void **state)
+{
+	(void)state;
+	assert_findings(TEMPLATE PATCH_BOTH PATCH_BOTH,
+			"p.yaml:13:14: warning: conf.modifications[1].cluster: a threshold that an earlier patch has: "
+			"merged here, but Kuma before 2.14.4 appends it, and Envoy acts on the first one of a priority "
+			"alone\n");
+	assert_findings(TEMPLATE PATCH_BOTH "  - cluster:\n      operation: remove\n      match: {origin: transparent}\n"
+					    "  - cluster: {operation: add, value: '{name: pass_through}'}\n" PATCH_BOTH,
+			"p.yaml:15:7: warning: conf.modifications[3].cluster: changes nothing of outbound:passthrough:ipv4, "
+			"whose origin is proxy-template-modifications by then\n"
+			"p.yaml:15:7: warning: conf.modifications[3].cluster: changes nothing of outbound:passthrough:ipv6, "
+			"whose origin is proxy-template-modifications by then\n");
+}
+
+static void a_template_without_default_proxy_is_warned_of(void **state)
+{
+	(void)state;
+	assert_findings("type: ProxyTemplate\nname: t\n",
+			"p.yaml:1:1: warning: conf.imports: without default-proxy Kuma gives the proxy no listener at all, "
+			"and nothing leaves it; here passthrough is there whatever a template imports\n");
+	assert_findings("type: ProxyTemplate\nname: t\nconf: {imports: [ingress-proxy]}\n",
+			"p.yaml:1:1: warning: conf.imports: without default-proxy Kuma gives the proxy no listener at all, "
+			"and nothing leaves it; here passthrough is there whatever a template imports\n");
+	assert_findings("type: ProxyTemplate\nname: t\nconf: {imports: [gateway-proxy]}\n", "");
+}
+
+static void a_patch_of_what_is_gone_or_without_a_value_is_warned_of(void **state)
+{
+	(void)state;
+	assert_findings(TEMPLATE "  - cluster: {operation: remove}\n" PATCH_BOTH,
+			"p.yaml:8:7: warning: conf.modifications[1].cluster: changes nothing: what it matches was removed "
+			"before (p.yaml:6:14)\n");
+	assert_findings(TEMPLATE "  - listener: {operation: remove}\n  - " FILTER("{\"@type\": " TCP_PROXY "}") "\n",
+			"p.yaml:7:20: warning: conf.modifications[1].networkFilter: changes nothing: what it matches was "
+			"removed before (p.yaml:6:15)\n");
+	assert_one("cluster: {operation: patch}",
+		   "p.yaml:6:14: warning: conf.modifications[0].cluster: changes nothing: it has no value\n");
+	assert_one("cluster: {operation: patch, value: ''}",
+		   "p.yaml:6:40: warning: conf.modifications[0].cluster: changes nothing: it has no value\n");
 }
 
 static void a_template_has_no_effect_while_passthrough_is_false(void **state)
@@ -499,7 +567,7 @@ static void a_template_has_no_effect_while_passthrough_is_false(void **state)
 	assert_findings(
 		TEMPLATE PATCH_IPV4 PATCH_IPV6
 		"---\ntype: Mesh\nname: default\nnetworking: {outbound: {passthrough: false}}\n",
-		"p.yaml:6:7: warning: conf.modifications: no effect while passthrough is false (p.yaml:16:38), except "
+		"p.yaml:7:7: warning: conf.modifications: no effect while passthrough is false (p.yaml:17:38), except "
 		"on what a Workload's allow list lets out\n");
 	assert_findings(TEMPLATE PATCH_IPV4 PATCH_IPV6
 			"---\ntype: Mesh\nname: default\nnetworking: {outbound: {passthrough: true}}\n",
@@ -510,7 +578,7 @@ static void limits_that_compat_makes_inert_are_warned_of(void **state)
 {
 	(void)state;
 	assert_findings(TEMPLATE PATCH_IPV4 PATCH_IPV6 "---\ntype: Node\nname: n\ncompat: envoy\n",
-			"p.yaml:8:14: warning: max_requests: refuses nothing: the Node says compat: envoy\n");
+			"p.yaml:9:14: warning: max_requests: refuses nothing: the Node says compat: envoy\n");
 }
 
 int main(void)
@@ -529,6 +597,7 @@ int main(void)
 		cmocka_unit_test(a_patch_that_matches_nothing_is_warned_of),
 		cmocka_unit_test(thresholds_that_cannot_act_are_warned_of),
 		cmocka_unit_test(thresholds_of_one_priority_merge_field_by_field),
+		cmocka_unit_test(what_envoy_or_kuma_would_not_take_is_refused),
 		cmocka_unit_test(what_has_no_effect_is_noted_and_only_of_our_clusters),
 		cmocka_unit_test(a_cluster_that_is_added_says_whose_it_is_by_its_name),
 		cmocka_unit_test(what_is_removed_is_kept_as_such),
@@ -537,6 +606,9 @@ int main(void)
 		cmocka_unit_test(what_kuma_refuses_is_refused_at_the_same_field),
 		cmocka_unit_test(the_same_name_twice_in_one_mesh_is_refused),
 		cmocka_unit_test(one_family_without_the_other_is_warned_of_once),
+		cmocka_unit_test(a_threshold_that_two_patches_have_is_warned_of_once),
+		cmocka_unit_test(a_template_without_default_proxy_is_warned_of),
+		cmocka_unit_test(a_patch_of_what_is_gone_or_without_a_value_is_warned_of),
 		cmocka_unit_test(a_template_has_no_effect_while_passthrough_is_false),
 		cmocka_unit_test(limits_that_compat_makes_inert_are_warned_of),
 	};

@@ -55,11 +55,11 @@ static void assert_template(const char *text, const char *name)
 {
 	struct case_of of = case_new(text, NULL);
 
-	if (name && (!eg_subject_template(of.subject) || strcmp(eg_subject_template(of.subject)->name, name) != 0))
+	if (name && (!eg_patches_template(&of.subject->patches) || strcmp(eg_patches_template(&of.subject->patches)->name, name) != 0))
 		fail_msg("%s is the template, not %s, of:\n%s",
-			 eg_subject_template(of.subject) ? eg_subject_template(of.subject)->name : "none", name, text);
+			 eg_patches_template(&of.subject->patches) ? eg_patches_template(&of.subject->patches)->name : "none", name, text);
 	if (!name)
-		assert_null(eg_subject_template(of.subject));
+		assert_null(eg_patches_template(&of.subject->patches));
 	case_free(&of);
 }
 
@@ -166,9 +166,9 @@ static void templates_that_match_and_lose_are_listed_in_their_order(void **state
 				     NULL);
 
 	(void)state;
-	assert_int_equal(of.subject->templates.len, EG_COUNT_OF(expected));
+	assert_int_equal(of.subject->patches.templates.len, EG_COUNT_OF(expected));
 	for (size_t i = 0; i < EG_COUNT_OF(expected); i++)
-		assert_string_equal(of.subject->templates.items[i]->name, expected[i]);
+		assert_string_equal(of.subject->patches.templates.items[i]->name, expected[i]);
 	case_free(&of);
 }
 
@@ -204,7 +204,7 @@ static void a_command_has_its_name_as_its_service(void **state)
 		case_new("type: ProxyTemplate\nname: t\nselectors: [{match: {kuma.io/service: curl}}]\n", &run);
 
 	(void)state;
-	assert_string_equal(eg_subject_template(of.subject)->name, "t");
+	assert_string_equal(eg_patches_template(&of.subject->patches)->name, "t");
 	case_free(&of);
 }
 
@@ -277,6 +277,41 @@ static void a_cluster_that_is_added_starts_from_the_defaults(void **state)
 	assert_int_equal(of.subject->ipv4.max_retries, EG_DEFAULT_MAX_RETRIES);
 	assert_int_equal(of.subject->ipv4.flags, 0);
 	assert_int_equal(of.subject->ipv6.max_retries, 6);
+	case_free(&of);
+}
+
+#define CONFED(name) "---\ntype: ProxyTemplate\nname: " name "\n" CONF
+#define ADD_IPV4 "  - cluster: {operation: add, value: '{name: \"outbound:passthrough:ipv4\", connectTimeout: 3s}'}\n"
+#define TCP_PROXY(settings) \
+	"{name: envoy.filters.network.tcp_proxy, typedConfig: {\"@type\": type.googleapis.com/" \
+	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, " settings "}}"
+#define IDLE(settings) \
+	"  - networkFilter: {operation: patch, match: {name: envoy.filters.network.tcp_proxy}, value: '" \
+	TCP_PROXY(settings) "'}\n"
+
+static void a_cluster_that_is_added_changes_nothing_of_the_listener(void **state)
+{
+	struct case_of of = case_new(WORKLOAD("") CONFED("t") IDLE("idleTimeout: 3h") ADD_IPV4, NULL);
+
+	(void)state;
+	assert_int_equal(of.subject->ipv4.idle_timeout_ms, 10800000);
+	assert_int_equal(of.subject->ipv4.connect_timeout_ms, 3000);
+	case_free(&of);
+}
+
+static void what_is_added_is_of_another_origin(void **state)
+{
+	struct case_of of = case_new(
+		WORKLOAD("") CONFED("t") ADD_IPV4 PATCH("{origin: transparent}", "connectTimeout: 4s")
+			PATCH("{origin: proxy-template-modifications}",
+			      "circuitBreakers: {thresholds: [{maxConnections: 5}]}"),
+		NULL);
+
+	(void)state;
+	assert_int_equal(of.subject->ipv4.connect_timeout_ms, 3000);
+	assert_int_equal(of.subject->ipv4.max_connections, 5);
+	assert_int_equal(of.subject->ipv6.connect_timeout_ms, 4000);
+	assert_int_equal(of.subject->ipv6.max_connections, EG_DEFAULT_MAX_CONNECTIONS);
 	case_free(&of);
 }
 
@@ -354,6 +389,48 @@ static void without_both_clusters_nothing_leaves_and_one_added_again_opens_its_f
 	case_free(&again);
 }
 
+static void a_listener_that_is_gone_stays_gone_until_one_is_added(void **state)
+{
+#define REMOVE_LISTENER "  - listener: {operation: remove, match: {name: 'outbound:passthrough:ipv4'}}\n"
+#define ADD_LISTENER(filters) \
+	"  - listener: {operation: add, value: '{name: \"outbound:passthrough:ipv4\", filter_chains: [{filters: [" filters \
+	"]}]}'}\n"
+	struct case_of gone = case_new(WORKLOAD("") CONFED("t") REMOVE_LISTENER ADD_IPV4, NULL);
+	struct case_of again = case_new(
+		WORKLOAD("") CONFED("t") IDLE("idleTimeout: 3h, maxDownstreamConnectionDuration: 9h") REMOVE_LISTENER
+			ADD_LISTENER(TCP_PROXY("idleTimeout: 4h")),
+		NULL);
+	struct case_of empty = case_new(WORKLOAD("") CONFED("t") ADD_LISTENER(""), NULL);
+
+	(void)state;
+	assert_int_equal(reason_for(gone.subject, "192.0.2.1"), EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+	assert_int_equal(reason_for(again.subject, "192.0.2.1"), EG_REASON_PASSTHROUGH);
+	assert_int_equal(again.subject->ipv4.idle_timeout_ms, 14400000);
+	assert_int_equal(again.subject->ipv4.max_duration_ms, 0);
+	assert_int_equal(again.subject->ipv6.max_duration_ms, 32400000);
+	assert_int_equal(reason_for(empty.subject, "192.0.2.1"), EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+	case_free(&gone);
+	case_free(&again);
+	case_free(&empty);
+}
+
+static void a_tcp_proxy_that_is_removed_can_be_added_again(void **state)
+{
+#define REMOVE_FILTER "  - networkFilter: {operation: remove, match: {listenerName: 'outbound:passthrough:ipv4'}}\n"
+#define ADD_FILTER "  - networkFilter: {operation: addLast, value: '" TCP_PROXY("idleTimeout: 2h") "'}\n"
+	struct case_of gone = case_new(WORKLOAD("") CONFED("t") REMOVE_FILTER, NULL);
+	struct case_of again = case_new(WORKLOAD("") CONFED("t") REMOVE_FILTER ADD_FILTER, NULL);
+
+	(void)state;
+	assert_int_equal(reason_for(gone.subject, "192.0.2.1"), EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+	assert_int_equal(reason_for(again.subject, "192.0.2.1"), EG_REASON_PASSTHROUGH);
+	assert_int_equal(again.subject->ipv4.idle_timeout_ms, 7200000);
+	assert_int_equal(again.subject->ipv6.idle_timeout_ms, EG_DEFAULT_IDLE_TIMEOUT_MS);
+	assert_warning(WORKLOAD("") CONFED("t") REMOVE_FILTER ADD_FILTER, "changes nothing: the listener has a TCP proxy");
+	case_free(&gone);
+	case_free(&again);
+}
+
 static void a_commands_flag_beats_what_was_taken_away(void **state)
 {
 	struct eg_rules_source run = {.name = "curl", .slot = 1, .mesh = EG_DEFAULT_MESH};
@@ -398,10 +475,14 @@ int main(void)
 		cmocka_unit_test(the_documented_page_gives_its_values_to_ipv4_and_leaves_ipv6_its_defaults),
 		cmocka_unit_test(patches_apply_in_their_order_field_by_field),
 		cmocka_unit_test(a_cluster_that_is_added_starts_from_the_defaults),
+		cmocka_unit_test(a_cluster_that_is_added_changes_nothing_of_the_listener),
+		cmocka_unit_test(what_is_added_is_of_another_origin),
 		cmocka_unit_test(a_flag_beats_the_template_which_beats_the_default),
 		cmocka_unit_test(a_template_holds_while_passthrough_is_false_too),
 		cmocka_unit_test(a_family_without_its_cluster_cannot_leave_and_the_other_one_can),
 		cmocka_unit_test(without_both_clusters_nothing_leaves_and_one_added_again_opens_its_family),
+		cmocka_unit_test(a_listener_that_is_gone_stays_gone_until_one_is_added),
+		cmocka_unit_test(a_tcp_proxy_that_is_removed_can_be_added_again),
 		cmocka_unit_test(a_commands_flag_beats_what_was_taken_away),
 		cmocka_unit_test(what_passthrough_false_blocks_a_removal_opens_not),
 	};

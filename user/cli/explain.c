@@ -229,7 +229,7 @@ static void print_destination(const struct answer *answer)
 static void print_answer(const struct answer *answer)
 {
 	const struct eg_subject *subject = answer->subject;
-	const struct eg_proxy_template *template = eg_subject_template(subject);
+	const struct eg_proxy_template *template = eg_patches_template(&subject->patches);
 	const struct eg_origin *origin = subject->workload ? &subject->workload->origin : NULL;
 
 	print_value("workload", subject->name, origin);
@@ -313,7 +313,7 @@ static json_t *destination_json(const struct answer *answer)
 static int print_answer_json(const struct answer *answer, const struct eg_diag *diag)
 {
 	const struct eg_subject *subject = answer->subject;
-	const struct eg_proxy_template *template = eg_subject_template(subject);
+	const struct eg_proxy_template *template = eg_patches_template(&subject->patches);
 	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:o, s:s?, s:o, s:o}", "workload", subject->name, "mesh",
 				      subject->mesh, "cgroup", subject->cgroup, "mode", "enforce", "passthrough",
 				      subject->passthrough, "passthrough_origin",

@@ -229,7 +229,7 @@ static const char *base_name(const char *path)
 static int warn_of_shadows(const struct eg_subject *subject, struct eg_diag *diag)
 {
 	_cleanup_(eg_shadows_clear) struct eg_shadows shadows = {};
-	int r = subject->workload ? 0 : eg_shadows_add(&shadows, &subject->templates, subject->name);
+	int r = subject->workload ? 0 : eg_shadows_add(&shadows, &subject->patches.templates, subject->name);
 
 	eg_shadows_check(&shadows, diag);
 	return r;

@@ -12,21 +12,30 @@
 #define TCP_PROXY_TYPE TYPE_URL "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 #define CLUSTER_TYPE TYPE_URL "envoy.config.cluster.v3.Cluster"
 #define NS_PER_MS 1000000
+/* What Envoy's have is two. */
+#define THRESHOLDS_MAX 64
 
-/* --- fields --- */
+/* --- fields: the target of each is the tree that its value becomes a part of --- */
 
-/* Every target of these types begins with this. */
-static bool is_ours(const void *target)
+static int add_leaf(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_tree *parent, const char *name,
+		    struct eg_tree value)
 {
-	return ((const struct eg_envoy_value *)target)->is_ours;
+	struct eg_tree *leaf = eg_tree_append(&reader->model->arena, parent, value.kind, name);
+
+	if (!leaf)
+		return -ENOMEM;
+	leaf->number = value.number;
+	leaf->text = value.text;
+	leaf->origin = eg_reader_origin(reader, node);
+	return 0;
 }
 
 static int read_inert(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		      void *target)
 {
 	(void)field;
-	if (is_ours(target))
-		eg_reader_say(reader, EG_SEVERITY_NOTE, node, "has no effect: there is no proxy that could do it");
+	(void)target;
+	eg_reader_say(reader, EG_SEVERITY_NOTE, node, "has no effect: there is no proxy that could do it");
 	return 0;
 }
 static const struct eg_type inert_type = {"anything", read_inert};
@@ -34,22 +43,60 @@ static const struct eg_type inert_type = {"anything", read_inert};
 /* Known to Envoy, and without a meaning here. */
 #define INERT(field) \
 	{ \
-		.name = (field), .type = &inert_type, .doc = "Has no effect." \
+		.name = (field), .type = &inert_type, .doc = "Has no effect: there is no proxy that could do it." \
 	}
 
 static int read_no_limit(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			 void *target)
 {
-	(void)field;
-	if (is_ours(target))
-		eg_reader_say(reader, EG_SEVERITY_WARNING, node, "limits nothing: %s", field->fallback);
+	(void)target;
+	eg_reader_say(reader, EG_SEVERITY_WARNING, node, "limits nothing: %s", field->fallback);
 	return 0;
 }
 /* A threshold that cannot act; the field's fallback says why. */
 static const struct eg_type no_limit_type = {"anything", read_no_limit};
 
+static int read_text(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	struct eg_tree leaf = {.kind = EG_TREE_TEXT};
+	const char *text = eg_read_text(reader, node);
+	int r;
+
+	if (!text)
+		return 0;
+	r = eg_read_copy(reader, text, &leaf.text);
+	return r < 0 ? r : add_leaf(reader, node, target, field->name, leaf);
+}
+static const struct eg_type text_type = {"text", read_text};
+
+static int read_object(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		       void *target)
+{
+	struct eg_tree *object = eg_tree_append(&reader->model->arena, target, EG_TREE_OBJECT, field->name);
+
+	if (!object)
+		return -ENOMEM;
+	object->origin = eg_reader_origin(reader, node);
+	return eg_read_object(reader, node, field->fields, object);
+}
+static const struct eg_type object_type = {"object", read_object};
+
+static int read_limit(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		      void *target)
+{
+	struct eg_optional_number limit = {};
+	int r = eg_type_u32.read(reader, field, node, &limit);
+
+	if (r < 0 || !limit.is_set)
+		return r;
+	return add_leaf(reader, node, target, field->name,
+			(struct eg_tree){.kind = EG_TREE_NUMBER, .number = (int64_t)limit.value});
+}
+static const struct eg_type limit_type = {"whole number from 0 to 4294967295", read_limit};
+
 static int read_timeout(struct eg_reader *reader, const struct eg_yaml_node *node, enum eg_setting setting,
-			struct eg_envoy_value *value)
+			const char *name, struct eg_tree *parent)
 {
 	const char *doubt;
 	uint64_t ms;
@@ -62,77 +109,82 @@ static int read_timeout(struct eg_reader *reader, const struct eg_yaml_node *nod
 		return 0;
 	}
 	if (eg_setting_from_ns(setting, ns, &ms) < 0) {
-		eg_reader_error(reader, node, "must %s", ns < 0 ? "not be negative" : "be greater than 0s");
+		eg_reader_error(reader, node, "must %s; Envoy refuses the whole cluster or listener",
+				ns < 0 ? "not be negative" : "be greater than 0s");
 		return 0;
 	}
-	doubt = value->is_ours ? eg_setting_doubt(setting, ns) : NULL;
+	doubt = eg_setting_doubt(setting, ns);
 	if (doubt)
 		eg_reader_say(reader, EG_SEVERITY_WARNING, node, "%s", doubt);
-	value->settings.numbers[setting] = (struct eg_optional_number){true, ms, eg_reader_origin(reader, node)};
-	return 0;
+	return add_leaf(reader, node, parent, name, (struct eg_tree){.kind = EG_TREE_DURATION, .number = ns});
 }
 
 static int read_connect_timeout(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 				void *target)
 {
-	(void)field;
-	return read_timeout(reader, node, EG_SETTING_CONNECT_TIMEOUT, target);
+	return read_timeout(reader, node, EG_SETTING_CONNECT_TIMEOUT, field->name, target);
 }
 static const struct eg_type connect_timeout_type = {"duration above 0s", read_connect_timeout};
 
 static int read_idle_timeout(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			     void *target)
 {
-	(void)field;
-	return read_timeout(reader, node, EG_SETTING_IDLE_TIMEOUT, target);
+	return read_timeout(reader, node, EG_SETTING_IDLE_TIMEOUT, field->name, target);
 }
 static const struct eg_type idle_timeout_type = {"duration from 0s", read_idle_timeout};
 
 static int read_max_duration(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			     void *target)
 {
-	(void)field;
-	return read_timeout(reader, node, EG_SETTING_MAX_DURATION, target);
+	return read_timeout(reader, node, EG_SETTING_MAX_DURATION, field->name, target);
 }
 static const struct eg_type max_duration_type = {"duration from 1ms", read_max_duration};
 
 /* --- circuit breakers --- */
-
-struct threshold {
-	struct eg_envoy_value value;
-	bool is_high; /* of priority HIGH, and not DEFAULT */
-};
 
 /* An enum of protobuf: its name, or its number. */
 static int read_priority(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			 void *target)
 {
 	const char *text = node->kind == EG_YAML_SCALAR ? node->text : eg_yaml_describe(node);
+	const bool is_high = strcmp(text, "HIGH") == 0 || strcmp(text, "1") == 0;
 
-	(void)field;
-	if (strcmp(text, "HIGH") == 0 || strcmp(text, "1") == 0)
-		((struct threshold *)target)->is_high = true;
-	else if (strcmp(text, "DEFAULT") != 0 && strcmp(text, "0") != 0)
+	if (!is_high && strcmp(text, "DEFAULT") != 0 && strcmp(text, "0") != 0) {
 		eg_reader_error(reader, node, "unknown value \"%.64s\"; it is DEFAULT or HIGH", text);
-	return 0;
+		return 0;
+	}
+	return add_leaf(reader, node, target, field->name,
+			(struct eg_tree){.kind = EG_TREE_TEXT, .text = is_high ? "HIGH" : "DEFAULT"});
 }
 static const struct eg_type priority_type = {"DEFAULT or HIGH", read_priority};
 
-#define LIMIT(field, setting, default, text) \
+/* A boolean that is read for its form alone. */
+static int check_bool(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		      void *target)
+{
+	struct eg_optional_bool unused;
+
+	(void)target;
+	return eg_type_bool.read(reader, field, node, &unused);
+}
+static const struct eg_type bool_type = {"boolean", check_bool};
+
+#define LIMIT(field, default, text) \
 	{ \
-		.name = (field), .type = &eg_type_u32, .fallback = EG_QUOTE(default), \
-		.offset = offsetof(struct threshold, value.settings.numbers[setting]), .doc = (text) \
+		.name = (field), .type = &limit_type, .fallback = EG_QUOTE(default), .doc = (text) \
 	}
 
 static const struct eg_field threshold_fields[] = {
-	{.name = "priority", .type = &priority_type, .fallback = "DEFAULT", .doc = "HIGH never acts."},
-	LIMIT("maxConnections", EG_SETTING_MAX_CONNECTIONS, EG_DEFAULT_MAX_CONNECTIONS,
-	      "Open connections, those being established included."),
-	LIMIT("maxPendingRequests", EG_SETTING_MAX_PENDING, EG_DEFAULT_MAX_PENDING,
-	      "Connections that are being established."),
-	LIMIT("maxRequests", EG_SETTING_MAX_REQUESTS, EG_DEFAULT_MAX_REQUESTS,
+	{.name = EG_FIELD_PRIORITY,
+	 .type = &priority_type,
+	 .fallback = "DEFAULT",
+	 .doc = "Which connections it limits. Those of passthrough have DEFAULT; a threshold of HIGH limits nothing."},
+	LIMIT(EG_FIELD_MAX_CONNECTIONS, EG_DEFAULT_MAX_CONNECTIONS,
+	      "Open connections, those being established included. 0 admits none."),
+	LIMIT(EG_FIELD_MAX_PENDING, EG_DEFAULT_MAX_PENDING, "Of these, the ones that are being established."),
+	LIMIT(EG_FIELD_MAX_REQUESTS, EG_DEFAULT_MAX_REQUESTS,
 	      "Connections that are pending or established. Refuses nothing unless it is written."),
-	LIMIT("maxRetries", EG_SETTING_MAX_RETRIES, EG_DEFAULT_MAX_RETRIES,
+	LIMIT(EG_FIELD_MAX_RETRIES, EG_DEFAULT_MAX_RETRIES,
 	      "Connects to destinations that have just failed. Refuses nothing unless it is written."),
 	{.name = "retryBudget",
 	 .type = &no_limit_type,
@@ -142,59 +194,72 @@ static const struct eg_field threshold_fields[] = {
 	 .type = &no_limit_type,
 	 .fallback = "there are no pools, and Envoy has no limit for those of TCP",
 	 .doc = "Has no effect."},
-	{.name = "trackRemaining", .doc = "What remains is shown whatever it says."},
+	{.name = "trackRemaining", .type = &bool_type, .doc = "Not read: what remains is shown whatever it says."},
 };
 static const struct eg_schema threshold_schema = {EG_SCHEMA_FIELDS(threshold_fields)};
 
-/* Merged by priority, field by field. Envoy takes the first threshold of a priority and no other. */
-static void merge_threshold(struct eg_reader *reader, const struct eg_yaml_node *node,
-			    const struct threshold *threshold, struct eg_envoy_value *cluster)
+static bool is_high(const struct eg_tree *threshold)
 {
-	bool is_second = false;
+	const struct eg_tree *priority = eg_tree_member(threshold, EG_FIELD_PRIORITY);
 
-	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++) {
-		if (!threshold->value.settings.numbers[setting].is_set)
-			continue;
-		is_second |= cluster->settings.numbers[setting].is_set;
-		cluster->settings.numbers[setting] = threshold->value.settings.numbers[setting];
+	return priority && strcmp(priority->text, "HIGH") == 0;
+}
+
+/* Merged by priority, field by field. Envoy takes the first threshold of a priority and no other. */
+static void warn_of_threshold(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_tree *list,
+			      const struct eg_tree *threshold)
+{
+	if (is_high(threshold)) {
+		eg_reader_say(reader, EG_SEVERITY_WARNING, node,
+			      "limits nothing: connections have priority DEFAULT, never HIGH");
+		return;
 	}
-	if (is_second && cluster->is_ours)
-		eg_reader_say(
-			reader, EG_SEVERITY_WARNING, node,
-			"a second threshold of priority DEFAULT: it replaces what the first one has too, and Envoy "
-			"would take the first alone");
+	for (const struct eg_tree *other = list->first; other != threshold; other = other->next)
+		if (!is_high(other)) {
+			eg_reader_say(reader, EG_SEVERITY_WARNING, node,
+				      "a second threshold of priority DEFAULT: it replaces what the first one has too, "
+				      "and Envoy would take the first alone");
+			return;
+		}
 }
 
 static int read_threshold(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
-	struct eg_envoy_value *cluster = target;
-	struct threshold threshold = {.value.is_ours = cluster->is_ours};
+	struct eg_tree *list = target, *threshold;
 	int r;
 
-	r = eg_read_object(reader, node, &threshold_schema, &threshold);
-	if (r < 0)
-		return r;
-	if (!threshold.is_high)
-		merge_threshold(reader, node, &threshold, cluster);
-	else if (cluster->is_ours)
-		eg_reader_say(reader, EG_SEVERITY_WARNING, node,
-			      "limits nothing: connections have priority DEFAULT, never HIGH");
-	return 0;
+	if (eg_tree_count(list) >= THRESHOLDS_MAX) {
+		eg_reader_error(reader, node, "more than %u thresholds; of each priority one is enough",
+				THRESHOLDS_MAX);
+		return 0;
+	}
+	threshold = eg_tree_append(&reader->model->arena, list, EG_TREE_OBJECT, NULL);
+	if (!threshold)
+		return -ENOMEM;
+	threshold->origin = eg_reader_origin(reader, node);
+	r = eg_read_object(reader, node, &threshold_schema, threshold);
+	if (r == 0)
+		warn_of_threshold(reader, node, list, threshold);
+	return r;
 }
 
 static int read_thresholds(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			   void *target)
 {
-	(void)field;
-	return eg_read_list(reader, node, read_threshold, target);
+	struct eg_tree *list = eg_tree_append(&reader->model->arena, target, EG_TREE_LIST, field->name);
+
+	if (!list)
+		return -ENOMEM;
+	list->origin = eg_reader_origin(reader, node);
+	return eg_read_list(reader, node, read_threshold, list);
 }
 static const struct eg_type thresholds_type = {"list of thresholds", read_thresholds};
 
 static const struct eg_field breaker_fields[] = {
-	{.name = "thresholds",
+	{.name = EG_FIELD_THRESHOLDS,
 	 .type = &thresholds_type,
 	 .fields = &threshold_schema,
-	 .doc = "Merged by priority, field by field."},
+	 .doc = "The limits. Thresholds merge by priority, field by field."},
 	{.name = "perHostThresholds",
 	 .type = &no_limit_type,
 	 .fallback = "limits are of the workload, not of each destination",
@@ -205,15 +270,12 @@ static const struct eg_schema breaker_schema = {EG_SCHEMA_FIELDS(breaker_fields)
 /* --- cluster --- */
 
 static const struct eg_field cluster_fields[] = {
-	{.name = "name",
-	 .type = &eg_type_string,
-	 .offset = offsetof(struct eg_envoy_value, name),
-	 .doc = "Which cluster is added; not read in a patch."},
-	{.name = "connectTimeout",
+	{.name = "name", .type = &text_type, .doc = "Which cluster is added; not read in a patch."},
+	{.name = EG_FIELD_CONNECT_TIMEOUT,
 	 .type = &connect_timeout_type,
 	 .fallback = "10s",
-	 .doc = "How long a connect may take."},
-	{.name = "circuitBreakers", .type = &eg_type_object, .fields = &breaker_schema, .doc = "See its fields."},
+	 .doc = "How long a connect may take; more than 0s."},
+	{.name = EG_FIELD_BREAKERS, .type = &object_type, .fields = &breaker_schema, .doc = "Limits; see its fields."},
 	INERT("transportSocketMatches"),
 	INERT("transportSocketMatcher"),
 	INERT("altStatName"),
@@ -281,23 +343,31 @@ static void refuse_nameless(struct eg_reader *reader, const struct eg_yaml_node 
 		"native Envoy resource is not valid: invalid Cluster.Name: value length must be at least 1 runes");
 }
 
-/* Whose it is has to be known before its fields are judged. */
-static void name_owner(const struct eg_yaml_node *root, struct eg_envoy_value *value)
+/* The text of a member, whatever else there is; NULL: none. */
+static const char *peek_text(const struct eg_yaml_node *node, const char *name)
 {
-	const struct eg_yaml_node *name = root->kind == EG_YAML_MAPPING ? eg_yaml_get(root, "name") : NULL;
+	const struct eg_yaml_node *member = node->kind == EG_YAML_MAPPING ? eg_yaml_get(node, name) : NULL;
 
-	value->is_ours = name && name->kind == EG_YAML_SCALAR && eg_cluster_families(name->text) != 0;
+	return member && member->kind == EG_YAML_SCALAR ? member->text : NULL;
 }
 
+/* Whose it is has to be known before its fields are judged. */
 static int read_cluster(struct eg_reader *reader, const struct eg_yaml_node *root, void *target)
 {
 	struct eg_envoy_value *value = target;
+	const char *name = peek_text(root, "name");
+	const bool says_errors_alone = reader->says_errors_alone;
 	int r;
 
-	if (value->is_complete)
-		name_owner(root, value);
-	r = eg_read_object(reader, root, &eg_envoy_cluster_schema, value);
-	if (r == 0 && value->is_complete && (!value->name || value->name[0] == '\0'))
+	value->tree = eg_tree_new(&reader->model->arena, EG_TREE_OBJECT, NULL);
+	if (!value->tree)
+		return -ENOMEM;
+	if (value->is_whole)
+		value->families = name ? eg_cluster_families(name) : 0;
+	reader->says_errors_alone = value->families == 0;
+	r = eg_read_object(reader, root, &eg_envoy_cluster_schema, value->tree);
+	reader->says_errors_alone = says_errors_alone;
+	if (r == 0 && value->is_whole && (!name || name[0] == '\0'))
 		refuse_nameless(reader, root);
 	return r;
 }
@@ -311,14 +381,14 @@ int eg_envoy_read_cluster(struct eg_reader *reader, const struct eg_yaml_node *t
 
 static const struct eg_field tcp_proxy_fields[] = {
 	{.name = "@type", .doc = "Must be " TCP_PROXY_TYPE "."},
-	{.name = "idleTimeout",
+	{.name = EG_FIELD_IDLE_TIMEOUT,
 	 .type = &idle_timeout_type,
 	 .fallback = "1h",
 	 .doc = "How long a connection may be without a byte in either direction; 0s is for ever."},
-	{.name = "maxDownstreamConnectionDuration",
+	{.name = EG_FIELD_MAX_DURATION,
 	 .type = &max_duration_type,
-	 .fallback = "none",
-	 .doc = "How old a connection may become."},
+	 .fallback = "connections of any age",
+	 .doc = "How old a connection may become; at least 1ms."},
 	INERT("statPrefix"),
 	INERT("cluster"),
 	INERT("weightedClusters"),
@@ -354,6 +424,7 @@ static const char *read_type_url(struct eg_reader *reader, const struct eg_yaml_
 	return NULL;
 }
 
+/* What a TcpProxy says is the filter's; with another type Kuma cannot generate anything for the proxy. */
 static int read_typed_config(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			     void *target)
 {
@@ -363,8 +434,7 @@ static int read_typed_config(struct eg_reader *reader, const struct eg_field *fi
 		return 0;
 	if (strcmp(type, TCP_PROXY_TYPE) == 0)
 		return eg_read_object(reader, node, field->fields, target);
-	/* Kuma cannot generate anything for the proxy then. */
-	if (is_ours(target))
+	if (!reader->says_errors_alone)
 		eg_reader_error(reader, node, "type URL of the filter is " TCP_PROXY_TYPE ", different from %.200s",
 				type);
 	return 0;
@@ -372,11 +442,11 @@ static int read_typed_config(struct eg_reader *reader, const struct eg_field *fi
 static const struct eg_type typed_config_type = {"object with @type", read_typed_config};
 
 static const struct eg_field filter_fields[] = {
-	{.name = "name",
-	 .type = &eg_type_string,
-	 .offset = offsetof(struct eg_envoy_value, name),
-	 .doc = "Not read: `match` says which filter it is."},
-	{.name = "typedConfig", .type = &typed_config_type, .fields = &tcp_proxy_schema, .doc = "Of a TcpProxy alone."},
+	{.name = "name", .doc = "Not read: `match` says which filter it is."},
+	{.name = "typedConfig",
+	 .type = &typed_config_type,
+	 .fields = &tcp_proxy_schema,
+	 .doc = "Of a TcpProxy alone, which its @type says."},
 	INERT("configDiscovery"),
 	INERT("config"),
 };
@@ -384,7 +454,17 @@ const struct eg_schema eg_envoy_filter_schema = {.name = "Filter", EG_SCHEMA_FIE
 
 static int read_filter(struct eg_reader *reader, const struct eg_yaml_node *root, void *target)
 {
-	return eg_read_object(reader, root, &eg_envoy_filter_schema, target);
+	struct eg_envoy_value *value = target;
+	const bool says_errors_alone = reader->says_errors_alone;
+	int r;
+
+	value->tree = eg_tree_new(&reader->model->arena, EG_TREE_OBJECT, NULL);
+	if (!value->tree)
+		return -ENOMEM;
+	reader->says_errors_alone = value->families == 0;
+	r = eg_read_object(reader, root, &eg_envoy_filter_schema, value->tree);
+	reader->says_errors_alone = says_errors_alone;
+	return r;
 }
 
 int eg_envoy_read_filter(struct eg_reader *reader, const struct eg_yaml_node *text, struct eg_envoy_value *value)
@@ -392,7 +472,7 @@ int eg_envoy_read_filter(struct eg_reader *reader, const struct eg_yaml_node *te
 	return eg_read_yaml_text(reader, text, &eg_envoy_filter_schema, read_filter, value);
 }
 
-/* --- others --- */
+/* --- listener --- */
 
 static int check_mapping(struct eg_reader *reader, const struct eg_yaml_node *root, void *target)
 {
@@ -402,6 +482,64 @@ static int check_mapping(struct eg_reader *reader, const struct eg_yaml_node *ro
 				eg_yaml_describe(root));
 	return 0;
 }
+
+/* The list of either spelling, or NULL. */
+static const struct eg_yaml_node *peek_list(const struct eg_yaml_node *node, const char *camel, const char *snake)
+{
+	const struct eg_yaml_node *list = node->kind == EG_YAML_MAPPING ? eg_yaml_get(node, camel) : NULL;
+
+	if (!list && node->kind == EG_YAML_MAPPING)
+		list = eg_yaml_get(node, snake);
+	return list && list->kind == EG_YAML_SEQUENCE ? list : NULL;
+}
+
+static int read_tcp_proxy_of(struct eg_reader *reader, const struct eg_yaml_node *chain, struct eg_envoy_value *value)
+{
+	const struct eg_yaml_node *filters = peek_list(chain, "filters", "filters");
+
+	for (uint32_t i = 0; filters && !value->tree && i < filters->count; i++) {
+		const char *name = peek_text(filters->items[i], "name");
+		size_t before;
+		int r;
+
+		if (!name || strcmp(name, EG_TCP_PROXY_FILTER) != 0)
+			continue;
+		before = eg_path_enter(reader, "filters");
+		eg_path_enter_index(reader, i);
+		r = read_filter(reader, filters->items[i], value);
+		eg_path_leave(reader, before);
+		return r;
+	}
+	return 0;
+}
+
+/* Only the TCP proxy in it is looked at, the first one there is. */
+static int read_listener(struct eg_reader *reader, const struct eg_yaml_node *root, void *target)
+{
+	const struct eg_yaml_node *chains = peek_list(root, "filterChains", "filter_chains");
+	const char *name = peek_text(root, "name");
+	struct eg_envoy_value *value = target;
+	int r = 0;
+
+	if (root->kind != EG_YAML_MAPPING)
+		return check_mapping(reader, root, NULL);
+	value->families = name ? eg_cluster_families(name) : 0;
+	for (uint32_t i = 0; value->families && r == 0 && chains && i < chains->count; i++) {
+		const size_t before = eg_path_enter(reader, "filterChains");
+
+		eg_path_enter_index(reader, i);
+		r = read_tcp_proxy_of(reader, chains->items[i], value);
+		eg_path_leave(reader, before);
+	}
+	return r;
+}
+
+int eg_envoy_read_listener(struct eg_reader *reader, const struct eg_yaml_node *text, struct eg_envoy_value *value)
+{
+	return eg_read_yaml_text(reader, text, NULL, read_listener, value);
+}
+
+/* --- others --- */
 
 int eg_envoy_check(struct eg_reader *reader, const struct eg_yaml_node *text)
 {

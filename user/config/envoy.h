@@ -12,16 +12,18 @@ extern const struct eg_schema eg_envoy_cluster_schema;
 extern const struct eg_schema eg_envoy_filter_schema;
 
 struct eg_envoy_value {
-	bool is_ours;     /* it is about a passthrough cluster or its listener: what has no effect is said */
-	bool is_complete; /* the whole resource and no patch of it: it must have a name, which says whose it is */
-	const char *name; /* in the model's arena; NULL: left out */
-	struct eg_settings settings;
+	/* Whose it is, as enum eg_families: of a patch the caller says so. Of what is none of ours errors alone are said. */
+	unsigned int families;
+	bool is_whole;        /* no patch: it must have a name, which says whose it is */
+	struct eg_tree *tree; /* what settings come from, in the model's arena; NULL: nothing was read */
 };
 
-/* Each reads a text; the caller has set is_ours and is_complete. 0, mistakes being findings, or -ENOMEM. */
+/* Each reads a text. 0, mistakes being findings, or -ENOMEM. */
 int eg_envoy_read_cluster(struct eg_reader *reader, const struct eg_yaml_node *text, struct eg_envoy_value *value);
-/* A network filter: settings are those of a TcpProxy. */
+/* A network filter; the tree is of its TcpProxy. */
 int eg_envoy_read_filter(struct eg_reader *reader, const struct eg_yaml_node *text, struct eg_envoy_value *value);
+/* A whole listener; the tree is of the TcpProxy in it, NULL when there is none. */
+int eg_envoy_read_listener(struct eg_reader *reader, const struct eg_yaml_node *text, struct eg_envoy_value *value);
 /* Any other resource: only its form is looked at. */
 int eg_envoy_check(struct eg_reader *reader, const struct eg_yaml_node *text);
 /* One that says by @type what it is; it must. */

@@ -59,6 +59,8 @@ static void say(struct eg_reader *reader, enum eg_severity severity, const struc
 {
 	char text[1024];
 
+	if (reader->says_errors_alone && severity != EG_SEVERITY_ERROR)
+		return;
 	vsnprintf(text, sizeof(text), format, args);
 	eg_diag_add(reader->diag, severity, eg_reader_origin(reader, node), reader->path, "%s", text);
 }

@@ -33,6 +33,7 @@ struct eg_reader {
 	const struct eg_schema *envelope; /* fields beside those of `kind`, read elsewhere; NULL: none */
 	bool is_in_spec;                  /* the fields of `kind` stand in `spec` */
 	bool is_for_kuma3;                /* what Kuma 3 does differently is warned of */
+	bool says_errors_alone;           /* no warnings and notes: what is read is none of ours */
 	char path[EG_PATH_MAX];
 	size_t path_len;
 };

@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 #include "base/suggest.h"
 #include "policy/passthrough.h"
+#include "policy/patch.h"
 #include "policy/target.h"
-#include "policy/template.h"
 
 /* In larger sets nobody looks for the closest name: each would be compared with each. */
 #define SUGGEST_AMONG_MAX 1000
@@ -218,10 +218,10 @@ static void check_workload(struct check *check, const struct eg_workload *worklo
 			    "is not set: only `egressctl run` can use this Workload");
 }
 
-static void check_template(struct check *check, const struct eg_proxy_template *template)
+static int check_template(struct check *check, const struct eg_proxy_template *template)
 {
 	check_mesh_of(check, template->mesh, template->mesh_origin);
-	eg_template_check(check->model, template, check->diag);
+	return eg_template_check(check->model, template, check->diag);
 }
 
 /* --- policies with a targetRef --- */
@@ -367,13 +367,13 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 		check_mesh_of(&check, model->services.items[i]->mesh, model->services.items[i]->mesh_origin);
 	for (size_t i = 0; i < model->workloads.len; i++)
 		check_workload(&check, model->workloads.items[i]);
-	for (size_t i = 0; i < model->templates.len; i++)
-		check_template(&check, model->templates.items[i]);
+	for (size_t i = 0; r == 0 && i < model->templates.len; i++)
+		r = check_template(&check, model->templates.items[i]);
 	for (size_t i = 0; i < model->passthroughs.len; i++)
 		eg_passthrough_check(model, model->passthroughs.items[i], diag);
 	check_matches(&check);
 	for (size_t i = 0; i < model->heads.len; i++)
 		check_head(&check, model->heads.items[i]);
 	check_whole(&check);
-	return check_selection(&check);
+	return r < 0 ? r : check_selection(&check);
 }

@@ -43,6 +43,8 @@ unsigned int eg_cluster_families(const char *name)
 	} names[] = {
 		{"outbound:passthrough:ipv4", EG_FAMILIES_IPV4},
 		{"outbound:passthrough:ipv6", EG_FAMILIES_IPV6},
+		{"outbound_passthrough_ipv4", EG_FAMILIES_IPV4},
+		{"outbound_passthrough_ipv6", EG_FAMILIES_IPV6},
 		{"self_transparentproxy_passthrough_outbound_ipv4", EG_FAMILIES_IPV4},
 		{"self_transparentproxy_passthrough_outbound_ipv6", EG_FAMILIES_IPV6},
 		{"pass_through", EG_FAMILIES_BOTH},

@@ -13,7 +13,8 @@
 const char *eg_cluster_name(uint32_t family);
 /*
  * Whose cluster or listener a policy means by a name, as enum eg_families; 0: none of
- * ours. Kuma 3.0 has other names, and Kuma before 0.7 had one cluster, pass_through.
+ * ours. Kuma 3.0 has other names, Kuma before 0.7 had one cluster, pass_through, and
+ * statistics have outbound_passthrough_ipv4.
  */
 unsigned int eg_cluster_families(const char *name);
 

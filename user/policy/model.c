@@ -26,7 +26,7 @@ struct eg_model *eg_model_free(struct eg_model *model)
 	}
 	for (size_t i = 0; i < model->templates.len; i++) {
 		eg_array_clear(&model->templates.items[i]->selectors);
-		eg_array_clear(&model->templates.items[i]->modifications);
+		eg_array_clear(&model->templates.items[i]->modifications.list);
 	}
 	for (size_t i = 0; i < model->passthroughs.len; i++) {
 		eg_array_clear(&model->passthroughs.items[i]->matches);

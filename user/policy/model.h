@@ -15,6 +15,8 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "policy/jsonpatch.h"
+#include "policy/tree.h"
 
 /* The mesh of a resource that names none, as in Kuma. */
 #define EG_DEFAULT_MESH "default"
@@ -119,24 +121,39 @@ enum eg_families {
 	EG_FAMILIES_BOTH = EG_FAMILIES_IPV4 | EG_FAMILIES_IPV6,
 };
 
+/* The origins of clusters and listeners, as Kuma names them. */
+#define EG_MADE_BY_KUMA "transparent"
+#define EG_MADE_BY_TEMPLATE "proxy-template-modifications"
+#define EG_MADE_BY_PATCH "mesh-proxy-patch"
+
 enum eg_change {
-	EG_CHANGE_PATCH,	/* settings replace those that held */
-	EG_CHANGE_ADD,		/* a cluster in the place of the old one: settings replace the defaults */
+	EG_CHANGE_PATCH,
+	EG_CHANGE_ADD,		/* in the place of the old one */
 	EG_CHANGE_REMOVE,	/* without it nothing can leave: passthrough is off */
 };
 
 enum eg_changed {
 	EG_CHANGED_CLUSTER,
-	EG_CHANGED_LISTENER,	/* or the TCP proxy in it */
+	EG_CHANGED_LISTENER,
+	EG_CHANGED_TCP_PROXY,	/* in the listener */
 };
 
-/* One of a ProxyTemplate that is about a passthrough cluster or its listener. */
+/* One of a ProxyTemplate or MeshProxyPatch that is, or was meant to be, about a passthrough cluster or its listener. */
 struct eg_modification {
 	enum eg_change change;
 	enum eg_changed what;
-	unsigned int families;	/* enum eg_families, never 0 */
-	struct eg_settings settings;
+	unsigned int families;		/* enum eg_families; 0: it matches nothing */
+	const char *made_by;		/* the origin that it wants; NULL: any */
+	const char *adds_as;		/* the origin of what it adds */
+	const struct eg_tree *value;	/* NULL: none */
+	const struct eg_json_patch *json_patches;
+	size_t json_patch_count;
+	const char *path;		/* the field that it is: "conf.modifications[0].cluster" */
 	struct eg_origin origin;
+};
+
+struct eg_modifications {
+	EG_ARRAY(struct eg_modification) list;	/* in the order in which they apply */
 };
 
 struct eg_proxy_template {
@@ -146,7 +163,8 @@ struct eg_proxy_template {
 	struct eg_origin mesh_origin;
 	uint64_t created_us;	/* since the year 1; 0: left out */
 	EG_ARRAY(struct eg_tags) selectors;	/* none: it matches all */
-	EG_ARRAY(struct eg_modification) modifications;	/* in the order in which they apply */
+	bool imports_proxy;	/* without default-proxy or gateway-proxy, Kuma's proxies have no listener at all */
+	struct eg_modifications modifications;
 };
 
 /* One entry of an allow list. */

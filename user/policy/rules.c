@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "policy/cluster.h"
 #include "policy/passthrough.h"
-#include "policy/template.h"
 
 #define RESOLVER_PORT 53
 #define WRITTEN_LIMITS ((uint32_t)(EG_CLUSTER_LIMITS_REQUESTS | EG_CLUSTER_LIMITS_RETRIES))
@@ -412,16 +411,18 @@ static void set_removed(struct eg_subject *subject, const struct eg_optional_boo
 		subject->open_family = EG_FAMILY_IPV6;
 }
 
-/* The nearest to the command line wins, setting by setting: its flags, then the ProxyTemplate, then the defaults. */
-static void set_clusters(struct eg_subject *subject, const struct eg_rules_source *source)
+/* The nearest to the command line wins, setting by setting: its flags, then the patches, then the defaults. */
+static int set_clusters(struct eg_subject *subject, const struct eg_rules_source *source)
 {
-	struct eg_template_cluster ipv4 = {.policy = EG_DEFAULT_CLUSTER}, ipv6 = {.policy = EG_DEFAULT_CLUSTER};
-	const struct eg_proxy_template *template = eg_subject_template(subject);
+	_cleanup_(eg_diag_clear) struct eg_diag unheard = {}; /* it was checked before */
+	struct eg_patched_cluster ipv4, ipv6;
+	int r;
 
-	if (template) {
-		eg_template_apply(template, EG_FAMILIES_IPV4, &ipv4);
-		eg_template_apply(template, EG_FAMILIES_IPV6, &ipv6);
-	}
+	r = eg_patches_apply(&subject->patches, EG_FAMILIES_IPV4, &unheard, &ipv4);
+	if (r == 0)
+		r = eg_patches_apply(&subject->patches, EG_FAMILIES_IPV6, &unheard, &ipv6);
+	if (r < 0)
+		return r;
 	eg_cluster_apply(&ipv4.policy, ipv4.origins, &source->settings);
 	eg_cluster_apply(&ipv6.policy, ipv6.origins, &source->settings);
 	subject->ipv4 = ipv4.policy;
@@ -429,6 +430,7 @@ static void set_clusters(struct eg_subject *subject, const struct eg_rules_sourc
 	memcpy(subject->ipv4_origins, ipv4.origins, sizeof(ipv4.origins));
 	memcpy(subject->ipv6_origins, ipv6.origins, sizeof(ipv6.origins));
 	set_removed(subject, &source->passthrough, ipv4.removed, ipv6.removed);
+	return 0;
 }
 
 /* `compat: envoy`: its TCP proxy never asks for requests and retries, whoever wrote a limit for them. */
@@ -468,10 +470,12 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	identity = identity_of(resolution, subject);
 	set_passthrough(subject, &source->passthrough, eg_passthrough_select(resolution->model, &identity),
 			entry->mesh);
-	r = eg_template_select(resolution->model, &identity, &rules->arena, &subject->templates);
+	r = eg_template_select(resolution->model, &identity, &rules->arena, &subject->patches.templates);
 	if (r < 0)
 		return r;
-	set_clusters(subject, source);
+	r = set_clusters(subject, source);
+	if (r < 0)
+		return r;
 	set_retries(subject, node);
 	return set_own_scope(resolution, subject);
 }
@@ -575,11 +579,6 @@ struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules)
 	eg_arena_clear(&rules->arena);
 	free(rules);
 	return NULL;
-}
-
-const struct eg_proxy_template *eg_subject_template(const struct eg_subject *subject)
-{
-	return subject->templates.len > 0 ? subject->templates.items[0] : NULL;
 }
 
 const struct eg_subject *eg_ruleset_find(const struct eg_ruleset *rules, const char *name)

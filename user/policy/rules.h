@@ -17,7 +17,7 @@
 #include "base/diag.h"
 #include "egress/maps.h"
 #include "policy/model.h"
-#include "policy/template.h"
+#include "policy/patch.h"
 
 /* errno of a blocked destination where nobody says otherwise (DESIGN: EPERM). */
 #define EG_DEFAULT_BLOCK_ERRNO 1
@@ -61,7 +61,7 @@ struct eg_subject {
 	const struct eg_mesh_passthrough *passthrough_policy;	/* whose mode it has; NULL: none is for it, or a flag */
 	uint32_t open_family;			/* a template took the other family's cluster away: passthrough is off for
 						   that alone, and a rule of its own matches all of this one; 0: none */
-	struct eg_template_list templates;	/* for it; the first holds, those behind it are shadowed */
+	struct eg_patches patches;
 	uint16_t block_errno;
 	uint16_t breaker_errno;
 	uint32_t retry_window_ms;
@@ -104,8 +104,6 @@ int eg_rules_resolve(const struct eg_model *model, const struct eg_located_prefi
 int eg_rules_resolve_sources(const struct eg_model *model, const struct eg_rules_source *sources, size_t source_count,
 			     const struct eg_located_prefix *resolvers, size_t resolver_count,
 			     struct eg_ruleset **ret_rules);
-/* The template that holds for a workload, or NULL. */
-const struct eg_proxy_template *eg_subject_template(const struct eg_subject *subject);
 struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules);
 EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
 

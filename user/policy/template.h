@@ -2,8 +2,7 @@
 #ifndef EG_POLICY_TEMPLATE_H
 #define EG_POLICY_TEMPLATE_H
 
-/* Which ProxyTemplate a workload has, and what it makes of the passthrough clusters. */
-#include "egress/maps.h"
+/* Which ProxyTemplate a workload has. */
 #include "policy/model.h"
 #include "policy/target.h"
 
@@ -21,16 +20,6 @@ struct eg_template_list {
 int eg_template_select(const struct eg_model *model, const struct eg_identity *identity, struct eg_arena *arena,
 		       struct eg_template_list *ret_list);
 
-struct eg_template_cluster {
-	struct eg_cluster_policy policy;
-	struct eg_origin origins[EG_SETTING_COUNT];
-	const struct eg_origin *removed; /* by which modification; NULL: it is there */
-};
-
-/* Applies all modifications of a template to a family's cluster. */
-void eg_template_apply(const struct eg_proxy_template *template, enum eg_families family,
-		       struct eg_template_cluster *cluster);
-
 /* Templates that do not hold where they match, with those that do. */
 struct eg_shadows {
 	struct eg_arena arena;
@@ -42,8 +31,5 @@ void eg_shadows_clear(struct eg_shadows *shadows);
 int eg_shadows_add(struct eg_shadows *shadows, const struct eg_template_list *templates, const char *workload);
 /* Warns of each once, however many workloads it is shadowed for. */
 void eg_shadows_check(const struct eg_shadows *shadows, struct eg_diag *diag);
-
-/* Warns of what a template says that cannot act, or that its author may have meant for both families. */
-void eg_template_check(const struct eg_model *model, const struct eg_proxy_template *template, struct eg_diag *diag);
 
 #endif

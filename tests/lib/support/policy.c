@@ -14,6 +14,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "config/config.h"
+#include "policy/cluster.h"
+#include "policy/patch.h"
 #include "policy.h"
 
 /* p.yaml in a folder of its own, so that messages have a short and fixed name. */
@@ -76,6 +78,18 @@ void policy_free(struct policy *policy)
 	eg_model_free(policy->model);
 	free(policy->findings);
 	free(policy);
+}
+
+bool policy_patches(const struct policy *policy, enum eg_families family, enum eg_setting setting, uint64_t *ret_value)
+{
+	const struct eg_proxy_template *template = policy->model->templates.items[0];
+	const struct eg_patches alone = {.templates = {.items = &template, .len = 1}};
+	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	struct eg_patched_cluster cluster;
+
+	assert_int_equal(eg_patches_apply(&alone, family, &diag, &cluster), 0);
+	*ret_value = eg_cluster_get(&cluster.policy, setting);
+	return cluster.origins[setting].file;
 }
 
 void assert_findings(const char *text, const char *expected)

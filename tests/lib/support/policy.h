@@ -3,7 +3,9 @@
 #define EG_TESTS_POLICY_H
 
 /* Policy texts read as files of a folder of the test's own. */
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/diag.h"
 #include "policy/check.h"
@@ -21,6 +23,9 @@ struct policy *policy_read_bytes(const char *bytes, size_t len);
 /* The same, as a set of the given completeness. */
 struct policy *policy_read_as(const char *text, enum eg_completeness completeness);
 void policy_free(struct policy *policy);
+
+/* What its first template makes of a setting; false when it says nothing of it. */
+bool policy_patches(const struct policy *policy, enum eg_families family, enum eg_setting setting, uint64_t *ret_value);
 
 /* All findings of a text, word for word. */
 void assert_findings(const char *text, const char *expected);
