@@ -245,6 +245,50 @@ errno EPERM
 errno EPERM"
 }
 
+# passthrough_policy NAME MODE [MATCH]...: a MeshPassthrough for every workload of the mesh.
+passthrough_policy() {
+	printf -- '---\ntype: MeshPassthrough\nname: %s\nspec:\n  default:\n    passthroughMode: %s\n' "$1" "$2"
+	shift 2
+	[ $# -eq 0 ] || printf '    appendMatch:\n'
+	[ $# -eq 0 ] || printf '    - {%s}\n' "$@"
+}
+
+@test "a MeshPassthrough in mode Matched lets its destinations out by TCP, and nothing else, whatever the Mesh says" {
+	{
+		printf 'type: Mesh\nname: default\n'
+		passthrough_policy p Matched "type: IP, value: $OUT4, port: $TCP, protocol: tls" "type: CIDR, value: 'fd91::3/127'"
+	} >p.yaml
+	is "$(answers --policy p.yaml --report r.json -- tcp $OUT4 $TCP tcp $OUT4 $TCP2 udp-sendto $OUT4 $TCP tcp $MESH4 $TCP \
+		tcp $OUT6 $TCP2 tcp ::ffff:$OUT4 $TCP)" "ok
+errno EPERM
+errno EPERM
+errno EPERM
+ok
+ok"
+	is "$(cx r.json ipv4)" "upstream=2 downstream=4 no_route=2"
+	is "$(verdicts r.json)" "blocked-passthrough-off=3 matched=3"
+}
+
+@test "a MeshPassthrough opens what the Mesh closes, and closes what it opens" {
+	{ mesh_off; passthrough_policy p All; } >p.yaml
+	is "$(answers --policy p.yaml -- tcp $OUT4 $TCP)" ok
+	passthrough_policy p None >p.yaml
+	is "$(answers --policy p.yaml -- tcp $OUT4 $TCP udp-sendto $OUT6 $UDP)" "errno EPERM
+errno EPERM"
+	is "$(answers --policy p.yaml --passthrough true -- tcp $OUT4 $TCP)" ok
+}
+
+@test "the lists of two MeshPassthroughs add up, and a longer prefix hides no port of a shorter one" {
+	{
+		passthrough_policy a Matched "type: CIDR, value: 10.91.0.0/16, port: $TCP"
+		passthrough_policy b Matched "type: IP, value: $OUT4, port: $TCP2"
+	} >p.yaml
+	is "$(answers --policy p.yaml -- tcp $OUT4 $TCP tcp $OUT4 $TCP2 tcp $MESH4 $TCP tcp $MESH4 $TCP2)" "ok
+ok
+ok
+errno EPERM"
+}
+
 @test "Node.meshCIDRs are mesh for any port and protocol" {
 	{
 		mesh_off

@@ -14,126 +14,12 @@
 #include <time.h>
 
 #include "../lib/support/generate.h"
+#include "../lib/support/interpret.h"
 #include "base/cleanup.h"
 #include "policy/compile.h"
 #include "policy/eval.h"
 
 static const struct eg_capacity roomy = {.max_entries = {1u << 20, 1u << 20, 1u << 20, 1u << 20}};
-
-/*
- * The image as include/egress/maps.h describes it, read without any of the
- * compiler's code and with the plainest of searches.
- */
-
-static const void *lookup_hash(const struct eg_table_image *table, const void *key)
-{
-	for (size_t i = 0; i < table->count; i++)
-		if (memcmp((const char *)table->keys + i * table->key_size, key, table->key_size) == 0)
-			return (const char *)table->values + i * table->value_size;
-	return NULL;
-}
-
-static bool bit_at(const void *bytes, size_t bit)
-{
-	return ((const uint8_t *)bytes)[bit / 8] >> (7 - bit % 8) & 1;
-}
-
-static bool leading_bits_equal(const void *a, const void *b, size_t bits)
-{
-	for (size_t bit = 0; bit < bits; bit++)
-		if (bit_at(a, bit) != bit_at(b, bit))
-			return false;
-	return true;
-}
-
-static const struct eg_rules *lookup_longest(const struct eg_table_image *table, const struct eg_prefix_key *key)
-{
-	const struct eg_prefix_key *prefixes = table->keys;
-	const struct eg_rules *values = table->values, *found = NULL;
-	uint32_t longest = 0;
-
-	for (size_t i = 0; i < table->count; i++) {
-		if (prefixes[i].bits > key->bits || (found && prefixes[i].bits <= longest))
-			continue;
-		if (!leading_bits_equal(&prefixes[i].match, &key->match, prefixes[i].bits))
-			continue;
-		found = &values[i];
-		longest = prefixes[i].bits;
-	}
-	return found;
-}
-
-/* Scope 0 is no scope. A single address that is listed is not looked up as a prefix as well. */
-static const struct eg_rules *lookup_rules(const struct eg_image *image, uint32_t scope, const struct eg_flow *flow)
-{
-	struct eg_prefix_key key = {
-		.bits = EG_PREFIX_KEY_BITS +
-			(flow->family == EG_FAMILY_IPV4 ? EG_PREFIX_BITS_IPV4 : EG_PREFIX_BITS_IPV6),
-		.match = {.scope = scope, .family = flow->family, .addr = flow->addr},
-	};
-	const struct eg_rules *exact;
-
-	if (scope == 0)
-		return NULL;
-	exact = lookup_hash(&image->tables[EG_TABLE_EXACT], &key.match);
-	return exact ? exact : lookup_longest(&image->tables[EG_TABLE_PREFIXES], &key);
-}
-
-static bool class_allows(const struct eg_image *image, const struct eg_rules *rules, enum eg_class class,
-			 const struct eg_flow *flow)
-{
-	uint32_t protocol = eg_protocol_bit(flow->protocol);
-	const struct eg_port_rule *listed;
-	struct eg_port_key key;
-
-	if (!rules)
-		return false;
-	if (rules->classes[class].any_port & protocol)
-		return true;
-	if (rules->classes[class].ports == 0)
-		return false;
-	key = (struct eg_port_key){.ports = rules->classes[class].ports, .port = flow->port};
-	listed = lookup_hash(&image->tables[EG_TABLE_PORTS], &key);
-	return listed && (listed->protocols & protocol);
-}
-
-static bool is_loopback(const struct eg_flow *flow)
-{
-	static const uint8_t zeros[15];
-	const uint8_t *bytes = (const uint8_t *)&flow->addr;
-
-	if (flow->family == EG_FAMILY_IPV4)
-		return bytes[0] == 127 || memcmp(bytes, zeros, 4) == 0;
-	return memcmp(bytes, zeros, 15) == 0 && bytes[15] <= 1;
-}
-
-static struct eg_decision decision_of(enum eg_reason reason, uint16_t block_errno)
-{
-	return (struct eg_decision){block_errno ? EG_VERDICT_BLOCKED : EG_VERDICT_ALLOWED, (uint8_t)reason,
-				    block_errno};
-}
-
-static struct eg_decision interpret(const struct eg_image *image, uint32_t slot, const struct eg_flow *mapped)
-{
-	static const enum eg_reason reasons[EG_CLASS_COUNT] = {EG_REASON_EXEMPT_RESOLVER, EG_REASON_EXEMPT_RULE,
-							       EG_REASON_MESH, EG_REASON_MATCHED};
-	const struct eg_workload_policy *workload = lookup_hash(&image->tables[EG_TABLE_WORKLOADS], &slot);
-	struct eg_flow flow = generate_normalised(mapped);
-	const struct eg_rules *mesh, *own;
-
-	if (!workload || !(workload->flags & EG_WORKLOAD_PRESENT))
-		return decision_of(EG_REASON_BLOCKED_NO_POLICY, EPERM);
-	if (is_loopback(&flow))
-		return decision_of(EG_REASON_EXEMPT_LOOPBACK, 0);
-	mesh = lookup_rules(image, workload->mesh_scope, &flow);
-	own = lookup_rules(image, workload->own_scope, &flow);
-	for (enum eg_class i = 0; i < EG_CLASS_COUNT; i++)
-		if (class_allows(image, mesh, i, &flow) || class_allows(image, own, i, &flow))
-			return decision_of(reasons[i], 0);
-	if (workload->flags & EG_WORKLOAD_PASSTHROUGH)
-		return decision_of(EG_REASON_PASSTHROUGH, 0);
-	return decision_of(EG_REASON_BLOCKED_PASSTHROUGH_OFF, workload->block_errno);
-}
 
 /* Rulesets by hand. */
 
@@ -197,14 +83,14 @@ static const struct eg_rules *entry_of(const struct eg_image *image, uint32_t sc
 	key.bits = EG_PREFIX_KEY_BITS + prefix.len;
 	key.match = (struct eg_addr_key){.scope = scope, .family = prefix.family, .addr = prefix.addr};
 	if (prefix.len == (prefix.family == EG_FAMILY_IPV4 ? 32 : 128))
-		return lookup_hash(&image->tables[EG_TABLE_EXACT], &key.match);
-	return lookup_hash(&image->tables[EG_TABLE_PREFIXES], &key);
+		return interpret_lookup(&image->tables[EG_TABLE_EXACT], &key.match);
+	return interpret_lookup(&image->tables[EG_TABLE_PREFIXES], &key);
 }
 
 static uint32_t port_protocols(const struct eg_image *image, uint32_t set, uint32_t port)
 {
 	const struct eg_port_key key = {set, port};
-	const struct eg_port_rule *rule = lookup_hash(&image->tables[EG_TABLE_PORTS], &key);
+	const struct eg_port_rule *rule = interpret_lookup(&image->tables[EG_TABLE_PORTS], &key);
 
 	return rule ? rule->protocols : 0;
 }
@@ -253,12 +139,12 @@ static void a_workload_without_rules_is_an_entry_by_its_slot(void **state)
 	assert_int_equal(image->tables[EG_TABLE_WORKLOADS].count, 2);
 	assert_int_equal(image->tables[EG_TABLE_EXACT].count + image->tables[EG_TABLE_PREFIXES].count, 0);
 	slot = 1;
-	policy = lookup_hash(&image->tables[EG_TABLE_WORKLOADS], &slot);
+	policy = interpret_lookup(&image->tables[EG_TABLE_WORKLOADS], &slot);
 	assert_int_equal(policy->flags, EG_WORKLOAD_PRESENT | EG_WORKLOAD_PASSTHROUGH);
 	assert_int_equal(policy->mesh_scope, 1);
 	assert_int_equal(policy->own_scope, 0);
 	slot = 2;
-	policy = lookup_hash(&image->tables[EG_TABLE_WORKLOADS], &slot);
+	policy = interpret_lookup(&image->tables[EG_TABLE_WORKLOADS], &slot);
 	assert_int_equal(policy->flags, EG_WORKLOAD_PRESENT);
 	assert_int_equal(policy->own_scope, 2);
 	assert_int_equal(policy->block_errno, EACCES);
@@ -594,7 +480,7 @@ static void compare_ruleset(uint64_t seed, unsigned long counts[EG_REASON_COUNT]
 		struct eg_flow flow = generate_flow(&generator, subject);
 		struct eg_decision expected = eg_eval(subject, &flow, NULL);
 		/* No ruleset gives this slot to anyone. */
-		struct eg_decision actual = interpret(image, subject ? subject->slot : GENERATE_SLOTS_MAX, &flow);
+		struct eg_decision actual = interpret_image(image, subject ? subject->slot : GENERATE_SLOTS_MAX, &flow);
 
 		if (memcmp(&actual, &expected, sizeof(actual)) != 0) {
 			generate_print(stderr, &generator, subject, &flow);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/support/generate.h"
+#include "../lib/support/interpret.h"
 #include "../lib/support/policy.h"
 #include "base/cleanup.h"
 #include "policy/eval.h"
@@ -242,6 +244,68 @@ static void the_verdict_knows_the_entry_and_the_mode_its_line(void **state)
 	case_free(&of);
 }
 
+/* --- generated documents --- */
+
+enum {
+	MODELS = 4000,
+	FLOWS = 60
+};
+
+static struct eg_image *compile(const struct eg_ruleset *rules)
+{
+	static const struct eg_capacity roomy = {.max_entries = {1u << 20, 1u << 20, 1u << 20, 1u << 20}};
+	struct eg_image *image = NULL;
+	struct eg_diag diag = {};
+
+	assert_int_equal(eg_image_compile(rules, &roomy, &diag, &image), 0);
+	eg_diag_clear(&diag);
+	return image;
+}
+
+/* Three readings of one policy: the documents themselves, the rules made of them, and the maps' content. */
+static void compare_model(uint64_t seed, size_t counts[EG_REASON_COUNT])
+{
+	struct generator generator = generator_new(seed);
+	_cleanup_(eg_model_freep) struct eg_model *model = generate_model(&generator);
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+
+	assert_int_equal(eg_rules_resolve(model, NULL, 0, &rules), 0);
+	image = compile(rules);
+	for (int i = 0; i < FLOWS; i++) {
+		const size_t place = generate_below(&generator, (uint32_t)rules->subjects.len);
+		const struct eg_subject *subject = rules->subjects.items[place];
+		const struct eg_flow flow = generate_flow(&generator, subject);
+		enum eg_reason wanted = interpret_model(model, model->workloads.items[place], &flow);
+		struct eg_decision by_rules = eg_eval(subject, &flow, NULL);
+		struct eg_decision by_image = interpret_image(image, subject->slot, &flow);
+
+		counts[wanted]++;
+		if (by_rules.reason == wanted && memcmp(&by_rules, &by_image, sizeof(by_rules)) == 0)
+			continue;
+		generate_print(stderr, &generator, subject, &flow);
+		fail_msg("workload %s: the documents say reason %d, the rules %d, the image %d", subject->name, wanted,
+			 by_rules.reason, by_image.reason);
+	}
+}
+
+static void rules_and_maps_decide_as_the_documents_say(void **state)
+{
+	static const enum eg_reason reasons[] = {EG_REASON_MATCHED, EG_REASON_PASSTHROUGH, EG_REASON_EXEMPT_LOOPBACK,
+						 EG_REASON_BLOCKED_PASSTHROUGH_OFF};
+	size_t counts[EG_REASON_COUNT] = {};
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= MODELS; seed++)
+		compare_model(seed, counts);
+	/* A comparison that hardly met a reason says nothing about it. */
+	for (size_t i = 0; i < EG_COUNT_OF(reasons); i++)
+		assert_true(counts[reasons[i]] > (size_t)MODELS * FLOWS / 50);
+	print_message("# %d pairs: %zu matched, %zu passthrough, %zu blocked\n", MODELS * FLOWS,
+		      counts[EG_REASON_MATCHED], counts[EG_REASON_PASSTHROUGH],
+		      counts[EG_REASON_BLOCKED_PASSTHROUGH_OFF]);
+}
+
 /* --- what is said of them --- */
 
 static void domains_match_nothing_and_each_is_a_warning(void **state)
@@ -334,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_flag_beats_the_policy_and_its_list),
 		cmocka_unit_test(a_command_without_a_workload_has_the_policies_of_its_mesh),
 		cmocka_unit_test(the_verdict_knows_the_entry_and_the_mode_its_line),
+		cmocka_unit_test(rules_and_maps_decide_as_the_documents_say),
 		cmocka_unit_test(domains_match_nothing_and_each_is_a_warning),
 		cmocka_unit_test(domains_are_errors_where_the_node_refuses_them),
 		cmocka_unit_test(a_list_without_effect_and_an_empty_one_are_warnings),

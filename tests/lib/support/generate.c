@@ -186,6 +186,123 @@ struct eg_ruleset *generate_ruleset(struct generator *generator)
 	return rules;
 }
 
+/* --- documents --- */
+
+static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+static const struct eg_tag tags[] = {
+	{"app", "web"},	 {"app", "db"},	  {"app", "*"}, {"tier", "front"}, {"tier", "back"}, {EG_SERVICE_TAG, "a"},
+	{EG_SERVICE_TAG, "b"}, {EG_SERVICE_TAG, "*"},
+};
+/* What a Workload can have: no *, and no service of its own. */
+#define OWN_TAGS 2
+#define OWN_TAGS_FROM 3
+
+static struct eg_tags generate_tags(struct generator *generator, struct eg_model *model, uint32_t most)
+{
+	const uint32_t count = generate_below(generator, most + 1);
+	struct eg_tags list = {.items = eg_arena_alloc(&model->arena, (most + 1) * sizeof(struct eg_tag))};
+
+	check(list.items, "out of memory");
+	for (uint32_t i = 0; i < count; i++)
+		list.items[list.len++] = PICK(generator, tags);
+	return list;
+}
+
+/* One value of each name at most, as a mapping has. */
+static struct eg_tags generate_own_tags(struct generator *generator, struct eg_model *model)
+{
+	struct eg_tags list = {.items = eg_arena_alloc(&model->arena, 2 * sizeof(struct eg_tag))};
+
+	check(list.items, "out of memory");
+	if (chance(generator, 70))
+		list.items[list.len++] = tags[generate_below(generator, OWN_TAGS)];
+	if (chance(generator, 50))
+		list.items[list.len++] = tags[OWN_TAGS_FROM + generate_below(generator, OWN_TAGS)];
+	return list;
+}
+
+static struct eg_allow generate_allow(struct generator *generator, uint32_t protocol_set)
+{
+	return (struct eg_allow){
+		.prefix = generate_prefix(generator),
+		.port = chance(generator, 40) ? 0 : PICK(generator, ports),
+		.protocols = protocol_set,
+	};
+}
+
+static void add_workload(struct generator *generator, struct eg_model *model, const char *name)
+{
+	struct eg_workload *workload = eg_arena_alloc(&model->arena, sizeof(*workload));
+
+	check(workload, "out of memory");
+	workload->name = name;
+	workload->mesh = EG_DEFAULT_MESH;
+	workload->tags = generate_own_tags(generator, model);
+	check(eg_array_push(&model->workloads, workload) == 0, "out of memory");
+	while (chance(generator, 30))
+		check(eg_array_push(&workload->allow,
+				    generate_allow(generator, generate_protocol_set(generator))) == 0,
+		      "out of memory");
+}
+
+static struct eg_target generate_target(struct generator *generator, struct eg_model *model)
+{
+	static const enum eg_target_kind kinds[] = {EG_TARGET_MESH, EG_TARGET_MESH_SUBSET, EG_TARGET_MESH_SUBSET,
+						    EG_TARGET_DATAPLANE, EG_TARGET_DATAPLANE, EG_TARGET_MESH_GATEWAY};
+	struct eg_target target = {.kind = PICK(generator, kinds)};
+
+	if (target.kind == EG_TARGET_MESH_SUBSET)
+		target.tags = generate_tags(generator, model, 2);
+	else if (target.kind == EG_TARGET_DATAPLANE && chance(generator, 30))
+		target.name = PICK(generator, names);
+	else if (target.kind == EG_TARGET_DATAPLANE)
+		target.labels = generate_tags(generator, model, 2);
+	if (target.kind != EG_TARGET_DATAPLANE && chance(generator, 20))
+		target.proxy_types = chance(generator, 50) ? EG_PROXY_SIDECAR : EG_PROXY_GATEWAY;
+	return target;
+}
+
+static void add_passthrough(struct generator *generator, struct eg_model *model, const char *name)
+{
+	static const enum eg_passthrough_mode modes[] = {EG_PASSTHROUGH_ALL, EG_PASSTHROUGH_NONE, EG_PASSTHROUGH_MATCHED,
+							 EG_PASSTHROUGH_MATCHED};
+	struct eg_mesh_passthrough *policy = eg_arena_alloc(&model->arena, sizeof(*policy));
+
+	check(policy, "out of memory");
+	policy->head = (struct eg_policy_head){
+		.kind = "MeshPassthrough",
+		.name = name,
+		.display_name = name,
+		.mesh = EG_DEFAULT_MESH,
+		.is_shadow = chance(generator, 5),
+		.target = generate_target(generator, model),
+	};
+	policy->mode = PICK(generator, modes);
+	check(eg_array_push(&model->passthroughs, policy) == 0, "out of memory");
+	while (chance(generator, 75))
+		check(eg_array_push(&policy->matches, generate_allow(generator, EG_PROTO_TCP)) == 0, "out of memory");
+}
+
+struct eg_model *generate_model(struct generator *generator)
+{
+	struct eg_model *model = eg_model_new();
+	struct eg_mesh *mesh = model ? eg_arena_alloc(&model->arena, sizeof(*mesh)) : NULL;
+	const uint32_t first = generate_below(generator, EG_COUNT_OF(names));
+	const uint32_t workloads = 1 + generate_below(generator, EG_COUNT_OF(names) - 1);
+	const uint32_t policies = generate_below(generator, EG_COUNT_OF(names));
+
+	check(mesh, "out of memory");
+	mesh->name = EG_DEFAULT_MESH;
+	mesh->passthrough = (struct eg_optional_bool){.is_set = chance(generator, 60), .value = chance(generator, 50)};
+	check(eg_array_push(&model->meshes, mesh) == 0, "out of memory");
+	for (uint32_t i = 0; i < workloads; i++)
+		add_workload(generator, model, names[i]);
+	/* The order of documents must not count, so it is not that of their names. */
+	for (uint32_t i = 0; i < policies; i++)
+		add_passthrough(generator, model, names[(first + i) % EG_COUNT_OF(names)]);
+	return model;
+}
+
 const struct eg_subject *generate_subject(struct generator *generator, const struct eg_ruleset *rules)
 {
 	if (rules->subjects.len == 0 || chance(generator, 3))

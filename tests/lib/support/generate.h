@@ -37,6 +37,12 @@ uint32_t generate_below(struct generator *generator, uint32_t limit);
 /* Usually a few scopes and subjects, sometimes none, sometimes many. For eg_ruleset_free(). */
 struct eg_ruleset *generate_ruleset(struct generator *generator);
 
+/*
+ * Documents of one mesh: its switch, Workloads with tags and allow lists, and
+ * MeshPassthroughs for all of them, some or none. For eg_model_free().
+ */
+struct eg_model *generate_model(struct generator *generator);
+
 /* One of the ruleset's, or NULL for a cgroup without policy. */
 const struct eg_subject *generate_subject(struct generator *generator, const struct eg_ruleset *rules);
 
