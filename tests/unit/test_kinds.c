@@ -22,14 +22,6 @@ static void kinds_that_would_matter_are_refused_until_they_are_read(void **state
 	}
 }
 
-static void kinds_that_never_reach_passthrough_are_skipped_with_a_note(void **state)
-{
-	(void)state;
-	assert_findings(
-		"type: MeshTimeout\nname: a\nspec: {anything: 1}\n",
-		"p.yaml:1:7: note: skipped: MeshTimeout never reaches traffic that leaves the mesh, in Kuma neither\n");
-}
-
 static void foreign_kinds_are_skipped_with_a_note(void **state)
 {
 	(void)state;
@@ -52,7 +44,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_that_would_matter_are_refused_until_they_are_read),
-		cmocka_unit_test(kinds_that_never_reach_passthrough_are_skipped_with_a_note),
 		cmocka_unit_test(foreign_kinds_are_skipped_with_a_note),
 		cmocka_unit_test(a_misspelt_kind_is_refused),
 	};

@@ -75,11 +75,36 @@ static int print_example(const char *folder, const char *name)
 
 /* --- fields --- */
 
+#define SCHEMAS_MAX 64
+
+/* The schemas that were printed since the last kind, and where: each is printed once. */
+struct printed {
+	const struct eg_schema *schemas[SCHEMAS_MAX];
+	char paths[SCHEMAS_MAX][PATH_LEN_MAX];
+	size_t count;
+};
+
+static const char *find_printed(const struct printed *printed, const struct eg_schema *schema)
+{
+	for (size_t i = 0; i < printed->count; i++)
+		if (printed->schemas[i] == schema)
+			return printed->paths[i];
+	return NULL;
+}
+
+static void remember(struct printed *printed, const struct eg_schema *schema, const char *path)
+{
+	if (printed->count == SCHEMAS_MAX)
+		return;
+	printed->schemas[printed->count] = schema;
+	snprintf(printed->paths[printed->count++], PATH_LEN_MAX, "%s", path);
+}
+
 /* Known, and nothing more is to be said of them one by one. */
 static bool is_plain(const struct eg_field *field)
 {
-	return !field->fields && !field->later && !field->fallback &&
-	       !field->missing && !field->kuma3 && (!field->type || strcmp(field->type->name, "anything") == 0);
+	return !field->fields && !field->later && !field->fallback && !field->missing && !field->range &&
+	       !field->kuma3 && (!field->type || strcmp(field->type->name, "anything") == 0);
 }
 
 static bool is_alike(const struct eg_field *a, const struct eg_field *b)
@@ -112,6 +137,8 @@ static void print_type(const struct eg_field *field)
 		putchar(toupper((unsigned char)field->type->name[0]));
 		print_text(field->type->name + 1);
 	}
+	if (field->range)
+		printf(" %s", field->range->text);
 	if (field->missing)
 		printf("; must be written");
 	if (field->fallback)
@@ -143,26 +170,41 @@ static void print_field(const struct eg_schema *schema, size_t index, const char
 		printf("Kuma 3 %s.\n", field->kuma3);
 }
 
-static void print_fields(const struct eg_schema *schema, const char *prefix)
+static void print_fields(const struct eg_schema *schema, const char *prefix, struct printed *printed);
+
+/* What stands below a field: once in words, then as a hint. */
+static void print_below(const struct eg_field *field, const char *prefix, struct printed *printed)
+{
+	const char *before = find_printed(printed, field->fields);
+	char path[PATH_LEN_MAX], below[PATH_LEN_MAX + 1];
+
+	snprintf(path, sizeof(path), "%s%s%s", prefix, field->name, eg_field_is_list(field) ? "[]" : "");
+	if (before) {
+		printf("Its fields are those of\n.Va %s .\n", before);
+		return;
+	}
+	remember(printed, field->fields, path);
+	snprintf(below, sizeof(below), "%s.", path);
+	print_fields(field->fields, below, printed);
+}
+
+static void print_fields(const struct eg_schema *schema, const char *prefix, struct printed *printed)
 {
 	for (size_t i = 0; i < schema->count; i++) {
-		const struct eg_field *field = &schema->fields[i];
-		char below[PATH_LEN_MAX];
-
 		if (was_printed(schema, i))
 			continue;
 		print_field(schema, i, prefix);
-		if (!field->fields)
-			continue;
-		snprintf(below, sizeof(below), "%s%s%s.", prefix, field->name, eg_field_is_list(field) ? "[]" : "");
-		print_fields(field->fields, below);
+		if (schema->fields[i].fields)
+			print_below(&schema->fields[i], prefix, printed);
 	}
 }
 
 static void print_schema(const struct eg_schema *schema)
 {
+	struct printed printed = {};
+
 	printf(".Bl -tag -width Ds\n");
-	print_fields(schema, "");
+	print_fields(schema, "", &printed);
 	printf(".El\n");
 }
 

@@ -155,10 +155,16 @@ static int finish_inbound(struct eg_reader *reader, const struct eg_yaml_node *n
 }
 
 static const struct eg_field probe_fields[] = {
-	{.name = "interval", .type = &eg_checked_positive_duration, .doc = "Checked; not read."},
-	{.name = "timeout", .type = &eg_checked_positive_duration, .doc = "Checked; not read."},
-	{.name = "unhealthyThreshold", .type = &eg_checked_positive, .doc = "Checked; not read."},
-	{.name = "healthyThreshold", .type = &eg_checked_positive, .doc = "Checked; not read."},
+	{.name = "interval", .type = &eg_checked_duration, .range = &eg_range_positive, .doc = "Checked; not read."},
+	{.name = "timeout", .type = &eg_checked_duration, .range = &eg_range_positive, .doc = "Checked; not read."},
+	{.name = "unhealthyThreshold",
+	 .type = &eg_checked_number,
+	 .range = &eg_range_positive,
+	 .doc = "Checked; not read."},
+	{.name = "healthyThreshold",
+	 .type = &eg_checked_number,
+	 .range = &eg_range_positive,
+	 .doc = "Checked; not read."},
 	{.name = "tcp", .doc = "Not read."},
 };
 static const struct eg_schema probe_schema = {EG_SCHEMA_FIELDS(probe_fields)};

@@ -28,10 +28,13 @@ static const struct eg_kind kinds[] = {
 	 EG_FORM_SPEC, EG_NAMED_IN_MESH},
 	{"MeshService", EG_KIND_READ, KUMA, &eg_mesh_service_schema, eg_mesh_service_read, EG_FORM_SPEC,
 	 EG_NAMED_IN_MESH},
-	{.name = "MeshCircuitBreaker", .group = EG_KIND_IGNORED},
-	{.name = "MeshTimeout", .group = EG_KIND_IGNORED},
-	{.name = "CircuitBreaker", .group = EG_KIND_IGNORED},
-	{.name = "Timeout", .group = EG_KIND_IGNORED},
+	{"MeshCircuitBreaker", EG_KIND_INERT, KUMA, &eg_mesh_circuit_breaker_schema, eg_mesh_circuit_breaker_read,
+	 EG_FORM_SPEC, EG_NAMED_IN_MESH},
+	{"MeshTimeout", EG_KIND_INERT, KUMA, &eg_mesh_timeout_schema, eg_mesh_timeout_read, EG_FORM_SPEC,
+	 EG_NAMED_IN_MESH},
+	{"CircuitBreaker", EG_KIND_INERT, KUMA, &eg_circuit_breaker_schema, eg_circuit_breaker_read, EG_FORM_FLAT,
+	 EG_NAMED_IN_MESH},
+	{"Timeout", EG_KIND_INERT, KUMA, &eg_timeout_schema, eg_timeout_read, EG_FORM_FLAT, EG_NAMED_IN_MESH},
 };
 
 /*

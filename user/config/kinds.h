@@ -9,7 +9,7 @@
 enum eg_kind_group {
 	EG_KIND_READ,    /* into the model */
 	EG_KIND_LATER,   /* an error: without it traffic could get out, or be cut */
-	EG_KIND_IGNORED, /* never reaches passthrough traffic: a note */
+	EG_KIND_INERT,   /* checked, and a note: it never reaches traffic that leaves the mesh */
 };
 
 /* Among what the names of a kind must differ. */
@@ -18,6 +18,9 @@ enum eg_naming {
 	EG_NAMED_IN_SET, /* whatever the mesh */
 	EG_NAMED_FREELY,
 };
+
+/* What is said of each kind that is inert. */
+#define EG_INERT_DOC "Checked; it changes nothing here, as in Kuma it never reaches traffic that leaves the mesh."
 
 struct eg_kind {
 	const char *name;
@@ -46,6 +49,10 @@ extern const struct eg_schema eg_dataplane_schema;
 extern const struct eg_schema eg_external_service_schema;
 extern const struct eg_schema eg_mesh_external_service_schema;
 extern const struct eg_schema eg_mesh_service_schema;
+extern const struct eg_schema eg_mesh_circuit_breaker_schema;
+extern const struct eg_schema eg_mesh_timeout_schema;
+extern const struct eg_schema eg_circuit_breaker_schema;
+extern const struct eg_schema eg_timeout_schema;
 extern const struct eg_schema eg_workload_schema;
 extern const struct eg_schema eg_node_schema;
 extern const struct eg_schema eg_proxy_template_schema;
@@ -57,6 +64,10 @@ int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelo
 int eg_external_service_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_mesh_external_service_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_mesh_service_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_mesh_circuit_breaker_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_mesh_timeout_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_circuit_breaker_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_timeout_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *envelope);

@@ -26,10 +26,19 @@ static void add_finding(struct load *load, enum eg_severity severity, const char
 
 /* --- one document --- */
 
-static void note_ignored(struct eg_reader *reader, const struct eg_envelope *envelope, const char *why)
+static void note_skipped(struct eg_reader *reader, const struct eg_envelope *envelope)
 {
 	eg_diag_add(reader->diag, EG_SEVERITY_NOTE, eg_reader_origin(reader, envelope->kind_node), NULL,
-		    "skipped: %.64s %s", envelope->kind, why);
+		    "skipped: %.64s is no kind that egressd reads", envelope->kind);
+}
+
+static void note_inert(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	eg_diag_add(
+		reader->diag, EG_SEVERITY_NOTE, eg_reader_origin(reader, envelope->kind_node), NULL,
+		"changes nothing here: in Kuma a %s never reaches traffic that leaves the mesh; a MeshProxyPatch or "
+		"ProxyTemplate of the passthrough clusters does",
+		envelope->kind);
 }
 
 static void refuse_or_skip_unknown(struct eg_reader *reader, const struct eg_envelope *envelope)
@@ -41,7 +50,7 @@ static void refuse_or_skip_unknown(struct eg_reader *reader, const struct eg_env
 		eg_reader_error(reader, envelope->kind_node, "unknown kind \"%.64s\"; did you mean \"%s\"?",
 				envelope->kind, meant);
 	else
-		note_ignored(reader, envelope, "is no kind that egressd reads");
+		note_skipped(reader, envelope);
 	eg_path_leave(reader, before);
 }
 
@@ -80,6 +89,8 @@ static int read_kind(struct eg_reader *reader, const struct eg_yaml_node *root, 
 	reader->kind = kind->schema;
 	reader->is_in_spec = envelope->is_kubernetes || kind->form == EG_FORM_SPEC;
 	reader->envelope = reader->is_in_spec ? NULL : &eg_universal_envelope;
+	if (kind->group == EG_KIND_INERT)
+		note_inert(reader, envelope);
 	r = eg_envelope_read(reader, root, kind->form, envelope);
 	if (r < 0)
 		return r;
@@ -117,10 +128,8 @@ static int read_document(struct load *load, const char *file, const struct eg_ya
 	kind = eg_kind_find(envelope.kind);
 	if (!kind)
 		refuse_or_skip_unknown(&reader, &envelope);
-	else if (kind->group == EG_KIND_READ)
+	else if (kind->group != EG_KIND_LATER)
 		return read_kind(&reader, root, &envelope, kind);
-	else if (kind->group == EG_KIND_IGNORED)
-		note_ignored(&reader, &envelope, "never reaches traffic that leaves the mesh, in Kuma neither");
 	else
 		eg_reader_error(&reader, envelope.kind_node,
 				"%s is not supported yet; without it traffic could pass, or be cut, against its rules",

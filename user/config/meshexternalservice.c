@@ -248,19 +248,6 @@ static const struct eg_field san_fields[] = {
 };
 static const struct eg_schema san_schema = {EG_SCHEMA_FIELDS(san_fields)};
 
-static int check_san(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
-{
-	return eg_read_object(reader, node, &san_schema, target);
-}
-
-static int check_sans(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-		      void *target)
-{
-	(void)field;
-	return eg_read_list(reader, node, check_san, target);
-}
-static const struct eg_type sans_type = {"list of names", check_sans};
-
 static int check_server_name(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			     void *target)
 {
@@ -274,17 +261,10 @@ static int check_server_name(struct eg_reader *reader, const struct eg_field *fi
 }
 static const struct eg_type server_name_type = {"host name", check_server_name};
 
-static bool has_field(const struct eg_yaml_node *node, const char *name)
-{
-	const struct eg_yaml_node *value = eg_yaml_get(node, name);
-
-	return value && !eg_yaml_is_null(value);
-}
-
 /* A certificate is of no use without its key. */
 static int check_pair(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
-	const bool has_cert = has_field(node, "clientCert"), has_key = has_field(node, "clientKey");
+	const bool has_cert = eg_has_field(node, "clientCert"), has_key = eg_has_field(node, "clientKey");
 	size_t before;
 
 	(void)target;
@@ -301,7 +281,7 @@ static const char *const modes[] = {"SkipSAN", "SkipCA", "SkipAll", "Secured", N
 static const struct eg_field verification_fields[] = {
 	{.name = "mode", .type = &eg_checked_choice, .choices = modes, .fallback = "Secured", .doc = "Not read."},
 	{.name = "serverName", .type = &server_name_type, .doc = "Not read."},
-	{.name = "subjectAltNames", .type = &sans_type, .fields = &san_schema, .doc = "Not read."},
+	{.name = "subjectAltNames", .type = &eg_checked_list, .fields = &san_schema, .doc = "Not read."},
 	{.name = "caCert", .type = &eg_type_object, .fields = &eg_data_source_schema, .doc = "Not read."},
 	{.name = "clientCert", .type = &eg_type_object, .fields = &eg_data_source_schema, .doc = "Not read."},
 	{.name = "clientKey", .type = &eg_type_object, .fields = &eg_data_source_schema, .doc = "Not read."},

@@ -68,11 +68,8 @@ static int check_selector(struct eg_reader *reader, const struct eg_yaml_node *n
 	size_t count = 0;
 
 	(void)target;
-	for (size_t i = 0; i < EG_COUNT_OF(kinds); i++) {
-		const struct eg_yaml_node *kind = eg_yaml_get(node, kinds[i]);
-
-		count += kind && !eg_yaml_is_null(kind);
-	}
+	for (size_t i = 0; i < EG_COUNT_OF(kinds); i++)
+		count += eg_has_field(node, kinds[i]);
 	if (count > 1)
 		eg_reader_error(reader, node,
 				"must specify only one of: dataplaneTags, dataplaneRef, or dataplaneLabels");

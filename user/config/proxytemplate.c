@@ -7,35 +7,9 @@
 #include "base/cleanup.h"
 #include "config/envoy.h"
 #include "config/modification.h"
-#include "config/tags.h"
+#include "config/selectors.h"
 
 /* --- selectors --- */
-
-static int read_match(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-		      void *target)
-{
-	struct eg_tags *tags = target;
-	int r = eg_read_selector(reader, node, tags);
-
-	(void)field;
-	if (r < 0 || node->kind != EG_YAML_MAPPING)
-		return r;
-	if (node->count == 0)
-		eg_reader_error(reader, node, "must have at least one tag");
-	/* Releases before 0.5 call it just "service". */
-	if (!eg_yaml_get(node, EG_SERVICE_TAG) && !eg_yaml_get(node, "service"))
-		eg_reader_error(reader, node, "mandatory tag \"" EG_SERVICE_TAG "\" is missing");
-	return 0;
-}
-static const struct eg_type match_type = {"mapping of tags", read_match};
-
-static const struct eg_field selector_fields[] = {
-	{.name = "match",
-	 .type = &match_type,
-	 .missing = "must have at least one tag",
-	 .doc = "Tags that a workload must have; * is any value."},
-};
-static const struct eg_schema selector_schema = {EG_SCHEMA_FIELDS(selector_fields)};
 
 static int read_selector(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -43,7 +17,7 @@ static int read_selector(struct eg_reader *reader, const struct eg_yaml_node *no
 	struct eg_tags tags = {};
 	int r;
 
-	r = eg_read_object(reader, node, &selector_schema, &tags);
+	r = eg_read_object(reader, node, &eg_selector_schema, &tags);
 	return r < 0 ? r : eg_array_push(&template->selectors, tags);
 }
 
@@ -166,7 +140,7 @@ static const struct eg_schema conf_schema = {EG_SCHEMA_FIELDS(conf_fields)};
 static const struct eg_field template_fields[] = {
 	{.name = "selectors",
 	 .type = &selectors_type,
-	 .fields = &selector_schema,
+	 .fields = &eg_selector_schema,
 	 .fallback = "every workload of the mesh",
 	 .doc = "Which workloads it is for: one of them must match."},
 	{.name = "conf", .type = &eg_type_object, .fields = &conf_schema, .doc = "See its fields."},

@@ -396,6 +396,25 @@ static const struct eg_field *find_field(const struct eg_schema *schema, const c
 	return NULL;
 }
 
+bool eg_has_field(const struct eg_yaml_node *mapping, const char *name)
+{
+	for (uint32_t i = 0; mapping->kind == EG_YAML_MAPPING && i < mapping->count; i += 2) {
+		const char *key = mapping->items[i]->text;
+
+		if ((strcmp(key, name) == 0 || is_snake_form(name, key)) && !eg_yaml_is_null(mapping->items[i + 1]))
+			return true;
+	}
+	return false;
+}
+
+bool eg_has_any_field(const struct eg_yaml_node *mapping, const struct eg_schema *schema)
+{
+	for (size_t i = 0; i < schema->count; i++)
+		if (eg_has_field(mapping, schema->fields[i].name))
+			return true;
+	return false;
+}
+
 /* In the Universal form a kind's own fields share a mapping with the envelope's. */
 static const struct eg_schema *fields_beside(const struct eg_reader *reader, const struct eg_schema *schema)
 {

@@ -45,12 +45,21 @@ struct eg_type {
 		    void *target);
 };
 
+/* What a number, or a duration in ns, may be. */
+struct eg_range {
+	int64_t min;
+	int64_t max;
+	const char *text;    /* for people, behind the type's name: "from 0 to 100" */
+	const char *refusal; /* what to say of one that is outside, as Kuma does */
+};
+
 struct eg_field {
 	const char *name;           /* camelCase; its snake_case form is accepted too */
 	const struct eg_type *type; /* NULL: known, and not read */
 	size_t offset;
 	const struct eg_schema *fields; /* of an object, or of each item of a list of objects */
 	const char *const *choices;     /* of a choice: the words that may be written, and NULL behind the last */
+	const struct eg_range *range;   /* of a number or duration that is only checked; NULL: any */
 	const char *missing;            /* what to say when it is left out; NULL: it may be */
 	const char *later;              /* NULL, or why it cannot be used yet */
 	const char *fallback;           /* the default, for people */
@@ -92,6 +101,10 @@ extern const struct eg_type eg_type_errno;
 extern const struct eg_type eg_type_u32;
 int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
 		   void *target);
+/* Whether a mapping sets a field, in either spelling. null is as if it was left out. */
+bool eg_has_field(const struct eg_yaml_node *mapping, const char *name);
+/* The same of any field of a schema. */
+bool eg_has_any_field(const struct eg_yaml_node *mapping, const struct eg_schema *schema);
 /* For types whose value is looked at when all fields are known. const struct eg_yaml_node * */
 int eg_read_node(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node, void *target);
 
