@@ -3,8 +3,7 @@
  * Any bytes as a policy file: findings or a model, never a crash.
  *
  *   clang -std=gnu11 -D_GNU_SOURCE -DEG_LIBFUZZER -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Iuser \
- *	tests/fuzz/fuzz_policy.c user/base/{addr,arena,diag,file,inotify,parse,suggest}.c user/config/?*.c \
- *	user/policy/{check,cluster,jsonpatch,model,patch,template,tree}.c -lyaml -o fuzz_policy
+ *	tests/fuzz/fuzz_policy.c user/{base,config,policy}/?*.c -lyaml -o fuzz_policy
  *
  * Built without EG_LIBFUZZER it reads the files that it is given, to look at one again.
  */

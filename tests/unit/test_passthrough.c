@@ -376,6 +376,34 @@ static void a_list_that_is_there_too_many_times_is_refused(void **state)
 	free(text);
 }
 
+#define PATCH \
+	"---\ntype: ProxyTemplate\nname: t\nconf:\n  modifications:\n" \
+	"  - cluster: {operation: patch, match: {origin: transparent}, value: 'connect_timeout: 1s'}\n"
+
+/* The line in which passthrough is said to be false; 0: nobody warns. */
+static void assert_without_effect(const char *text, unsigned int line)
+{
+	struct policy *policy = policy_read(text);
+	const char *warning = strstr(policy->findings, "no effect while passthrough is false");
+	char place[32];
+
+	snprintf(place, sizeof(place), "(p.yaml:%u:", line);
+	if (!warning != (line == 0) || (warning && !strstr(warning, place)))
+		fail_msg("line %u is wanted, of:\n%s\nfound:\n%s", line, text, policy->findings);
+	policy_free(policy);
+}
+
+static void a_patch_is_without_effect_where_no_policy_lets_anything_out(void **state)
+{
+	(void)state;
+	assert_without_effect(MESH("false") PATCH, 4);
+	assert_without_effect(MESH("false") POLICY("p", ON_WEB, MODE("All")) PATCH, 0);
+	assert_without_effect(MESH("false") POLICY("p", ON_WEB, MATCHED(IP("192.0.2.1"))) PATCH, 0);
+	assert_without_effect(MESH("true") POLICY("p", ON_MESH, MODE("None")) PATCH, 10);
+	assert_without_effect(MESH("true") POLICY("p", ON_WEB, MODE("None")) PATCH, 0);
+	assert_without_effect(POLICY("p", ON_MESH, MODE("None")) POLICY("q", ON_WEB, MODE("All")) PATCH, 0);
+}
+
 static void two_of_one_name_are_refused(void **state)
 {
 	(void)state;
@@ -404,6 +432,7 @@ int main(void)
 		cmocka_unit_test(a_list_without_effect_and_an_empty_one_are_warnings),
 		cmocka_unit_test(a_policy_for_nobody_is_a_warning_and_one_in_the_shadow_a_note),
 		cmocka_unit_test(a_list_that_is_there_too_many_times_is_refused),
+		cmocka_unit_test(a_patch_is_without_effect_where_no_policy_lets_anything_out),
 		cmocka_unit_test(two_of_one_name_are_refused),
 	};
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "policy/passthrough.h"
 
+#include <string.h>
+
 const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *model,
 							const struct eg_identity *identity)
 {
@@ -37,6 +39,27 @@ int eg_passthrough_add_rules(const struct eg_model *model, const struct eg_ident
 		if (eg_target_selects(&model->passthroughs.items[i]->head, identity))
 			r = add_matches(model->passthroughs.items[i], scope);
 	return r;
+}
+
+const struct eg_origin *eg_passthrough_closed(const struct eg_model *model, const char *mesh_name)
+{
+	const struct eg_mesh *mesh = eg_model_find_mesh(model, mesh_name);
+	const struct eg_origin *closed = NULL;
+
+	if (mesh && mesh->passthrough.is_set && !mesh->passthrough.value)
+		closed = &mesh->passthrough.origin;
+	for (size_t i = 0; i < model->passthroughs.len; i++) {
+		const struct eg_mesh_passthrough *policy = model->passthroughs.items[i];
+		const struct eg_target *target = &policy->head.target;
+
+		if (policy->head.is_shadow || strcmp(policy->head.mesh, mesh_name) != 0)
+			continue;
+		if (policy->mode != EG_PASSTHROUGH_NONE)
+			return NULL;
+		if (target->kind == EG_TARGET_MESH && target->proxy_types == 0 && !policy->head.namespace)
+			closed = &policy->mode_origin;
+	}
+	return closed;
 }
 
 /* --- warnings --- */

@@ -15,6 +15,12 @@ const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *m
 int eg_passthrough_add_rules(const struct eg_model *model, const struct eg_identity *identity,
 			     struct eg_scope *scope);
 
+/*
+ * Where it is written that nothing outside a mesh may be reached, by no workload; NULL
+ * when some may. Lists of Workloads do not count.
+ */
+const struct eg_origin *eg_passthrough_closed(const struct eg_model *model, const char *mesh);
+
 /* Warns of what a policy says that has no effect. */
 void eg_passthrough_check(const struct eg_model *model, const struct eg_mesh_passthrough *policy, struct eg_diag *diag);
 

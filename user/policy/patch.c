@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "policy/cluster.h"
+#include "policy/passthrough.h"
 #include "policy/rules.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -420,13 +421,12 @@ static void warn_of_passthrough(const struct eg_model *model, const char *mesh_n
 				const struct eg_modifications *modifications, const char *path, struct eg_diag *diag)
 {
 	const struct eg_modification *first = first_that_matches(modifications);
-	const struct eg_mesh *mesh = first ? eg_model_find_mesh(model, mesh_name) : NULL;
+	const struct eg_origin *closed = first ? eg_passthrough_closed(model, mesh_name) : NULL;
 
-	if (!mesh || !mesh->passthrough.is_set || mesh->passthrough.value)
-		return;
-	eg_diag_add(diag, EG_SEVERITY_WARNING, first->origin, path,
-		    "no effect while passthrough is false (%s:%u:%u), except on what a Workload's allow list lets out",
-		    mesh->passthrough.origin.file, mesh->passthrough.origin.line, mesh->passthrough.origin.column);
+	if (closed)
+		eg_diag_add(diag, EG_SEVERITY_WARNING, first->origin, path,
+			    "no effect while passthrough is false (%s:%u:%u), except on what a Workload's allow list "
+			    "lets out", closed->file, closed->line, closed->column);
 }
 
 static void warn_of_compat(const struct eg_patched_cluster *cluster, struct eg_diag *diag)
