@@ -122,6 +122,56 @@ static void addresses_of_a_set_have_a_limit(void **state)
 		      "ranges\n");
 }
 
+/* A small file could keep the daemon busy for hours. */
+static void addresses_and_ports_of_a_service_multiply_up_to_the_limit(void **state)
+{
+	static const char head[] = "type: MeshService\nname: s\nspec:\n  ports: [&p {port: 80}";
+	static const char middle[] = "]\nstatus:\n  vips: [&v {ip: 192.0.2.7}";
+	const size_t count = 200000;
+	char *text = malloc(sizeof(head) + sizeof(middle) + 2 * count * 3 + 4);
+	char *end = stpcpy(text, head);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		end = stpcpy(end, ",*p");
+	end = stpcpy(end, middle);
+	for (size_t i = 0; i < count; i++)
+		end = stpcpy(end, ",*v");
+	strcpy(end, "]\n");
+	write_file("p.yaml", text);
+	free(text);
+	assert_loaded("p.yaml", 0,
+		      "p.yaml:6:18: error: status.vips: more than 1000000 addresses and ports in one policy; use wider "
+		      "ranges\n");
+}
+
+static void each_item_of_a_list_is_a_document(void **state)
+{
+	(void)state;
+	write_file("list.yaml", "apiVersion: v1\nkind: List\nitems:\n"
+				"- {apiVersion: kuma.io/v1alpha1, kind: Mesh, metadata: {name: a}}\n"
+				"- {type: Mesh, name: b, netwroking: {}}\n"
+				"- {apiVersion: v1, kind: List, items: [{type: Mesh, name: c}]}\n"
+				"- text\n");
+	assert_loaded("list.yaml", 3,
+		      "list.yaml:5:25: error: netwroking: unknown field; did you mean \"networking\"?\n"
+		      "list.yaml:7:3: error: a resource must be a mapping with `type` or `kind`, not a text\n");
+	write_file("rest.json", "{\"total\": 1, \"items\": [{\"type\": \"Mesh\", \"name\": \"a\"}], \"next\": null}");
+	assert_loaded("rest.json", 1, "");
+	write_file("typed.yaml", "apiVersion: kuma.io/v1alpha1\nkind: MeshList\nitems:\n- {type: Mesh, name: a}\n");
+	assert_loaded("typed.yaml", 1, "");
+}
+
+static void a_list_that_holds_nothing_is_never_taken_for_a_policy(void **state)
+{
+	(void)state;
+	write_file("none.yaml", "apiVersion: v1\nkind: List\nitems: []\n");
+	assert_loaded("none.yaml", 0, "none.yaml: error: holds no document; write one, or remove the file\n");
+	write_file("without.yaml", "apiVersion: v1\nkind: List\nitem: []\n");
+	assert_loaded("without.yaml", 0,
+		      "without.yaml:2:7: error: kind: a List must have `items`, a list of documents\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +182,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(empty_documents_are_skipped, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(addresses_of_a_set_have_a_limit, enter_folder, leave_folder),
+		cmocka_unit_test_setup_teardown(addresses_and_ports_of_a_service_multiply_up_to_the_limit, enter_folder,
+						leave_folder),
+		cmocka_unit_test_setup_teardown(each_item_of_a_list_is_a_document, enter_folder, leave_folder),
+		cmocka_unit_test_setup_teardown(a_list_that_holds_nothing_is_never_taken_for_a_policy, enter_folder,
+						leave_folder),
 	};
 
 	return cmocka_run_group_tests_name("load", tests, NULL, NULL);

@@ -80,7 +80,6 @@ static const char *const foreign[] = {
 	"Role",
 	"Pod",
 	"Job",
-	"List",
 	"HostnameGenerator",
 };
 

@@ -46,7 +46,9 @@ static void refuse_or_skip_unknown(struct eg_reader *reader, const struct eg_env
 	const char *meant = eg_kind_suggest(envelope->kind);
 	const size_t before = eg_path_enter(reader, envelope->is_kubernetes ? "kind" : "type");
 
-	if (meant)
+	if (strcmp(envelope->kind, "List") == 0)
+		eg_reader_error(reader, envelope->kind_node, "a List must have `items`, a list of documents");
+	else if (meant)
 		eg_reader_error(reader, envelope->kind_node, "unknown kind \"%.64s\"; did you mean \"%s\"?",
 				envelope->kind, meant);
 	else
@@ -107,7 +109,7 @@ static void warn_of_successor(struct eg_reader *reader, const struct eg_envelope
 			      "Kuma 3 has no %s any more; %s takes its place", envelope->kind, successor);
 }
 
-static int read_document(struct load *load, const char *file, const struct eg_yaml_node *root)
+static int read_resource(struct load *load, const char *file, const struct eg_yaml_node *root)
 {
 	struct eg_reader reader = {
 		.model = load->model,
@@ -135,6 +137,39 @@ static int read_document(struct load *load, const char *file, const struct eg_ya
 				"%s is not supported yet; without it traffic could pass, or be cut, against its rules",
 				kind->name);
 	return 0;
+}
+
+/* --- lists of documents --- */
+
+static bool ends_in_list(const struct eg_yaml_node *kind)
+{
+	const size_t len = kind->kind == EG_YAML_SCALAR ? strlen(kind->text) : 0, list_len = strlen("List");
+
+	return len >= list_len && strcmp(kind->text + len - list_len, "List") == 0;
+}
+
+/* What kubectl prints of several resources is one List; kumactl says no kind at all. NULL: it is no list. */
+static const struct eg_yaml_node *find_items(const struct eg_yaml_node *root)
+{
+	const struct eg_yaml_node *kind, *items;
+
+	if (root->kind != EG_YAML_MAPPING || eg_yaml_get(root, "type"))
+		return NULL;
+	kind = eg_yaml_get(root, "kind");
+	items = eg_yaml_get(root, "items");
+	return items && items->kind == EG_YAML_SEQUENCE && (!kind || ends_in_list(kind)) ? items : NULL;
+}
+
+static int read_document(struct load *load, const char *file, const struct eg_yaml_node *root)
+{
+	const struct eg_yaml_node *items = find_items(root);
+	int r = 0;
+
+	if (!items)
+		return read_resource(load, file, root);
+	for (uint32_t i = 0; r == 0 && i < items->count; i++)
+		r = read_document(load, file, items->items[i]);
+	return r;
 }
 
 /* --- one file --- */

@@ -116,7 +116,7 @@ static int add_vips(struct eg_reader *reader, const struct eg_yaml_node *status,
 	for (uint32_t i = 0; vips && vips->kind == EG_YAML_SEQUENCE && i < vips->count; i++) {
 		const struct eg_yaml_node *ip = eg_service_vip(vips->items[i]);
 
-		for (size_t port = 0; r == 0 && ip && port < draft->ports.len; port++)
+		for (size_t port = 0; r == 0 && ip && port < draft->ports.len && !eg_reader_is_full(reader); port++)
 			r = eg_service_add_endpoint(reader, service, ip, ip->text, draft->ports.items[port]);
 	}
 	return r;

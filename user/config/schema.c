@@ -84,6 +84,11 @@ void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node, 
 	va_end(args);
 }
 
+bool eg_reader_is_full(const struct eg_reader *reader)
+{
+	return *reader->addresses > EG_ADDRESSES_MAX;
+}
+
 bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node *node)
 {
 	if (*reader->addresses < EG_ADDRESSES_MAX) {

@@ -152,6 +152,8 @@ __attribute__((format(printf, 3, 4))) void eg_reader_error(struct eg_reader *rea
 							   const char *format, ...);
 __attribute__((format(printf, 4, 5))) void eg_reader_say(struct eg_reader *reader, enum eg_severity severity,
 							 const struct eg_yaml_node *node, const char *format, ...);
+/* There are too many already: whoever multiplies can stop. */
+bool eg_reader_is_full(const struct eg_reader *reader);
 /* Counts one address towards EG_ADDRESSES_MAX; false, with a finding, when there are too many. */
 bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node *node);
 
