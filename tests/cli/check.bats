@@ -492,6 +492,24 @@ status 3'
 	has "$output" "a MeshTLS that of mode: PERMISSIVE"
 }
 
+@test "check --kuma 3 warns of a targetRef that selects by what Kuma 3 has no more" {
+	cat >p.yaml <<-'END'
+		type: MeshPassthrough
+		mesh: default
+		name: x
+		spec:
+		  targetRef: {kind: MeshSubset, tags: {a: b}, proxyTypes: [Sidecar]}
+		  default: {passthroughMode: All}
+	END
+	run --separate-stderr ctl check --kuma 3 p.yaml
+	is "$status" 0
+	has "$output" "p.yaml:5:21: warning: spec.targetRef.kind: Kuma 3 refuses kind MeshSubset; kind Dataplane with labels takes its place"
+	has "$output" "p.yaml:5:59: warning: spec.targetRef.proxyTypes: Kuma 3 ignores it"
+	sed -i 's/MeshSubset, tags: {a: b}, proxyTypes: .Sidecar./Dataplane, labels: {a: b}/' p.yaml
+	run --separate-stderr ctl check --kuma 3 p.yaml
+	is "$output" ""
+}
+
 @test "--kuma takes no other release" {
 	good_mesh >p.yaml
 	for release in 2 4 "" x; do

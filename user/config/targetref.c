@@ -45,8 +45,12 @@ static const struct eg_field target_ref_fields[] = {
 	FIELD("labels", labels_type, labels,
 	      "Of kind Dataplane: labels that the Dataplane or the Workload must have; its tags count as labels."),
 	FIELD("sectionName", name_type, section_name, "One inbound; only for policies that are about inbounds."),
-	FIELD("proxyTypes", proxy_types_type, proxy_types,
-	      "Sidecar, Gateway or both, which is the default: a workload is a gateway when its Dataplane is one."),
+	{.name = "proxyTypes",
+	 .type = &proxy_types_type,
+	 .offset = offsetof(struct draft, proxy_types),
+	 .fallback = "both",
+	 .doc = "Which proxies: a workload is a gateway when its Dataplane is one.",
+	 .kuma3 = "ignores it, and the policy is for sidecars and gateways alike; labels take its place"},
 };
 const struct eg_schema eg_target_ref_schema = {EG_SCHEMA_FIELDS(target_ref_fields)};
 
@@ -233,6 +237,14 @@ static bool find_kind(const char *text, unsigned int takes, enum eg_target_kind 
 	return false;
 }
 
+static void warn_of_kuma3(struct eg_reader *reader, const struct eg_yaml_node *node, enum eg_target_kind kind)
+{
+	if (reader->is_for_kuma3 && kind != EG_TARGET_MESH && kind != EG_TARGET_DATAPLANE)
+		eg_reader_say(reader, EG_SEVERITY_WARNING, node,
+			      "Kuma 3 refuses kind %s; kind Dataplane with labels takes its place",
+			      eg_target_kind_name(kind));
+}
+
 /* False after a finding. */
 static bool read_kind(struct eg_reader *reader, const struct eg_yaml_node *node, const struct draft *draft,
 		      unsigned int takes, enum eg_target_kind *ret_kind)
@@ -248,6 +260,8 @@ static bool read_kind(struct eg_reader *reader, const struct eg_yaml_node *node,
 		eg_reader_error(reader, place, "value '%.64s' is not supported; did you mean \"%s\"?", text, meant);
 	else if (text && !found)
 		eg_reader_error(reader, place, "value '%.64s' is not supported", text);
+	else if (found)
+		warn_of_kuma3(reader, place, *ret_kind);
 	eg_path_leave(reader, before);
 	return found;
 }
