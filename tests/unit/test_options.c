@@ -86,7 +86,7 @@ struct result {
 	char out[2048], err[1024];
 };
 
-static struct result parse(char **words)
+static struct result parse(const struct eg_command_help *command, char **words)
 {
 	struct result result = {.operands = -1};
 	struct capture out = capture_start(stdout), err = capture_start(stderr);
@@ -95,17 +95,29 @@ static struct result parse(char **words)
 	while (words[count])
 		count++;
 	result.r =
-		eg_options_parse(count, words, &help, options, EG_COUNT_OF(options), &result.taken, &result.operands);
+		eg_options_parse(count, words, command, options, EG_COUNT_OF(options), &result.taken, &result.operands);
 	capture_end(&err, result.err, sizeof(result.err));
 	capture_end(&out, result.out, sizeof(result.out));
 	return result;
 }
 
-#define PARSE(...) parse((char *[]){"test", ##__VA_ARGS__, NULL})
+#define PARSE_AS(command, ...) parse(command, (char *[]){"test", ##__VA_ARGS__, NULL})
+#define PARSE(...) PARSE_AS(&help, ##__VA_ARGS__)
 
-static void options_are_taken_in_order_up_to_the_first_operand(void **state)
+static void options_are_taken_in_order_before_and_behind_operands(void **state)
 {
-	struct result result = PARSE("--value", "a", "--flag", "--value=b", "word", "--value", "c");
+	struct result result = PARSE("--value", "a", "word", "--flag", "--value=b", "other", "--value", "c");
+
+	(void)state;
+	assert_int_equal(result.r, 0);
+	assert_string_equal(result.taken.text, "a,flag,b,c,");
+	assert_int_equal(result.operands, 7);
+}
+
+static void those_behind_a_commands_name_are_the_commands(void **state)
+{
+	static const struct eg_command_help runner = {.name = "test", .usage = "", .text = "", .takes_command = true};
+	struct result result = PARSE_AS(&runner, "--value", "a", "--flag", "--value=b", "word", "--value", "c");
 
 	(void)state;
 	assert_int_equal(result.r, 0);
@@ -164,7 +176,7 @@ static void what_is_wrong_is_said_once_with_where_to_find_help(void **state)
 	(void)state;
 	for (size_t i = 0; i < EG_COUNT_OF(wrong); i++) {
 		char *words[] = {wrong[i].words[0], wrong[i].words[1], NULL};
-		struct result result = parse(words);
+		struct result result = parse(&help, words);
 
 		assert_int_equal(result.r, -EINVAL);
 		assert_int_equal(result.operands, -1);
@@ -197,7 +209,8 @@ static void help_lists_what_is_supported_and_nothing_else(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(options_are_taken_in_order_up_to_the_first_operand),
+		cmocka_unit_test(options_are_taken_in_order_before_and_behind_operands),
+		cmocka_unit_test(those_behind_a_commands_name_are_the_commands),
 		cmocka_unit_test(two_dashes_end_the_options),
 		cmocka_unit_test(a_value_may_look_like_an_option_or_be_empty),
 		cmocka_unit_test(without_any_word_nothing_is_taken),

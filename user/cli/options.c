@@ -78,8 +78,8 @@ int eg_options_parse(int argc, char **argv, const struct eg_command_help *help, 
 		return -ENOMEM;
 	opterr = 0;
 	optind = 0;
-	/* '+': the operands may be a command with options of its own. */
-	while ((answer = getopt_long(argc, argv, "+:h", table, &index)) != -1) {
+	/* '+' stops at the first operand. */
+	while ((answer = getopt_long(argc, argv, help->takes_command ? "+:h" : ":h", table, &index)) != -1) {
 		if (answer == ':')
 			return eg_options_error(help->name, "%s needs a value", argv[optind - 1]);
 		/* Within "-xy" the word is not done with, and its index not behind it. */

@@ -3,6 +3,7 @@
 #define EG_CLI_OPTIONS_H
 
 /* One table of options a command: what getopt_long() takes, what --help prints, what is not built yet. */
+#include <stdbool.h>
 #include <stddef.h>
 
 struct eg_option {
@@ -16,11 +17,12 @@ struct eg_command_help {
 	const char *name;	/* "run" */
 	const char *usage;	/* what follows the name on the usage line */
 	const char *text;	/* what it does */
+	bool takes_command;	/* its operands are a command, whose options are not ours */
 };
 
 /*
- * Takes the options in front of the operands. 0 with *ret_operands the index of
- * the first operand, EG_OPTIONS_HELP after --help was printed, or -EINVAL once it
+ * Takes the options, which may stand behind operands too unless these are a command;
+ * argv is put in order then. 0 with *ret_operands the index of the first operand, EG_OPTIONS_HELP after --help was printed, or -EINVAL once it
  * has said what is wrong. `--help` is in every table by itself.
  */
 enum { EG_OPTIONS_HELP = 1 };

@@ -33,6 +33,7 @@ static void clear_words(struct run_words *words)
 /* ---- options ---- */
 
 static const struct eg_command_help help = {
+	.takes_command = true,
 	.name = "run",
 	.usage = "[OPTION]... -- COMMAND [ARG]...",
 	.text = "Runs one command in a cgroup of its own under a policy, without a daemon.\n"
