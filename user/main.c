@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* egressd: options -> run(). */
-#include <errno.h>
-#include <getopt.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/array.h"
 #include "base/log.h"
 #include "daemon.h"
+#include "words.h"
 
 #define EXIT_USAGE 2
 
@@ -26,50 +23,13 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0 stopped, 1 failed, 2 usage, 3 the policy has errors.\n";
 
-struct words {
-	EG_ARRAY(const char *) policies;
-	bool help;
-	bool version;
-};
-
 static int usage_error(const char *what)
 {
 	eg_log_error("%s (see 'egressd --help')", what);
-	return -EINVAL;
+	return EXIT_USAGE;
 }
 
-static int parse_words(int argc, char **argv, struct words *words)
-{
-	static const struct option options[] = {
-		{"policy", required_argument, NULL, 'p'},
-		{"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	int option, r = 0;
-
-	opterr = 0;
-	while (r == 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == 'p')
-			r = eg_array_push(&words->policies, optarg);
-		else if (option == 'v')
-			words->version = true;
-		else if (option == 'h')
-			words->help = true;
-		else
-			return usage_error(option == ':' ? "--policy needs a value" : "unknown option");
-	}
-	if (r < 0 || words->help || words->version)
-		return r;
-	/* --policy a b c is --policy a --policy b --policy c. */
-	for (int i = optind; i < argc && r == 0 && words->policies.len > 0; i++)
-		r = eg_array_push(&words->policies, argv[i]);
-	if (words->policies.len == 0)
-		return usage_error("--policy is missing");
-	return r;
-}
-
-static int run(const struct words *words, const sigset_t *signals)
+static int run(const struct eg_daemon_words *words, const sigset_t *signals)
 {
 	if (words->help) {
 		fputs(usage, stdout);
@@ -88,7 +48,8 @@ static int run(const struct words *words, const sigset_t *signals)
 
 int main(int argc, char **argv)
 {
-	struct words words = {};
+	struct eg_daemon_words words = {};
+	const char *problem = "out of memory";
 	sigset_t signals;
 	int status;
 
@@ -102,7 +63,10 @@ int main(int argc, char **argv)
 
 	if (getenv("EG_DEBUG"))
 		eg_log_set_level(EG_LOG_DEBUG);
-	status = parse_words(argc, argv, &words) < 0 ? EXIT_USAGE : run(&words, &signals);
-	eg_array_clear(&words.policies);
+	if (eg_daemon_words_parse(argc, argv, &words, &problem) < 0)
+		status = usage_error(problem);
+	else
+		status = run(&words, &signals);
+	eg_daemon_words_clear(&words);
 	return status;
 }

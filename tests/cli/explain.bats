@@ -236,3 +236,129 @@ page_template() {
 	is "$(explained 'd["passthrough"]')" True
 	is "$(verdict 203.0.113.9:443)" "allowed: passthrough"
 }
+
+# template NAME SELECTOR MAX-CONNECTIONS
+template() {
+	cat <<-END
+		---
+		type: ProxyTemplate
+		mesh: shopping
+		name: $1
+		selectors: [{match: {$2}}]
+		conf:
+		  imports: [default-proxy]
+		  modifications:
+		  - cluster: {operation: patch, match: {origin: transparent}, value: "circuitBreakers: {thresholds: [{maxConnections: $3}]}"}
+	END
+}
+
+@test "explain names the template that holds, those that it shadows in their order, and where each stands" {
+	{
+		template base "kuma.io/service: '*'" 1
+		template team "kuma.io/service: shop, team: '*'" 2
+		template own "kuma.io/service: shop" 3
+	} >>p.yaml
+	sed -i 's/^name: shop$/&\ntags: {team: web}/' p.yaml
+	is "$(explained 'd["template"], d["shadowed"], d["clusters"]["outbound:passthrough:ipv4"]["max_connections"]')" \
+		"('team', ['own', 'base'], 2)"
+	is "$(explained 'd["origins"]["template"], d["origins"]["shadowed"]')" \
+		"('p.yaml:33:1', ['p.yaml:42:1', 'p.yaml:24:1'])"
+	ctl explain --policy p.yaml shop >out
+	is "$(sed -nE 's/^(template|shadowed) +//p' out | tr '\n' ';')" \
+		"team  (p.yaml:33:1);own  (p.yaml:42:1);base  (p.yaml:24:1);"
+	is "$(explained 'sum("shadowed for \"shop\"" in w for w in d["warnings"])')" 2
+}
+
+@test "explain --json has the place of every value: the file's, or default" {
+	page_template >>p.yaml
+	is "$(explained 'd["origins"]["workload"], d["origins"]["passthrough"], d["origins"]["template"]')" \
+		"('p.yaml:16:1', 'p.yaml:5:18', 'p.yaml:23:1')"
+	is "$(explained 'd["origins"]["clusters"]["outbound:passthrough:ipv4"]')" \
+		"{'max_connections': 'p.yaml:44:36', 'max_pending_requests': 'p.yaml:45:41', 'max_requests': 'p.yaml:46:33', 'max_retries': 'p.yaml:47:32', 'connect_timeout_ms': 'p.yaml:56:30', 'idle_timeout_ms': 'p.yaml:66:28'}"
+	is "$(explained 'set(d["origins"]["clusters"]["outbound:passthrough:ipv6"].values())')" "{'default'}"
+}
+
+@test "a modification that matches nothing is among the warnings, with its place" {
+	template t "kuma.io/service: shop" 5 | sed 's/origin: transparent/name: "outbound:passthrough:ip4"/' >>p.yaml
+	is "$(explained '[w for w in d["warnings"] if w.startswith("p.yaml:30:")]')" \
+		"['p.yaml:30:40: conf.modifications[0].cluster.match: matches no passthrough cluster; did you mean \"outbound:passthrough:ipv4\"?']"
+}
+
+@test "a MeshPassthrough is named, with its mode and place, and its list decides" {
+	cat >>p.yaml <<-'END'
+		---
+		type: MeshPassthrough
+		mesh: shopping
+		name: suppliers
+		spec:
+		  targetRef: {kind: Mesh}
+		  default:
+		    passthroughMode: Matched
+		    appendMatch: [{type: CIDR, value: 198.51.100.0/24, port: 443}]
+	END
+	is "$(explained 'd["passthrough"], d["passthrough_policy"], d["origins"]["passthrough"]')" "(False, 'suppliers', 'p.yaml:29:22')"
+	ctl explain --policy p.yaml shop | grep -qx 'passthrough  false  (p.yaml:29:22), Matched: MeshPassthrough suppliers'
+	is "$(verdict 198.51.100.9:443)" "allowed: matched"
+	is "$(rule_of 198.51.100.9:443)" "198.51.100.0/24 port 443  (p.yaml:30:19)"
+	is "$(rule_of 198.51.100.9:80)" "passthrough false  (p.yaml:29:22)"
+}
+
+@test "where no rule decides, the switch that does is named with its place" {
+	is "$(rule_of 203.0.113.9:443)" "passthrough false  (p.yaml:5:18)"
+	is "$(rule_of 127.0.0.1)" ""
+	is "$(explained 'd["destination"]["verdict"], d["destination"]["origin"], d["destination"].get("rule")' 203.0.113.9:443)" \
+		"('blocked', 'p.yaml:5:18', None)"
+	is "$(explained 'd["destination"]["origin"], d["destination"]["rule"]' 10.0.0.5:8080)" \
+		"('p.yaml:13:5', {'prefix': '10.0.0.5/32', 'port': 8080, 'origin': 'p.yaml:13:5'})"
+	sed -i '/networking:/,/passthrough:/{/outbound:\|passthrough:/d}' p.yaml
+	is "$(rule_of 203.0.113.9:443)" "passthrough true  (default)"
+}
+
+@test "explain takes its options before, between and behind its words" {
+	for words in "--json --policy p.yaml shop 10.0.0.5" "shop --json 10.0.0.5 --policy p.yaml" "shop 10.0.0.5 --json --policy=p.yaml"; do
+		ctl explain $words >e.json
+		is "$(json e.json 'd["workload"], d["destination"]["address"]')" "('shop', '10.0.0.5')"
+	done
+}
+
+@test "an instance of a Workload with a pattern is explained by its name" {
+	sed -i 's|/system.slice/shop.service|/shops/*|' p.yaml
+	ctl explain --policy p.yaml --json shop:/shops/a >e.json
+	is "$(json e.json 'd["workload"], d["mesh"], d["passthrough"]')" "('shop:/shops/a', 'shopping', False)"
+}
+
+@test "a policy without any Workload is explained for a command, as run takes it" {
+	cat >page.yaml <<-'END'
+		type: ProxyTemplate
+		mesh: default
+		name: custom-template-1
+		selectors: [{match: {kuma.io/service: "*"}}]
+		conf:
+		  imports: [default-proxy]
+		  modifications:
+		  - cluster:
+		      operation: patch
+		      match: {name: "outbound:passthrough:ipv4"}
+		      value: "circuit_breakers: {thresholds: [{max_connections: 2048}]}"
+		---
+		type: ProxyTemplate
+		mesh: default
+		name: other
+		selectors: [{match: {kuma.io/service: curl, team: x}}]
+		conf: {imports: [default-proxy]}
+	END
+	ctl explain --policy page.yaml --json curl >e.json
+	is "$(json e.json 'd["workload"], d["mesh"], d["passthrough"], d["template"]')" "('curl', 'default', True, 'custom-template-1')"
+	is "$(json e.json 'd["clusters"]["outbound:passthrough:ipv4"]["max_connections"]')" 2048
+	printf 'type: Mesh\nname: a\n---\ntype: Mesh\nname: b\n' >two.yaml
+	run --separate-stderr ctl explain --policy two.yaml curl
+	is "$status" 3
+	has "$stderr" "a Workload has to say which is meant"
+}
+
+@test "explain without --policy and without an agent says so, with the remedy" {
+	run --separate-stderr ctl_unprivileged explain shop
+	is "$status" 1
+	is "$output" ""
+	has "$stderr" "name its policy with --policy"
+}

@@ -42,6 +42,35 @@ refuse_once() {
 	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "no agent runs"
 }
 
+@test "explain without --policy reads what the running agent reads, and says when that was refused" {
+	start_daemon
+	(cd / && "$EGRESSCTL" explain --json web $MESH4) >e.json
+	is "$(json e.json "d['passthrough'], d['origins']['workload'], d['destination']['reason']")" \
+		"(False, '$PWD/policy.yaml:7:1', 'matched')"
+	run --separate-stderr "$EGRESSCTL" explain nobody
+	is "$status" 1
+	has "$stderr" "the policy has no Workload called nobody"
+	sed -i 's/passthrough: false/passthrough: maybe/' policy.yaml
+	wait_for 10 says 1 'generation 1 stays in force'
+	run --separate-stderr "$EGRESSCTL" explain web
+	is "$status" 3
+	is "$output" ""
+	has "$stderr" "the agent keeps an older policy in force"
+	has "$stderr" "$PWD/policy.yaml:5:18: error: networking.outbound.passthrough: "
+}
+
+@test "explain without --policy of an agent that is dead, or sees other files, says what to do" {
+	start_daemon
+	run --separate-stderr unshare --mount "$EGRESSCTL" explain web
+	is "$status" 1
+	has "$stderr" "sees other files than this command; name its policy with --policy"
+	kill_daemon
+	run --separate-stderr "$EGRESSCTL" explain web
+	is "$status" 1
+	is "$output" ""
+	has "$stderr" "no agent is seen to run; name its policy with --policy"
+}
+
 @test "status of an agent that is stopped, starting or in another pid namespace says so, and it is not taken for dead" {
 	start_daemon
 	kill -STOP $DAEMON

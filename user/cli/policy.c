@@ -39,6 +39,48 @@ bool eg_cli_policy_is_usable(struct eg_cli_policy *policy)
 	return !eg_diag_has_errors(&policy->diag);
 }
 
+const char *eg_cli_policy_mesh(struct eg_cli_policy *policy, const struct eg_workload *workload)
+{
+	const struct eg_model *model = policy->model;
+
+	if (workload)
+		return workload->mesh;
+	if (model->meshes.len == 0 || eg_model_find_mesh(model, EG_DEFAULT_MESH))
+		return EG_DEFAULT_MESH;
+	if (model->meshes.len > 1)
+		eg_diag_add(&policy->diag, EG_SEVERITY_ERROR, model->meshes.items[0]->origin, NULL,
+			    "the policy has %zu Meshes and none is called '" EG_DEFAULT_MESH
+			    "': a Workload has to say which is meant", model->meshes.len);
+	return model->meshes.items[0]->name;
+}
+
+/* Which templates meet in a Workload of the documents was checked with them; the command is none of these. */
+static int warn_of_shadows(const struct eg_subject *subject, struct eg_diag *diag)
+{
+	_cleanup_(eg_shadows_clear) struct eg_shadows shadows = {};
+	int r = subject->workload ? 0 : eg_shadows_add(&shadows, &subject->patches.templates, subject->name);
+
+	eg_shadows_check(&shadows, diag);
+	return r;
+}
+
+int eg_cli_policy_resolve(struct eg_cli_policy *policy, const struct eg_rules_source *source,
+			  struct eg_ruleset **ret_rules)
+{
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
+	int r;
+
+	*ret_rules = NULL;
+	if (eg_diag_has_errors(&policy->diag))
+		return 0;
+	r = eg_rules_resolve_sources(policy->model, source, 1, policy->resolvers, policy->resolver_count, &rules);
+	if (r == 0)
+		r = warn_of_shadows(rules->subjects.items[0], &policy->diag);
+	if (r == 0)
+		*ret_rules = TAKE_PTR(rules);
+	return r;
+}
+
 void eg_cli_policy_clear(struct eg_cli_policy *policy)
 {
 	eg_model_free(policy->model);

@@ -28,6 +28,17 @@ int eg_cli_policy_load(const struct eg_paths *paths, struct eg_cli_policy *ret_p
 int eg_cli_policy_check(struct eg_cli_policy *policy, enum eg_completeness completeness);
 /* Prints the findings to stderr; true when the set may be used. */
 bool eg_cli_policy_is_usable(struct eg_cli_policy *policy);
+/*
+ * The mesh of a command: its Workload's, or, with NULL for that, the only one or
+ * "default". A finding where nobody can know which is meant.
+ */
+const char *eg_cli_policy_mesh(struct eg_cli_policy *policy, const struct eg_workload *workload);
+/*
+ * What holds for one workload or command, the only subject of the rules; NULL when the
+ * set has errors. 0, or -ENOMEM.
+ */
+int eg_cli_policy_resolve(struct eg_cli_policy *policy, const struct eg_rules_source *source,
+			  struct eg_ruleset **ret_rules);
 void eg_cli_policy_clear(struct eg_cli_policy *policy);
 
 #define _cleanup_policy_ _cleanup_(eg_cli_policy_clear)

@@ -206,34 +206,11 @@ static const struct eg_workload *choose_workload(const struct eg_model *model, c
 	return model->workloads.items[0];
 }
 
-static const char *choose_mesh(const struct eg_model *model, const struct eg_workload *workload, struct eg_diag *diag)
-{
-	if (workload)
-		return workload->mesh;
-	if (model->meshes.len == 0 || eg_model_find_mesh(model, EG_DEFAULT_MESH))
-		return EG_DEFAULT_MESH;
-	if (model->meshes.len > 1)
-		eg_diag_add(diag, EG_SEVERITY_ERROR, model->meshes.items[0]->origin, NULL,
-			    "the policy has %zu Meshes and none is called '" EG_DEFAULT_MESH
-			    "': a Workload has to say which is meant", model->meshes.len);
-	return model->meshes.items[0]->name;
-}
-
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash && slash[1] ? slash + 1 : path;
-}
-
-/* Which templates meet in a Workload of the documents was checked with them; the command is none of these. */
-static int warn_of_shadows(const struct eg_subject *subject, struct eg_diag *diag)
-{
-	_cleanup_(eg_shadows_clear) struct eg_shadows shadows = {};
-	int r = subject->workload ? 0 : eg_shadows_add(&shadows, &subject->patches.templates, subject->name);
-
-	eg_shadows_check(&shadows, diag);
-	return r;
 }
 
 /* Resolves and compiles. 0, or an exit status once it has said what is wrong. */
@@ -255,13 +232,10 @@ static int build_policy(const struct run_words *words, const char *command, stru
 		r = eg_cli_policy_check(policy, EG_SET_RUN);
 	if (r == 0) {
 		source.workload = choose_workload(policy->model, source.name, &policy->diag);
-		source.mesh = choose_mesh(policy->model, source.workload, &policy->diag);
+		source.mesh = eg_cli_policy_mesh(policy, source.workload);
 	}
-	if (r == 0 && !eg_diag_has_errors(&policy->diag))
-		r = eg_rules_resolve_sources(policy->model, &source, 1, policy->resolvers,
-					     policy->resolver_count, ret_rules);
-	if (r == 0 && *ret_rules)
-		r = warn_of_shadows((*ret_rules)->subjects.items[0], &policy->diag);
+	if (r == 0)
+		r = eg_cli_policy_resolve(policy, &source, ret_rules);
 	if (r == 0 && !eg_diag_has_errors(&policy->diag))
 		r = eg_image_compile(*ret_rules, &capacity, &policy->diag, ret_image);
 	if (!eg_cli_policy_is_usable(policy))

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "config/address.h"
 #include "config/targetref.h"
+#include "policy/passthrough.h"
 
 enum match_type {
 	MATCH_DOMAIN,
@@ -29,12 +30,6 @@ static const char *const protocols[] = {
 	[MATCH_HTTP2] = "http2", [MATCH_MYSQL] = "mysql", NULL,
 };
 static const char *const types[] = {[MATCH_DOMAIN] = "Domain", [MATCH_IP] = "IP", [MATCH_CIDR] = "CIDR", NULL};
-static const char *const modes[] = {
-	[EG_PASSTHROUGH_ALL] = "All",
-	[EG_PASSTHROUGH_MATCHED] = "Matched",
-	[EG_PASSTHROUGH_NONE] = "None",
-	NULL,
-};
 
 /* An entry as it is written; what is wrong with it by itself was said. */
 struct match {
@@ -371,7 +366,7 @@ static const struct eg_type mode_type = {"choice", read_mode};
 static const struct eg_field default_fields[] = {
 	{.name = "passthroughMode",
 	 .type = &mode_type,
-	 .choices = modes,
+	 .choices = eg_passthrough_modes,
 	 .fallback = "Matched",
 	 .doc = "All lets every destination outside the mesh be reached, None lets none, Matched those of appendMatch. "
 		"It counts whatever the Mesh says of passthrough. Of several policies the most specific one's counts."},

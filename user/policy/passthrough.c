@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+const char *const eg_passthrough_modes[] = {
+	[EG_PASSTHROUGH_ALL] = "All",
+	[EG_PASSTHROUGH_MATCHED] = "Matched",
+	[EG_PASSTHROUGH_NONE] = "None",
+	NULL,
+};
+
 const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *model,
 							const struct eg_identity *identity)
 {
@@ -87,7 +94,7 @@ static void warn_of_list(const struct eg_mesh_passthrough *policy, struct eg_dia
 	if (policy->mode != EG_PASSTHROUGH_MATCHED && !is_empty)
 		eg_diag_add(diag, EG_SEVERITY_WARNING, policy->matches_origin, "spec.default.appendMatch",
 			    "has no effect with passthroughMode %s",
-			    policy->mode == EG_PASSTHROUGH_ALL ? "All" : "None");
+			    eg_passthrough_modes[policy->mode]);
 }
 
 void eg_passthrough_check(const struct eg_model *model, const struct eg_mesh_passthrough *policy, struct eg_diag *diag)

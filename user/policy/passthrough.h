@@ -7,6 +7,9 @@
 #include "policy/rules.h"
 #include "policy/target.h"
 
+/* By enum eg_passthrough_mode, as they are written; NULL behind the last. */
+extern const char *const eg_passthrough_modes[];
+
 /* The most specific one that is for a workload: its mode counts. NULL: the Mesh has the word. */
 const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *model,
 							const struct eg_identity *identity);

@@ -581,6 +581,16 @@ struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules)
 	return NULL;
 }
 
+const struct eg_cluster_policy *eg_subject_cluster(const struct eg_subject *subject, uint32_t family)
+{
+	return family == EG_FAMILY_IPV4 ? &subject->ipv4 : &subject->ipv6;
+}
+
+const struct eg_origin *eg_subject_origins(const struct eg_subject *subject, uint32_t family)
+{
+	return family == EG_FAMILY_IPV4 ? subject->ipv4_origins : subject->ipv6_origins;
+}
+
 const struct eg_subject *eg_ruleset_find(const struct eg_ruleset *rules, const char *name)
 {
 	for (size_t i = 0; i < rules->subjects.len; i++)

@@ -107,6 +107,10 @@ int eg_rules_resolve_sources(const struct eg_model *model, const struct eg_rules
 struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules);
 EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
 
+/* What holds for a family's cluster, and where each setting of it was written: EG_SETTING_COUNT places. */
+const struct eg_cluster_policy *eg_subject_cluster(const struct eg_subject *subject, uint32_t family);
+const struct eg_origin *eg_subject_origins(const struct eg_subject *subject, uint32_t family);
+
 /* NULL when there is none of this name. */
 const struct eg_subject *eg_ruleset_find(const struct eg_ruleset *rules, const char *name);
 

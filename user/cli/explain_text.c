@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* `explain` for people. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "cli/explain.h"
+#include "export/names.h"
+#include "policy/cluster.h"
+#include "policy/passthrough.h"
+
+static void print_origin(const struct eg_origin *origin)
+{
+	if (!origin->file)
+		printf("  (default)");
+	else if (origin->line == 0)
+		printf("  (%s)", origin->file);
+	else
+		printf("  (%s:%u:%u)", origin->file, origin->line, origin->column);
+}
+
+static void print_value(const char *name, const char *value, const struct eg_origin *origin)
+{
+	printf("%-12s %s", name, value);
+	if (origin)
+		print_origin(origin);
+	printf("\n");
+}
+
+/* --- policies --- */
+
+static void print_passthrough(const struct eg_subject *subject)
+{
+	const struct eg_mesh_passthrough *policy = subject->passthrough_policy;
+
+	printf("%-12s %s", "passthrough", subject->passthrough ? "true" : "false");
+	print_origin(&subject->passthrough_origin);
+	if (policy)
+		printf(", %s: MeshPassthrough %s", eg_passthrough_modes[policy->mode], policy->head.name);
+	printf("\n");
+}
+
+static void print_templates(const struct eg_subject *subject)
+{
+	const struct eg_template_list *templates = &subject->patches.templates;
+
+	if (templates->len == 0)
+		print_value("template", "none", NULL);
+	for (size_t i = 0; i < templates->len; i++)
+		print_value(i == 0 ? "template" : "shadowed", templates->items[i]->name, &templates->items[i]->origin);
+}
+
+/* --- the clusters --- */
+
+static bool is_timeout(enum eg_setting setting)
+{
+	return setting >= EG_SETTING_CONNECT_TIMEOUT;
+}
+
+/* Requests and retries have a value whatever anybody writes, but no effect. */
+static bool acts(const struct eg_cluster_policy *cluster, enum eg_setting setting)
+{
+	if (setting == EG_SETTING_MAX_REQUESTS)
+		return cluster->flags & EG_CLUSTER_LIMITS_REQUESTS;
+	if (setting == EG_SETTING_MAX_RETRIES)
+		return cluster->flags & EG_CLUSTER_LIMITS_RETRIES;
+	return true;
+}
+
+static void print_setting(const struct eg_cluster_policy *cluster, enum eg_setting setting,
+			  const struct eg_origin *origin)
+{
+	const uint64_t value = eg_cluster_get(cluster, setting);
+	const char *name = eg_setting_name(setting);
+	char text[EG_DURATION_TEXT_MAX];
+
+	if (!eg_explanation_shows(cluster, setting))
+		return;
+	/* A time has its own unit here, and needs none in its name. */
+	if (!is_timeout(setting))
+		printf("  %-23s %-6" PRIu64, name, value);
+	else
+		printf("  %-23.*s %-6s", (int)(strlen(name) - strlen("_ms")), name,
+		       value ? eg_format_duration(value, text) : "none");
+	print_origin(origin);
+	printf("%s\n", acts(cluster, setting) ? "" : ", refuses nothing");
+}
+
+static void print_cluster(const struct eg_subject *subject, uint32_t family)
+{
+	printf("%s\n", eg_cluster_name(family));
+	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++)
+		print_setting(eg_subject_cluster(subject, family), setting,
+			      &eg_subject_origins(subject, family)[setting]);
+}
+
+/* --- the destination --- */
+
+static void print_destination(const struct eg_flow *flow)
+{
+	const bool has_brackets = flow->family == EG_FAMILY_IPV6 && flow->port;
+	char address[EG_ADDR_TEXT_MAX], protocol[12];
+
+	eg_addr_format(flow->family, &flow->addr, address);
+	printf("%-12s %s%s%s", "destination", has_brackets ? "[" : "", address, has_brackets ? "]" : "");
+	if (flow->port)
+		printf(":%u", flow->port);
+	printf("/%s\n", eg_protocol_name(flow->protocol, protocol));
+}
+
+static void print_verdict(const struct eg_explanation *explanation)
+{
+	const struct eg_origin *cause = eg_explanation_cause(explanation);
+	const struct eg_rule *rule = explanation->rule;
+	char prefix[EG_ADDR_TEXT_MAX];
+
+	printf("%-12s %s: %s\n", "verdict", eg_verdict_name(explanation->decision.verdict),
+	       eg_reason_name(explanation->decision.reason));
+	if (!cause)
+		return;
+	if (rule)
+		printf("%-12s %s", "rule", eg_prefix_format(&rule->prefix, prefix));
+	else
+		printf("%-12s passthrough %s", "rule", explanation->subject->passthrough ? "true" : "false");
+	if (rule && rule->port)
+		printf(" port %u", rule->port);
+	print_origin(cause);
+	printf("\n");
+}
+
+void eg_explanation_print(const struct eg_explanation *explanation)
+{
+	const struct eg_subject *subject = explanation->subject;
+
+	print_value("workload", subject->name, subject->workload ? &subject->workload->origin : NULL);
+	print_value("mesh", subject->mesh, NULL);
+	if (subject->cgroup)
+		print_value("cgroup", subject->cgroup, NULL);
+	print_value("mode", "enforce", NULL);
+	print_passthrough(subject);
+	print_templates(subject);
+	print_cluster(subject, EG_FAMILY_IPV4);
+	print_cluster(subject, EG_FAMILY_IPV6);
+	if (!explanation->has_flow)
+		return;
+	print_destination(&explanation->flow);
+	print_verdict(explanation);
+}

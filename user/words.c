@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "words.h"
+
+#include <errno.h>
+#include <getopt.h>
+
+static int refuse(const char **ret_problem, const char *problem)
+{
+	*ret_problem = problem;
+	return -EINVAL;
+}
+
+int eg_daemon_words_parse(int argc, char **argv, struct eg_daemon_words *words, const char **ret_problem)
+{
+	static const struct option options[] = {
+		{"policy", required_argument, NULL, 'p'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{},
+	};
+	int option, r = 0;
+
+	opterr = 0;
+	optind = 0;
+	while (r == 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (option == 'p')
+			r = eg_array_push(&words->policies, optarg);
+		else if (option == 'v')
+			words->version = true;
+		else if (option == 'h')
+			words->help = true;
+		else
+			return refuse(ret_problem, option == ':' ? "--policy needs a value" : "unknown option");
+	}
+	if (r < 0 || words->help || words->version)
+		return r;
+	/* --policy a b c is --policy a --policy b --policy c. */
+	for (int i = optind; i < argc && r == 0 && words->policies.len > 0; i++)
+		r = eg_array_push(&words->policies, argv[i]);
+	if (r == 0 && words->policies.len == 0)
+		return refuse(ret_problem, "--policy is missing");
+	return r;
+}
+
+void eg_daemon_words_clear(struct eg_daemon_words *words)
+{
+	eg_array_clear(&words->policies);
+}
