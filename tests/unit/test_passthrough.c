@@ -31,34 +31,6 @@
 #define IP_PORT(value, port) "{type: IP, value: " value ", port: " port "}"
 #define CIDR_PORT(value, port) "{type: CIDR, value: " value ", port: " port "}"
 
-/* A policy and what holds for the first workload in it. */
-struct case_of {
-	struct policy *policy;
-	struct eg_ruleset *rules;
-	const struct eg_subject *subject;
-};
-
-static struct case_of case_new(const char *text, const struct eg_rules_source *source)
-{
-	struct case_of result = {.policy = policy_read(text)};
-	const struct eg_model *model = result.policy->model;
-
-	if (eg_diag_has_errors(&result.policy->diag))
-		fail_msg("%s", result.policy->findings);
-	if (source)
-		assert_int_equal(eg_rules_resolve_sources(model, source, 1, NULL, 0, &result.rules), 0);
-	else
-		assert_int_equal(eg_rules_resolve(model, NULL, 0, &result.rules), 0);
-	result.subject = result.rules->subjects.items[0];
-	return result;
-}
-
-static void case_free(struct case_of *of)
-{
-	eg_ruleset_free(of->rules);
-	policy_free(of->policy);
-}
-
 static struct eg_flow flow_to(const char *address, uint16_t port, uint16_t protocol)
 {
 	struct eg_flow flow = {.port = port, .protocol = protocol};

@@ -516,13 +516,8 @@ static const struct eg_type listeners_type = {"list of listeners", read_listener
 
 static void refuse_field(struct eg_reader *reader, const char *field, const struct eg_yaml_node *node, const char *what)
 {
-	size_t before;
-
-	if (!node)
-		return;
-	before = eg_path_enter(reader, field);
-	eg_reader_error(reader, node, "%s", what);
-	eg_path_leave(reader, before);
+	if (node)
+		eg_reader_error_at(reader, node, field, "%s", what);
 }
 
 static void check_gateway_alone(struct eg_reader *reader, const struct dataplane_draft *draft)

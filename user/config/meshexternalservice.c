@@ -77,25 +77,6 @@ static bool is_unix_path(const char *address)
 	return strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0 && address[strlen(UNIX_PREFIX)] == '/';
 }
 
-static void refuse_port(struct eg_reader *reader, const struct eg_yaml_node *node, const char *what)
-{
-	const size_t before = eg_path_enter(reader, "port");
-
-	eg_reader_error(reader, node, "%s", what);
-	eg_path_leave(reader, before);
-}
-
-static void refuse_address(struct eg_reader *reader, const struct eg_yaml_node *node, const char *address)
-{
-	const size_t before = eg_path_enter(reader, "address");
-
-	if (address && address[0])
-		eg_reader_error(reader, node, ADDRESS_REFUSAL ", not \"%.64s\"", address);
-	else
-		eg_reader_error(reader, node, ADDRESS_REFUSAL);
-	eg_path_leave(reader, before);
-}
-
 static int take_endpoint(struct eg_reader *reader, const struct endpoint_draft *endpoint, struct eg_service *service)
 {
 	const size_t before = eg_path_enter(reader, "address");
@@ -118,15 +99,17 @@ static int check_endpoint(struct eg_reader *reader, const struct eg_yaml_node *n
 	const bool is_unix = is_unix_path(address), is_ip = eg_is_ip(address);
 
 	if (!is_unix && !is_ip && !eg_is_host_name(address)) {
-		refuse_address(reader, endpoint->address_node ? endpoint->address_node : node, address);
+		eg_reader_error_at(reader, endpoint->address_node ? endpoint->address_node : node, "address",
+				   ADDRESS_REFUSAL "%s%.64s%s", address[0] ? ", not \"" : "", address,
+				   address[0] ? "\"" : "");
 		return 0;
 	}
 	if (is_unix && endpoint->port_node)
-		refuse_port(reader, endpoint->port_node, "must not be defined when endpoint is a unix path");
+		eg_reader_error_at(reader, endpoint->port_node, "port", "must not be defined when endpoint is a unix path");
 	else if (is_ip && !endpoint->port_node)
-		refuse_port(reader, node, "must be defined when endpoint is an IP");
+		eg_reader_error_at(reader, node, "port", "must be defined when endpoint is an IP");
 	else if (!is_unix && !endpoint->port_node)
-		refuse_port(reader, node, "must be defined when endpoint is a hostname");
+		eg_reader_error_at(reader, node, "port", "must be defined when endpoint is a hostname");
 	return take_endpoint(reader, endpoint, service);
 }
 

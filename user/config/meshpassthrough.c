@@ -57,14 +57,6 @@ static void draft_clear(struct draft *draft)
 	eg_array_clear(&draft->matches);
 }
 
-static void refuse(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field, const char *what)
-{
-	const size_t before = eg_path_enter(reader, field);
-
-	eg_reader_error(reader, node, "%s", what);
-	eg_path_leave(reader, before);
-}
-
 /* --- the fields of an entry --- */
 
 static int read_type(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -146,17 +138,14 @@ static const char *domain_problem(const char *name)
 static void check_domain(struct eg_reader *reader, const struct match *match)
 {
 	const char *problem = match->value ? domain_problem(match->value) : NULL;
-	char text[64];
 
 	if (problem)
-		refuse(reader, match->value_node, "value", problem);
-	if (match->has_protocol && (match->protocol == MATCH_TCP || match->protocol == MATCH_MYSQL)) {
-		snprintf(text, sizeof(text), "protocol %s is not supported for a domain",
-			 protocols[match->protocol]);
-		refuse(reader, match->protocol_node ? match->protocol_node : match->node, "protocol", text);
-	}
+		eg_reader_error_at(reader, match->value_node, "value", "%s", problem);
+	if (match->has_protocol && (match->protocol == MATCH_TCP || match->protocol == MATCH_MYSQL))
+		eg_reader_error_at(reader, match->protocol_node ? match->protocol_node : match->node, "protocol",
+				   "protocol %s is not supported for a domain", protocols[match->protocol]);
 	if (match->value && match->value[0] == '*' && !match->port_node && is_l7(match->protocol))
-		refuse(reader, match->node, "port",
+		eg_reader_error_at(reader, match->node, "port",
 		       "wildcard domains doesn't work for all ports and layer 7 protocol");
 }
 
@@ -164,14 +153,11 @@ static void check_domain(struct eg_reader *reader, const struct match *match)
 static bool parse_range(struct eg_reader *reader, const struct match *match, struct eg_prefix *ret_prefix)
 {
 	const bool has_slash = strchr(match->value, '/');
-	size_t before;
 
 	if (has_slash == (match->type == MATCH_CIDR) && eg_prefix_parse(match->value, ret_prefix) == 0)
 		return true;
-	before = eg_path_enter(reader, "value");
-	eg_reader_error(reader, match->value_node, "provided %s has incorrect value \"%.64s\"", types[match->type],
-			match->value);
-	eg_path_leave(reader, before);
+	eg_reader_error_at(reader, match->value_node, "value", "provided %s has incorrect value \"%.64s\"",
+			   types[match->type], match->value);
 	return false;
 }
 
@@ -207,7 +193,7 @@ static int finish_match(struct eg_reader *reader, const struct eg_yaml_node *nod
 
 	match->node = node;
 	if (match->protocol == MATCH_MYSQL && !match->port_node)
-		refuse(reader, node, "port", "port must be defined for Mysql protocol");
+		eg_reader_error_at(reader, node, "port", "port must be defined for Mysql protocol");
 	if (match->has_type && match->type == MATCH_DOMAIN)
 		check_domain(reader, match);
 	return 0;
@@ -285,15 +271,6 @@ static int compare_by_value(const void *a, const void *b)
 	return order != 0 ? order : compare_numbers(x->index, y->index);
 }
 
-static void refuse_match(struct eg_reader *reader, const struct match *match, const struct eg_yaml_node *node,
-			 const char *field, const char *what)
-{
-	const size_t before = eg_path_enter_index(reader, match->index);
-
-	refuse(reader, node, field, what);
-	eg_path_leave(reader, before);
-}
-
 /* In Kuma those of one port share a listener that must know what they speak. */
 static void check_ports(struct eg_reader *reader, const struct draft *draft)
 {
@@ -301,31 +278,35 @@ static void check_ports(struct eg_reader *reader, const struct draft *draft)
 
 	for (size_t i = 0; i < draft->matches.len; i++) {
 		const struct match *match = &draft->matches.items[i];
+		size_t before;
 
 		if (match->port == 0 || !match->has_protocol || !is_l7(match->protocol))
 			continue;
 		if (!first || first->port != match->port)
 			first = match;
-		else if (first->protocol != match->protocol)
-			refuse_match(reader, match, match->port_node, "port",
-				     "using the same port in multiple matches requires the same protocol for the "
-				     "following protocols: [grpc http http2]");
+		if (first->protocol == match->protocol)
+			continue;
+		before = eg_path_enter_index(reader, match->index);
+		eg_reader_error_at(reader, match->port_node, "port",
+				   "using the same port in multiple matches requires the same protocol for the "
+				   "following protocols: [grpc http http2]");
+		eg_path_leave(reader, before);
 	}
 }
 
 static void check_values(struct eg_reader *reader, const struct draft *draft)
 {
-	char text[320];
-
 	for (size_t i = 1; i < draft->matches.len; i++) {
 		const struct match *match = &draft->matches.items[i];
+		size_t before;
 
 		if (match->port == 0 || !match->value || !match->has_protocol ||
 		    compare_values(&draft->matches.items[i - 1], match) != 0)
 			continue;
-		snprintf(text, sizeof(text), "value %.255s is already defiend for this port and protocol",
-			 match->value);
-		refuse_match(reader, match, match->value_node, "value", text);
+		before = eg_path_enter_index(reader, match->index);
+		eg_reader_error_at(reader, match->value_node, "value",
+				   "value %.255s is already defiend for this port and protocol", match->value);
+		eg_path_leave(reader, before);
 	}
 }
 

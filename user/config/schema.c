@@ -89,6 +89,18 @@ bool eg_reader_is_full(const struct eg_reader *reader)
 	return *reader->addresses > EG_ADDRESSES_MAX;
 }
 
+void eg_reader_error_at(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field,
+			const char *format, ...)
+{
+	const size_t before = eg_path_enter(reader, field);
+	va_list args;
+
+	va_start(args, format);
+	say(reader, EG_SEVERITY_ERROR, node, format, args);
+	va_end(args);
+	eg_path_leave(reader, before);
+}
+
 bool eg_reader_take_address(struct eg_reader *reader, const struct eg_yaml_node *node)
 {
 	if (*reader->addresses < EG_ADDRESSES_MAX) {

@@ -150,6 +150,9 @@ void eg_path_leave(struct eg_reader *reader, size_t before);
 struct eg_origin eg_reader_origin(const struct eg_reader *reader, const struct eg_yaml_node *node);
 __attribute__((format(printf, 3, 4))) void eg_reader_error(struct eg_reader *reader, const struct eg_yaml_node *node,
 							   const char *format, ...);
+/* The same, at a field below the reader's present path. */
+__attribute__((format(printf, 4, 5))) void eg_reader_error_at(struct eg_reader *reader, const struct eg_yaml_node *node,
+							      const char *field, const char *format, ...);
 __attribute__((format(printf, 4, 5))) void eg_reader_say(struct eg_reader *reader, enum eg_severity severity,
 							 const struct eg_yaml_node *node, const char *format, ...);
 /* There are too many already: whoever multiplies can stop. */

@@ -20,8 +20,7 @@ struct draft {
 	const struct eg_yaml_node *proxy_types;
 };
 
-static const struct eg_type kind_type = {"text", eg_read_node};
-static const struct eg_type name_type = {"text", eg_read_node};
+static const struct eg_type text_type = {"text", eg_read_node};
 static const struct eg_type tags_type = {"mapping of tags", eg_read_node};
 static const struct eg_type labels_type = {"mapping of labels", eg_read_node};
 static const struct eg_type proxy_types_type = {"list of Sidecar and Gateway", eg_read_node};
@@ -32,19 +31,19 @@ static const struct eg_type proxy_types_type = {"list of Sidecar and Gateway", e
 	}
 
 static const struct eg_field target_ref_fields[] = {
-	FIELD("kind", kind_type, kind,
+	FIELD("kind", text_type, kind,
 	      "What it selects by: Mesh takes every workload of the mesh, Dataplane those of a name or with labels, "
 	      "MeshSubset those with tags. Kinds that are about a gateway or a route select nothing here."),
-	FIELD("name", name_type, name,
+	FIELD("name", text_type, name,
 	      "Of kind Dataplane the name of the Dataplane that a Workload says it is, or of the Workload itself; of "
 	      "the older kinds MeshService and MeshServiceSubset the value of kuma.io/service."),
-	FIELD("namespace", name_type, namespace, "The namespace of the Dataplane that name means; left out: the policy's own."),
-	FIELD("mesh", name_type, mesh, "Refused: a policy is for its own mesh."),
+	FIELD("namespace", text_type, namespace, "The namespace of the Dataplane that name means; left out: the policy's own."),
+	FIELD("mesh", text_type, mesh, "Refused: a policy is for its own mesh."),
 	FIELD("tags", tags_type, tags,
 	      "Of kind MeshSubset: tags that a workload must have, all in one inbound; * is any value."),
 	FIELD("labels", labels_type, labels,
 	      "Of kind Dataplane: labels that the Dataplane or the Workload must have; its tags count as labels."),
-	FIELD("sectionName", name_type, section_name, "One inbound; only for policies that are about inbounds."),
+	FIELD("sectionName", text_type, section_name, "One inbound; only for policies that are about inbounds."),
 	{.name = "proxyTypes",
 	 .type = &proxy_types_type,
 	 .offset = offsetof(struct draft, proxy_types),
@@ -88,14 +87,6 @@ static const struct eg_yaml_node *written(const struct draft *draft, const struc
 
 /* --- what may not be there --- */
 
-static void refuse(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field, const char *what)
-{
-	const size_t before = eg_path_enter(reader, field);
-
-	eg_reader_error(reader, node, "%s", what);
-	eg_path_leave(reader, before);
-}
-
 static bool is_refused(enum eg_target_kind kind, const char *field)
 {
 	for (size_t i = 0; i < EG_COUNT_OF(rules[kind].fields) && rules[kind].fields[i]; i++)
@@ -106,17 +97,15 @@ static bool is_refused(enum eg_target_kind kind, const char *field)
 
 static void check_fields(struct eg_reader *reader, const struct draft *draft, enum eg_target_kind kind)
 {
-	char text[80];
-
-	snprintf(text, sizeof(text), "must not be set with kind %s", eg_target_kind_name(kind));
 	for (size_t i = 0; i < EG_COUNT_OF(target_ref_fields); i++) {
 		const struct eg_field *field = &target_ref_fields[i];
 
 		if (written(draft, field) && is_refused(kind, field->name))
-			refuse(reader, written(draft, field), field->name, text);
+			eg_reader_error_at(reader, written(draft, field), field->name, "must not be set with kind %s",
+					   eg_target_kind_name(kind));
 	}
 	if (kind == EG_TARGET_MESH && !is_empty(draft->name))
-		refuse(reader, draft->name, "name", "using name with kind Mesh is not yet supported");
+		eg_reader_error_at(reader, draft->name, "name", "using name with kind Mesh is not yet supported");
 }
 
 static void check_labels(struct eg_reader *reader, const struct draft *draft, enum eg_target_kind kind)
@@ -124,26 +113,21 @@ static void check_labels(struct eg_reader *reader, const struct draft *draft, en
 	if (is_empty(draft->labels) || is_refused(kind, "labels"))
 		return;
 	if (!is_empty(draft->name) || !is_empty(draft->namespace))
-		refuse(reader, draft->labels, "labels",
-		       kind == EG_TARGET_MESH_EXTERNAL_SERVICE
-			       ? "either labels or name must be specified"
-			       : "either labels or name and namespace must be specified");
+		eg_reader_error_at(reader, draft->labels, "labels", "either labels or name%s must be specified",
+				   kind == EG_TARGET_MESH_EXTERNAL_SERVICE ? "" : " and namespace");
 	if (!is_empty(draft->section_name) && (kind == EG_TARGET_MESH_SERVICE || kind == EG_TARGET_MESH_HTTP_ROUTE))
-		refuse(reader, draft->section_name, "sectionName", "sectionName should not be combined with labels");
+		eg_reader_error_at(reader, draft->section_name, "sectionName", "sectionName should not be combined with labels");
 }
 
 static void check_name(struct eg_reader *reader, const struct eg_yaml_node *node, const struct draft *draft,
 		       const struct eg_target *target)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
-	char text[80];
 
-	if (is_empty(draft->name) && is_empty(draft->labels) && rules[target->kind].needs_name) {
-		snprintf(text, sizeof(text), "must be set with kind %s", eg_target_kind_name(target->kind));
-		refuse(reader, node, "name", text);
-	}
+	if (is_empty(draft->name) && is_empty(draft->labels) && rules[target->kind].needs_name)
+		eg_reader_error_at(reader, node, "name", "must be set with kind %s", eg_target_kind_name(target->kind));
 	if (target->name && rules[target->kind].needs_name && target->name[strspn(target->name, letters)] != '\0')
-		refuse(reader, draft->name, "name",
+		eg_reader_error_at(reader, draft->name, "name",
 		       "invalid characters: must consist of lower case alphanumeric characters, '-', '.' and '_'.");
 }
 
@@ -288,7 +272,7 @@ int eg_read_target_ref(struct eg_reader *reader, const struct eg_yaml_node *node
 	check_fields(reader, &draft, target->kind);
 	check_labels(reader, &draft, target->kind);
 	if (target->kind == EG_TARGET_DATAPLANE && !(takes & EG_TARGET_SECTIONS) && !is_empty(draft.section_name))
-		refuse(reader, draft.section_name, "sectionName", "can only be used with inbound policies");
+		eg_reader_error_at(reader, draft.section_name, "sectionName", "can only be used with inbound policies");
 	r = read_values(reader, &draft, target);
 	if (r < 0)
 		return r;

@@ -25,29 +25,6 @@ const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *m
 	return best;
 }
 
-static int add_matches(const struct eg_mesh_passthrough *policy, struct eg_scope *scope)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < policy->matches.len; i++)
-		r = eg_array_push(&scope->rules, {.class = EG_CLASS_MATCHED,
-						  .prefix = policy->matches.items[i].prefix,
-						  .port = policy->matches.items[i].port,
-						  .protocols = policy->matches.items[i].protocols,
-						  .origin = policy->matches.items[i].origin});
-	return r;
-}
-
-int eg_passthrough_add_rules(const struct eg_model *model, const struct eg_identity *identity, struct eg_scope *scope)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < model->passthroughs.len; i++)
-		if (eg_target_selects(&model->passthroughs.items[i]->head, identity))
-			r = add_matches(model->passthroughs.items[i], scope);
-	return r;
-}
-
 const struct eg_origin *eg_passthrough_closed(const struct eg_model *model, const char *mesh_name)
 {
 	const struct eg_mesh *mesh = eg_model_find_mesh(model, mesh_name);

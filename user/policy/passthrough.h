@@ -4,7 +4,6 @@
 
 /* What the MeshPassthrough policies of a workload say together. */
 #include "policy/model.h"
-#include "policy/rules.h"
 #include "policy/target.h"
 
 /* By enum eg_passthrough_mode, as they are written; NULL behind the last. */
@@ -13,10 +12,6 @@ extern const char *const eg_passthrough_modes[];
 /* The most specific one that is for a workload: its mode counts. NULL: the Mesh has the word. */
 const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *model,
 							const struct eg_identity *identity);
-
-/* Adds what all that are for a workload let out, a rule an entry. 0, or -ENOMEM. */
-int eg_passthrough_add_rules(const struct eg_model *model, const struct eg_identity *identity,
-			     struct eg_scope *scope);
 
 /*
  * Where it is written that nothing outside a mesh may be reached, by no workload; NULL

@@ -252,16 +252,30 @@ static int add_exclusions(struct eg_scope *scope, const struct eg_workload *work
 	return r;
 }
 
-static int add_allow_list(struct eg_scope *scope, const struct eg_workload *workload)
+static int add_allowed(struct eg_scope *scope, const struct eg_allow *allowed, size_t count)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < workload->allow.len; i++)
+	for (size_t i = 0; r == 0 && i < count; i++)
 		r = eg_array_push(&scope->rules, {.class = EG_CLASS_MATCHED,
-						  .prefix = workload->allow.items[i].prefix,
-						  .port = workload->allow.items[i].port,
-						  .protocols = workload->allow.items[i].protocols,
-						  .origin = workload->allow.items[i].origin});
+						  .prefix = allowed[i].prefix,
+						  .port = allowed[i].port,
+						  .protocols = allowed[i].protocols,
+						  .origin = allowed[i].origin});
+	return r;
+}
+
+/* What the MeshPassthroughs that are for a workload let out together. */
+static int add_matches(struct eg_scope *scope, const struct eg_model *model, const struct eg_identity *identity)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < model->passthroughs.len; i++) {
+		const struct eg_mesh_passthrough *policy = model->passthroughs.items[i];
+
+		if (eg_target_selects(&policy->head, identity))
+			r = add_allowed(scope, policy->matches.items, policy->matches.len);
+	}
 	return r;
 }
 
@@ -302,7 +316,7 @@ static int add_own_rules(const struct resolution *resolution, struct eg_scope *s
 
 	r = add_open_family(scope, subject);
 	if (r == 0 && policy && policy->mode == EG_PASSTHROUGH_MATCHED)
-		r = eg_passthrough_add_rules(resolution->model, &identity, scope);
+		r = add_matches(scope, resolution->model, &identity);
 	if (r == 0 && identity.dataplane)
 		r = add_endpoints(scope, identity.dataplane->outbounds.items, identity.dataplane->outbounds.len);
 	if (r < 0 || !workload)
@@ -310,7 +324,7 @@ static int add_own_rules(const struct resolution *resolution, struct eg_scope *s
 	r = add_exclusions(scope, workload);
 	if (r < 0)
 		return r;
-	return add_allow_list(scope, workload);
+	return add_allowed(scope, workload->allow.items, workload->allow.len);
 }
 
 static int make_own_scope(struct resolution *resolution, const struct eg_subject *subject, struct own_entry *entry)

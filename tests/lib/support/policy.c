@@ -92,6 +92,27 @@ bool policy_patches(const struct policy *policy, enum eg_families family, enum e
 	return cluster.origins[setting].file;
 }
 
+struct case_of case_new(const char *text, const struct eg_rules_source *source)
+{
+	struct case_of result = {.policy = policy_read(text)};
+	const struct eg_model *model = result.policy->model;
+
+	if (eg_diag_has_errors(&result.policy->diag))
+		fail_msg("%s", result.policy->findings);
+	if (source)
+		assert_int_equal(eg_rules_resolve_sources(model, source, 1, NULL, 0, &result.rules), 0);
+	else
+		assert_int_equal(eg_rules_resolve(model, NULL, 0, &result.rules), 0);
+	result.subject = result.rules->subjects.items[0];
+	return result;
+}
+
+void case_free(struct case_of *of)
+{
+	eg_ruleset_free(of->rules);
+	policy_free(of->policy);
+}
+
 void assert_findings(const char *text, const char *expected)
 {
 	struct policy *policy = policy_read(text);

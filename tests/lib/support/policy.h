@@ -10,6 +10,7 @@
 #include "base/diag.h"
 #include "policy/check.h"
 #include "policy/model.h"
+#include "policy/rules.h"
 
 struct policy {
 	struct eg_model *model;
@@ -26,6 +27,17 @@ void policy_free(struct policy *policy);
 
 /* What its first template makes of a setting; false when it says nothing of it. */
 bool policy_patches(const struct policy *policy, enum eg_families family, enum eg_setting setting, uint64_t *ret_value);
+
+/* A policy without an error, and what holds for the first workload in it, or for a command. */
+struct case_of {
+	struct policy *policy;
+	struct eg_ruleset *rules;
+	const struct eg_subject *subject;
+};
+
+/* source NULL: for each workload of the text. */
+struct case_of case_new(const char *text, const struct eg_rules_source *source);
+void case_free(struct case_of *of);
 
 /* All findings of a text, word for word. */
 void assert_findings(const char *text, const char *expected);
