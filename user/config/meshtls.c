@@ -193,7 +193,8 @@ static const struct eg_field tls_fields[] = {
 	 .type = &rules_type,
 	 .offset = offsetof(struct draft, from),
 	 .fields = &from_schema,
-	 .doc = "The older form of rules, which cannot stand beside it."},
+	 .doc = "The older form of rules, which cannot stand beside it.",
+	 .kuma3 = "ignores it; rules take its place"},
 };
 const struct eg_schema eg_mesh_tls_schema = {
 	.name = "MeshTLS",

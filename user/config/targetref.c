@@ -221,9 +221,13 @@ static bool find_kind(const char *text, unsigned int takes, enum eg_target_kind 
 	return false;
 }
 
-static void warn_of_kuma3(struct eg_reader *reader, const struct eg_yaml_node *node, enum eg_target_kind kind)
+/* Of whom a policy is for; what it says of others may name services. */
+static void warn_of_kuma3(struct eg_reader *reader, const struct eg_yaml_node *node, unsigned int takes,
+			  enum eg_target_kind kind)
 {
-	if (reader->is_for_kuma3 && kind != EG_TARGET_MESH && kind != EG_TARGET_DATAPLANE)
+	const bool is_top = takes & EG_TARGET_BIT(DATAPLANE);
+
+	if (reader->is_for_kuma3 && is_top && kind != EG_TARGET_MESH && kind != EG_TARGET_DATAPLANE)
 		eg_reader_say(reader, EG_SEVERITY_WARNING, node,
 			      "Kuma 3 refuses kind %s; kind Dataplane with labels takes its place",
 			      eg_target_kind_name(kind));
@@ -245,7 +249,7 @@ static bool read_kind(struct eg_reader *reader, const struct eg_yaml_node *node,
 	else if (text && !found)
 		eg_reader_error(reader, place, "value '%.64s' is not supported", text);
 	else if (found)
-		warn_of_kuma3(reader, place, *ret_kind);
+		warn_of_kuma3(reader, place, takes, *ret_kind);
 	eg_path_leave(reader, before);
 	return found;
 }

@@ -53,7 +53,8 @@ extern const struct eg_type eg_traffic_from_ref;   /* from[].targetRef */
 		{.name = "from", \
 		 .type = &eg_checked_list, \
 		 .fields = &(from_entry), \
-		 .doc = "For what arrives at them."}, \
+		 .doc = "For what arrives at them.", \
+		 .kuma3 = "ignores it; rules take its place"}, \
 	{ \
 		.name = "rules", .type = &eg_checked_list, .fields = &(rule_entry), \
 		.doc = "The same in the newer form; not beside `to` and `from`." \
