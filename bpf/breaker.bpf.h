@@ -19,6 +19,7 @@
 #include "decide.bpf.h"
 #include "emit.bpf.h"
 #include "kernel.bpf.h"
+#include "leases.bpf.h"
 #include "maps.bpf.h"
 
 #define NSEC_PER_USEC 1000ull
@@ -27,26 +28,28 @@
 /* So often somebody else may be faster before a connect is refused; a few would do for as many CPUs as there are. */
 #define ATTEMPTS_MAX 128
 
-/* Envoy's bounds, upper ends excluded. */
-static const __u64 histogram_bounds_us[EG_HISTOGRAM_BUCKETS - 1] = {
-	500,	 1000,	  5000,	   10000,    25000,    50000,	 100000,    250000,	500000,	    1000000,
-	2500000, 5000000, 10000000, 30000000, 60000000, 300000000, 600000000, 1800000000, 3600000000,
+/* Envoy's bounds, upper ends excluded. In ns: a division is one of the dearest instructions of a connect. */
+static const __u64 histogram_bounds_ns[EG_HISTOGRAM_BUCKETS - 1] = {
+	500 * NSEC_PER_USEC,   1 * NSEC_PER_MSEC,    5 * NSEC_PER_MSEC,	     10 * NSEC_PER_MSEC,
+	25 * NSEC_PER_MSEC,    50 * NSEC_PER_MSEC,   100 * NSEC_PER_MSEC,    250 * NSEC_PER_MSEC,
+	500 * NSEC_PER_MSEC,   1000 * NSEC_PER_MSEC, 2500 * NSEC_PER_MSEC,   5000 * NSEC_PER_MSEC,
+	10000 * NSEC_PER_MSEC, 30 * NSEC_PER_SEC,    60 * NSEC_PER_SEC,	     300 * NSEC_PER_SEC,
+	600 * NSEC_PER_SEC,    1800 * NSEC_PER_SEC,  3600 * NSEC_PER_SEC,
 };
 
 static __always_inline void count_sample(struct eg_histogram *histogram, __u64 duration_ns)
 {
-	__u64 us = duration_ns / NSEC_PER_USEC;
 	__u32 bucket = 0;
 
 	for (__u32 i = 0; i < EG_HISTOGRAM_BUCKETS - 1; i++) {
-		if (us < histogram_bounds_us[i])
+		if (duration_ns < histogram_bounds_ns[i])
 			break;
 		bucket = i + 1;
 	}
 	/* The verifier has lost sight of the loop's bound. */
 	if (bucket < EG_HISTOGRAM_BUCKETS)
 		count(&histogram->buckets[bucket]);
-	__sync_fetch_and_add(&histogram->sum_us, us);
+	__sync_fetch_and_add(&histogram->sum_ns, duration_ns);
 }
 
 /* ---- a lease and its slot ---- */
@@ -77,19 +80,9 @@ static __always_inline bool find_cluster(__u64 word, struct cluster *ret_cluster
 	return true;
 }
 
-static __always_inline bool is_live(__u64 word)
-{
-	return eg_lease_state(word) != EG_LEASE_NONE;
-}
-
 static __always_inline __u64 with_state(__u64 word, enum eg_lease_state state)
 {
 	return (word & ~0xffull) | state;
-}
-
-static __always_inline __u64 read_word(const struct eg_lease *lease)
-{
-	return *(const volatile __u64 *)&lease->word;
 }
 
 static __always_inline bool change_word(struct eg_lease *lease, __u64 word, __u64 next)
@@ -103,19 +96,20 @@ static __always_inline bool change_word(struct eg_lease *lease, __u64 word, __u6
 	 IN_STATE(EG_LEASE_SESSION))
 
 /*
- * Takes a lease from one of these states to another. The word before, for its one
- * account; 0 when it is in none of them, or somebody else took it on. Loops are global
+ * Takes the lease of a socket from one of these states to another. The word before, for
+ * its one account; 0 when it is in none of them, or somebody else took it on: the word
+ * comes first, so that it is this socket's if the cookie still is. Loops are global
  * functions: the verifier goes through them once, and not through what follows once
  * more for every attempt after which one may end. They also take NULL for an input.
  */
-__noinline __u64 eg_claim_lease(struct eg_lease *lease, __u32 from, __u32 to)
+__noinline __u64 eg_claim_lease(struct eg_lease *lease, __u64 cookie, __u32 from, __u32 to)
 {
 	if (!lease)
 		return 0;
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
 		__u64 word = read_word(lease);
 
-		if (!(from & IN_STATE(eg_lease_state(word) & 7)))
+		if (read_cookie(lease) != cookie || !(from & IN_STATE(eg_lease_state(word) & 7)))
 			return 0;
 		if (change_word(lease, word, with_state(word, to)))
 			return word;
@@ -159,14 +153,14 @@ static __always_inline void account_closed(const struct cluster *cluster, __u64 
 }
 
 /* A connection that is one no more, established before or not. */
-static __always_inline void account_connection(const struct cluster *cluster, const struct eg_lease *lease, __u64 word,
+static __always_inline void account_connection(const struct cluster *cluster, __u64 opened_ns, __u64 word,
 					       const struct lease_end *end)
 {
 	if (eg_lease_state(word) == EG_LEASE_CONNECTING)
 		account_failed(cluster, word, end);
 	else
 		account_closed(cluster, word, end);
-	count_sample(&cluster->counts->length_ms, bpf_ktime_get_ns() - lease->opened_ns);
+	count_sample(&cluster->counts->length_ms, bpf_ktime_get_ns() - opened_ns);
 }
 
 static __always_inline void account_end(const struct eg_lease *lease, __u64 word, const struct lease_end *end)
@@ -180,7 +174,7 @@ static __always_inline void account_end(const struct eg_lease *lease, __u64 word
 	switch (eg_lease_state(word)) {
 	case EG_LEASE_CONNECTING:
 	case EG_LEASE_ESTABLISHED:
-		account_connection(&cluster, lease, word, end);
+		account_connection(&cluster, lease->opened_ns, word, end);
 		break;
 	case EG_LEASE_DRAINING:
 		__sync_fetch_and_add(&cluster.state->draining, -1);
@@ -191,45 +185,49 @@ static __always_inline void account_end(const struct eg_lease *lease, __u64 word
 	}
 }
 
-/* Gives back what the lease holds, unless somebody else was first. */
-static __always_inline void end_lease(struct eg_lease *lease, __u32 from, const struct lease_end *end)
+/* Gives back what the lease holds, and its place, unless somebody else was first. */
+static __always_inline void end_lease(struct eg_lease *lease, __u64 cookie, __u32 from, const struct lease_end *end)
 {
-	__u64 word = eg_claim_lease(lease, from, EG_LEASE_NONE);
+	__u64 word = eg_claim_lease(lease, cookie, from, EG_LEASE_NONE);
 
-	if (word)
-		account_end(lease, word, end);
+	if (!word)
+		return;
+	account_end(lease, word, end);
+	free_lease(lease);
 }
 
 /* The last process let go of an established connection; what it sent may still be on its way. */
-static __always_inline void drain_lease(struct eg_lease *lease, const struct lease_end *end)
+static __always_inline void drain_lease(struct eg_lease *lease, __u64 cookie, const struct lease_end *end)
 {
-	__u64 word = eg_claim_lease(lease, IN_STATE(EG_LEASE_ESTABLISHED), EG_LEASE_DRAINING);
+	/* Before somebody else may end it. */
+	__u64 opened_ns = lease->opened_ns;
+	__u64 word = eg_claim_lease(lease, cookie, IN_STATE(EG_LEASE_ESTABLISHED), EG_LEASE_DRAINING);
 	struct cluster cluster;
 
 	if (!word || !find_cluster(word, &cluster))
 		return;
 	__sync_fetch_and_add(&cluster.state->draining, 1);
-	account_connection(&cluster, lease, word, end);
+	account_connection(&cluster, opened_ns, word, end);
 }
 
-static __always_inline void establish_lease(struct eg_lease *lease)
+static __always_inline void establish_lease(struct eg_lease *lease, __u64 cookie)
 {
-	__u64 now = bpf_ktime_get_ns(), word;
+	__u64 now = bpf_ktime_get_ns(), opened_ns = lease->opened_ns, word;
 	struct cluster cluster;
 
-	lease->established_ns = now;
-	word = eg_claim_lease(lease, IN_STATE(EG_LEASE_CONNECTING), EG_LEASE_ESTABLISHED);
+	lease->active_ns = now;
+	word = eg_claim_lease(lease, cookie, IN_STATE(EG_LEASE_CONNECTING), EG_LEASE_ESTABLISHED);
 	if (!word || !find_cluster(word, &cluster))
 		return;
 	__sync_fetch_and_add(&cluster.state->held, -EG_HELD_PENDING);
 	give_back_retry(&cluster, word);
-	count_sample(&cluster.counts->connect_ms, now - lease->opened_ns);
+	count_sample(&cluster.counts->connect_ms, now - opened_ns);
 }
 
 /* ---- bytes ---- */
 
 /* Adds what is new since the last time; a reader that is late finds more than it has and adds nothing. */
-__noinline int eg_add_bytes(__u64 *counter, __u64 *counted, __u64 now)
+__noinline int eg_add_new_bytes(__u64 *counter, __u64 *counted, __u64 now)
 {
 	if (!counter || !counted)
 		return 0;
@@ -244,6 +242,13 @@ __noinline int eg_add_bytes(__u64 *counter, __u64 *counted, __u64 now)
 		}
 	}
 	return 0;
+}
+
+/* Mostly there is nothing new to add. */
+static __always_inline void add_bytes(__u64 *counter, __u64 *counted, __u64 now)
+{
+	if (now > *(volatile __u64 *)counted)
+		eg_add_new_bytes(counter, counted, now);
 }
 
 /* The peer's FIN is one of the bytes received. */
@@ -275,8 +280,8 @@ static __always_inline void count_bytes(struct eg_lease *lease, __u64 word, cons
 
 	if (!find_cluster(word, &cluster))
 		return;
-	eg_add_bytes(&cluster.counts->rx_bytes, &lease->rx_bytes, payload_received(tcp));
-	eg_add_bytes(&cluster.counts->tx_bytes, &lease->tx_bytes, payload_sent(tcp));
+	add_bytes(&cluster.counts->rx_bytes, &lease->rx_bytes, payload_received(tcp));
+	add_bytes(&cluster.counts->tx_bytes, &lease->tx_bytes, payload_sent(tcp));
 }
 
 /* ---- admission ---- */
@@ -395,17 +400,17 @@ static __always_inline __u32 take_tcp(const struct cluster *cluster, const struc
 	return limit;
 }
 
-/* A fresh lease on a socket; nobody else touches it, since its word is not live. */
+/* Nobody else touches the place before its word is live. */
 static __always_inline void write_lease(struct eg_lease *lease, __u64 word, const struct eg_cluster_policy *limits)
 {
 	lease->opened_ns = bpf_ktime_get_ns();
-	lease->established_ns = 0;
 	lease->rx_bytes = 0;
 	lease->tx_bytes = 0;
 	lease->active_ns = 0;
 	lease->connect_timeout_ms = limits->connect_timeout_ms;
 	lease->user_timeout_ms = 0;
-	__sync_lock_test_and_set(&lease->word, word);
+	/* Not a word that a lease of this place had lately. */
+	__sync_lock_test_and_set(&lease->word, word | ((lease->word >> EG_LEASE_SEQUENCE_SHIFT) + 1) << EG_LEASE_SEQUENCE_SHIFT);
 }
 
 /*
@@ -413,12 +418,12 @@ static __always_inline void write_lease(struct eg_lease *lease, __u64 word, cons
  * CLOSE only, and a UDP socket without a peer was disconnected, or its connect refused
  * by a program after ours: no event has told of that end.
  */
-__noinline int eg_settle_earlier(struct eg_lease *lease, bool connected)
+__noinline int eg_settle_earlier(struct eg_lease *lease, __u64 cookie, bool connected)
 {
 	const struct lease_end end = {.is_remote = true, .without_event = !connected};
 
 	if (lease)
-		end_lease(lease, IN_ANY_STATE, &end);
+		end_lease(lease, cookie, IN_ANY_STATE, &end);
 	return 0;
 }
 
@@ -427,56 +432,77 @@ static __always_inline bool is_same_but_sequence(__u64 word, __u64 other)
 	return !((word ^ other) << (64 - EG_LEASE_SEQUENCE_SHIFT));
 }
 
+/* What one connect is admitted with. */
+struct admission {
+	struct eg_lease *earlier; /* the session of a connected UDP socket, or NULL */
+	__u64 cookie;
+	struct eg_slot *slot;
+	const struct eg_workload_policy *workload;
+};
+
+/* A place for one more connection or session, counted; or the limit that was reached. */
+static __always_inline __u32 take_place_of(const struct cluster *cluster, const struct eg_cluster_policy *limits, bool udp,
+					   bool retry)
+{
+	__u32 limit = udp ? take_session(cluster, limits) : take_tcp(cluster, limits, retry);
+
+	if (limit == EG_REASON_BLOCKED_NO_STATE)
+		count(&cluster->counts->contended);
+	return limit;
+}
+
 /*
  * A connected UDP socket comes here with its session, which goes on with the next peer.
  * If that one counts elsewhere, the old place is given back for a new one, and not
  * before: a connect that is refused leaves the socket with the peer that it had.
  */
-static __always_inline void admit(struct eg_lease *lease, struct observation *seen, struct eg_slot *slot,
-				  const struct eg_workload_policy *workload)
+static __always_inline void admit(const struct admission *admission, struct observation *seen)
 {
 	bool ipv6 = seen->flow.family == EG_FAMILY_IPV6, udp = is_udp(seen);
+	const struct eg_workload_policy *workload = admission->workload;
 	const struct eg_cluster_policy *limits = ipv6 ? &workload->ipv6 : &workload->ipv4;
-	struct cluster cluster = cluster_of_slot(slot, ipv6);
-	bool retry = !udp && is_retry(seen, slot->state.epoch, workload, limits);
-	__u64 earlier = read_word(lease);
+	struct cluster cluster = cluster_of_slot(admission->slot, ipv6);
+	__u32 epoch = admission->slot->state.epoch, limit;
+	bool retry = !udp && is_retry(seen, epoch, workload, limits);
 	__u64 word = eg_lease_word(udp ? EG_LEASE_SESSION : EG_LEASE_CONNECTING,
 				   (ipv6 ? EG_LEASE_IPV6 : 0) | (retry ? EG_LEASE_RETRY : 0), (__u16)seen->slot_id,
-				   (__u16)slot->state.epoch, (__u16)((earlier >> EG_LEASE_SEQUENCE_SHIFT) + 1));
-	__u32 limit;
+				   (__u16)epoch, 0);
+	struct eg_lease *lease;
 
-	if (is_same_but_sequence(earlier, word))
+	if (admission->earlier && is_same_but_sequence(read_word(admission->earlier), word))
 		return;
-	limit = udp ? take_session(&cluster, limits) : take_tcp(&cluster, limits, retry);
-	if (limit == EG_REASON_BLOCKED_NO_STATE)
-		count(&cluster.counts->contended);
+	lease = take_lease(admission->cookie);
+	limit = lease ? take_place_of(&cluster, limits, udp, retry) : EG_REASON_BLOCKED_NO_STATE;
 	if (limit != EG_REASON_COUNT) {
 		seen->decision = block(limit, workload->breaker_errno);
+		if (lease)
+			free_lease(lease);
 		return;
 	}
-	if (is_live(earlier))
-		eg_settle_earlier(lease, true);
+	if (admission->earlier)
+		eg_settle_earlier(admission->earlier, admission->cookie, true);
 	write_lease(lease, word, limits);
 }
 
 /* What no place could be kept for is refused: it would be a connection that nobody counts. */
-static __always_inline void lease_connect(struct eg_lease *lease, struct observation *seen, bool leased,
-					  bool connected)
+static __always_inline void lease_connect(__u64 cookie, struct observation *seen, bool leased, bool connected)
 {
-	struct policy_view view = {.bank = seen->bank};
-	struct eg_slot *slot;
+	struct admission admission = {.earlier = find_lease(cookie), .cookie = cookie};
 	__u32 slot_id = seen->slot_id;
 
-	if (lease && is_live(read_word(lease)) && !(leased && connected))
-		eg_settle_earlier(lease, connected);
+	if (admission.earlier && !(leased && connected)) {
+		eg_settle_earlier(admission.earlier, cookie, connected);
+		admission.earlier = NULL;
+	}
 	if (!leased)
 		return;
-	view.workload = lookup_workload(view.bank, &slot_id);
-	slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
-	if (lease && slot && view.workload)
-		admit(lease, seen, slot, view.workload);
+	admission.workload = lookup_workload(seen->bank, &slot_id);
+	admission.slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+	if (admission.slot && admission.workload)
+		admit(&admission, seen);
 	else
-		seen->decision = block(EG_REASON_BLOCKED_NO_STATE, view.workload ? view.workload->block_errno : EPERM);
+		seen->decision = block(EG_REASON_BLOCKED_NO_STATE,
+				       admission.workload ? admission.workload->block_errno : EPERM);
 }
 
 #endif

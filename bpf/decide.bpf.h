@@ -23,10 +23,23 @@ struct policy_view {
 	const struct eg_workload_policy *workload; /* NULL: the slot has none */
 };
 
-/* Maps are named by instructions, not by values, so each bank has a branch of its own. */
+/*
+ * Maps are named by instructions, not by values, so each bank has a branch of its own.
+ * The two calls must stay two: merged into one with a selected map, as compilers like
+ * to do, the kernel could no longer inline the lookup and would call it indirectly.
+ */
 static __always_inline void *lookup_bank(void *bank_0, void *bank_1, __u32 bank, const void *key)
 {
-	return bank ? bpf_map_lookup_elem(bank_1, key) : bpf_map_lookup_elem(bank_0, key);
+	void *value;
+
+	if (bank) {
+		value = bpf_map_lookup_elem(bank_1, key);
+		asm volatile("" : "+r"(value) : "i"(1));
+	} else {
+		value = bpf_map_lookup_elem(bank_0, key);
+		asm volatile("" : "+r"(value) : "i"(0));
+	}
+	return value;
 }
 
 /* NULL where the slot has no policy in this bank. */
@@ -75,8 +88,6 @@ static __always_inline const struct eg_rules *find_rules(const struct eg_flow *f
 	};
 	const struct eg_rules *rules;
 
-	if (!scope)
-		return NULL;
 	rules = lookup_bank(&eg_exact_0, &eg_exact_1, bank, &prefix.match);
 	if (rules)
 		return rules;
@@ -108,7 +119,7 @@ __noinline __u32 eg_first_class(const struct eg_flow *flow, __u32 scope, __u32 b
 {
 	const struct eg_rules *rules;
 
-	if (!flow)
+	if (!flow || !scope)
 		return EG_CLASS_COUNT;
 	rules = find_rules(flow, scope, bank);
 	if (!rules)

@@ -65,7 +65,6 @@ __noinline int eg_decide(struct observation *seen)
 /* A place for what was allowed and is to be limited; what an earlier program refused already needs none. */
 __noinline int eg_admit(struct bpf_sock_addr *ctx, struct observation *seen, int refused_before)
 {
-	struct eg_lease *lease;
 	bool leased, connected;
 
 	if (!seen || !ctx->sk)
@@ -75,8 +74,7 @@ __noinline int eg_admit(struct bpf_sock_addr *ctx, struct observation *seen, int
 	if (connected && (refused_before || seen->decision.verdict == EG_VERDICT_BLOCKED))
 		return 0;
 	leased = needs_lease(seen) && !refused_before;
-	lease = bpf_sk_storage_get(&eg_leases, ctx->sk, NULL, leased ? BPF_SK_STORAGE_GET_F_CREATE : 0);
-	lease_connect(lease, seen, leased, connected);
+	lease_connect(bpf_get_socket_cookie(ctx), seen, leased, connected);
 	return 0;
 }
 
@@ -140,49 +138,51 @@ static __always_inline int judge_datagram(enum eg_hook hook, struct eg_flow flow
  * These two stand before the connect hooks: programs are attached in this order, and
  * whoever admits a socket must hear of its end.
  */
+/*
+ * Runs some seven times a connection, mostly for what does not concern it: nothing is
+ * looked up before it is clear that it is needed.
+ */
 SEC("sockops")
 int eg_sockops(struct bpf_sock_ops *ctx)
 {
-	struct bpf_sock *sk = ctx->sk;
 	struct eg_lease *lease;
-	__u32 ticks;
+	__u64 cookie;
 
 	switch (ctx->op) {
-	case BPF_SOCK_OPS_TIMEOUT_INIT:
-	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-	case BPF_SOCK_OPS_RTO_CB:
-		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (ctx->args[1] == BPF_TCP_CLOSE)
 			break;
 		return 1;
+	/* Of a connection that comes in there is no socket yet. */
+	case BPF_SOCK_OPS_TIMEOUT_INIT:
+		if (ctx->is_fullsock)
+			break;
+		return 1;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+	case BPF_SOCK_OPS_RTO_CB:
+		break;
 	default:
 		return 1;
 	}
-	lease = sk ? bpf_sk_storage_get(&eg_leases, sk, NULL, 0) : NULL;
+	cookie = bpf_get_socket_cookie(ctx);
+	lease = find_lease(cookie);
 	if (!lease)
 		return 1;
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
-		ticks = first_timer(lease);
-		if (ticks)
-			ctx->reply = ticks;
-		break;
-	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		on_connect(ctx);
+		on_connect(ctx, lease);
 		break;
 	/* Both sides connected at once: the kernel takes the last step as a passive one. */
-	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-		on_established(ctx, lease);
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		on_established(ctx, lease, cookie);
 		break;
 	case BPF_SOCK_OPS_RTO_CB:
 		bound_connect(ctx, lease);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		on_close(ctx, sk, lease);
+		on_close(ctx, lease, cookie);
 		break;
 	}
 	return 1;
@@ -191,10 +191,11 @@ int eg_sockops(struct bpf_sock_ops *ctx)
 SEC("cgroup/sock_release")
 int eg_release(struct bpf_sock *sk)
 {
-	struct eg_lease *lease = bpf_sk_storage_get(&eg_leases, sk, NULL, 0);
+	__u64 cookie = bpf_get_socket_cookie(sk);
+	struct eg_lease *lease = find_lease(cookie);
 
 	if (lease)
-		on_release(lease, sk->state);
+		on_release(lease, cookie, sk->state);
 	return ANSWER_PROCEED;
 }
 

@@ -104,9 +104,10 @@ static __always_inline struct lease_end end_of_connection(__u32 tcp_state, int e
 	}
 }
 
-static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct eg_lease *lease)
+static __always_inline void on_close(struct bpf_sock_ops *ctx, struct eg_lease *lease, __u64 cookie)
 {
-	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct bpf_sock *sk = ctx->sk;
+	const struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 	__u64 word = read_word(lease);
 	struct lease_end end;
 	int error;
@@ -123,21 +124,22 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 		end = end_of_connection(ctx->args[0], error);
 		count_bytes(lease, word, tcp);
 	}
-	end_lease(lease, IN_ANY_STATE, &end);
+	end_lease(lease, cookie, IN_ANY_STATE, &end);
 }
 
-static __always_inline void on_established(struct bpf_sock_ops *ctx, struct eg_lease *lease)
+static __always_inline void on_established(struct bpf_sock_ops *ctx, struct eg_lease *lease, __u64 cookie)
 {
 	unbound_connect(ctx, lease);
 	forget_failure(ctx, read_word(lease));
-	establish_lease(lease);
+	establish_lease(lease, cookie);
 }
 
-/* Before the SYN goes out: from now on this socket tells of its states and its lost SYNs. */
-static __always_inline void on_connect(struct bpf_sock_ops *ctx)
+/* The kernel asks for the first timer just before the SYN: from now on this socket tells of its states and its lost SYNs. */
+static __always_inline void on_connect(struct bpf_sock_ops *ctx, const struct eg_lease *lease)
 {
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG |
 					       BPF_SOCK_OPS_RTO_CB_FLAG);
+	shorten_first_timer(ctx, lease);
 }
 
 /* What stands in CLOSE never sent a SYN: there was no way, or a program after ours refused it. No event told of it. */
@@ -149,14 +151,14 @@ static __always_inline struct lease_end end_of_attempt(__u32 tcp_state)
 }
 
 /* On a local close this comes before the TCP states. A socket that closed already holds nothing. */
-static __always_inline void on_release(struct eg_lease *lease, __u32 tcp_state)
+static __always_inline void on_release(struct eg_lease *lease, __u64 cookie, __u32 tcp_state)
 {
 	const struct lease_end closed = end_of_connection(tcp_state, 0), failed = end_of_attempt(tcp_state);
 	const struct lease_end session = {};
 
-	drain_lease(lease, &closed);
-	end_lease(lease, IN_STATE(EG_LEASE_CONNECTING), &failed);
-	end_lease(lease, IN_STATE(EG_LEASE_SESSION), &session);
+	drain_lease(lease, cookie, &closed);
+	end_lease(lease, cookie, IN_STATE(EG_LEASE_CONNECTING), &failed);
+	end_lease(lease, cookie, IN_STATE(EG_LEASE_SESSION), &session);
 }
 
 #endif

@@ -29,6 +29,12 @@
 
 /* ---- a socket, as user space gets it ---- */
 
+/* 0 for a socket that was never asked for it, which holds no lease. */
+static __always_inline __u64 cookie_of(const struct sock *sk)
+{
+	return sk->__sk_common.skc_cookie.counter;
+}
+
 static __always_inline struct eg_flow address_of(const struct sock *sk, __be32 ipv4, const struct in6_addr *ipv6)
 {
 	struct eg_flow flow = {.family = sk->__sk_common.skc_family};
@@ -56,7 +62,6 @@ static __always_inline void describe(const struct sock *sk, const struct eg_leas
 	held->cookie = bpf_get_socket_cookie((void *)sk);
 	held->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
 	held->opened_ns = lease->opened_ns;
-	held->established_ns = lease->established_ns;
 	held->active_ns = lease->active_ns;
 	held->rx_bytes = lease->rx_bytes;
 	held->tx_bytes = lease->tx_bytes;
@@ -93,11 +98,6 @@ static __always_inline bool has_passed(__u64 now, __u64 since, __u64 span_ns)
 	return now > since && now - since >= span_ns;
 }
 
-static __always_inline __u64 later(__u64 a, __u64 b)
-{
-	return a > b ? a : b;
-}
-
 /*
  * The live policy of the slot says when a connection is over, and the one that admitted
  * it when a connect is. A session of UDP is not timed: the kernel keeps no count of
@@ -116,8 +116,7 @@ static __always_inline __u64 overdue_marks(const struct eg_lease *lease, __u64 w
 	if (eg_lease_state(word) != EG_LEASE_ESTABLISHED || !view.workload)
 		return 0;
 	limits = eg_lease_marks(word) & EG_LEASE_IPV6 ? &view.workload->ipv6 : &view.workload->ipv4;
-	if (limits->idle_timeout_ms && has_passed(now, later(lease->active_ns, lease->established_ns),
-						  limits->idle_timeout_ms * NSEC_PER_MSEC))
+	if (limits->idle_timeout_ms && has_passed(now, lease->active_ns, limits->idle_timeout_ms * NSEC_PER_MSEC))
 		marks |= EG_LEASE_IDLE;
 	if (limits->max_duration_ms && has_passed(now, lease->opened_ns, limits->max_duration_ms * NSEC_PER_MSEC))
 		marks |= EG_LEASE_OLD;
@@ -144,8 +143,10 @@ static __always_inline void end_unseen(struct eg_lease *lease, __u64 word)
 		.without_event = true,
 	};
 
-	if (change_word(lease, word, with_state(word, EG_LEASE_NONE)))
-		account_end(lease, word, &end);
+	if (!change_word(lease, word, with_state(word, EG_LEASE_NONE)))
+		return;
+	account_end(lease, word, &end);
+	free_lease(lease);
 }
 
 /* Payload that moved since the last sweep is activity, at the time of this one. */
@@ -172,11 +173,12 @@ static __always_inline bool set_marks(struct eg_lease *lease, __u64 word, __u64 
 	return next == word ? read_word(lease) == word : change_word(lease, word, next);
 }
 
-static __always_inline bool is_of_present_owner(__u64 word)
+/* The socket's own lease, of the present owner of its slot: the word was read before. */
+static __always_inline bool is_present(const struct sock *sk, const struct eg_lease *lease, __u64 word)
 {
 	struct cluster cluster;
 
-	return is_live(word) && find_cluster(word, &cluster);
+	return read_cookie(lease) == cookie_of(sk) && is_live(word) && find_cluster(word, &cluster);
 }
 
 static __always_inline void sweep_socket(struct bpf_iter_meta *meta, struct sock *sk, struct eg_lease *lease)
@@ -184,7 +186,7 @@ static __always_inline void sweep_socket(struct bpf_iter_meta *meta, struct sock
 	__u64 word = read_word(lease), now = bpf_ktime_get_ns(), marks;
 	struct eg_held_socket held = {};
 
-	if (!is_of_present_owner(word))
+	if (!is_present(sk, lease, word))
 		return;
 	note_activity(sk, lease, word, now);
 	if (has_ended_unseen(sk, lease, word, now)) {
@@ -203,11 +205,37 @@ static __always_inline void list_socket(struct bpf_iter_meta *meta, struct sock 
 	__u64 word = read_word(lease);
 	struct eg_held_socket held = {};
 
-	if (!is_of_present_owner(word))
+	if (!is_present(sk, lease, word))
 		return;
 	describe(sk, lease, word, &held);
 	if (read_word(lease) == word)
 		write_held(meta, &held);
+}
+
+/* ---- leases without a socket ---- */
+
+/* After its timeout, and after the sweeps that should have found and destroyed it. */
+#define ABANDONED_NS (10 * NSEC_PER_SEC)
+
+/*
+ * A slot that changed its owner has settled what its leases held, and programs that are
+ * gone report no end of theirs. A connect of MPTCP without a route leaves nothing behind
+ * that a walk over files could find.
+ */
+static long collect_lease(void *map, __u32 *place, struct eg_lease *lease, const __u64 *now)
+{
+	__u64 word = read_word(lease);
+	struct cluster cluster;
+
+	(void)map;
+	(void)place;
+	if (!is_live(word))
+		return 0;
+	if (!find_cluster(word, &cluster) ||
+	    (eg_lease_state(word) == EG_LEASE_CONNECTING &&
+	     has_passed(*now, lease->opened_ns, lease->connect_timeout_ms * NSEC_PER_MSEC + ABANDONED_NS)))
+		end_unseen(lease, word);
+	return 0;
 }
 
 #endif

@@ -20,14 +20,14 @@
 /* Without a word from us the first SYN is sent again after this. */
 #define FIRST_RETRY_MS 1000u
 
-/* What the first timer should be in ticks, 0 for the kernel's own. */
-static __always_inline __u32 first_timer(const struct eg_lease *lease)
+static __always_inline void shorten_first_timer(struct bpf_sock_ops *ctx, const struct eg_lease *lease)
 {
-	__u32 ticks = (__u32)((__u64)lease->connect_timeout_ms * eg_hz / 2000);
+	__u32 ticks;
 
-	if (eg_lease_state(read_word(lease)) != EG_LEASE_CONNECTING || lease->connect_timeout_ms > FIRST_RETRY_MS)
-		return 0;
-	return ticks ? ticks : 1;
+	if (lease->connect_timeout_ms > FIRST_RETRY_MS || eg_lease_state(read_word(lease)) != EG_LEASE_CONNECTING)
+		return;
+	ticks = (__u32)((__u64)lease->connect_timeout_ms * eg_hz / 2000);
+	ctx->reply = ticks ? ticks : 1;
 }
 
 static __always_inline __u32 read_user_timeout(struct bpf_sock_ops *ctx)

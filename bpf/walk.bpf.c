@@ -15,32 +15,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Every socket that has storage, in all network namespaces, whoever holds it. */
-SEC("iter/bpf_sk_storage_map")
-int eg_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	if (ctx->sk && ctx->value)
-		sweep_socket(ctx->meta, ctx->sk, ctx->value);
-	else
-		write_end(ctx->meta);
-	return 0;
-}
-
-SEC("iter/bpf_sk_storage_map")
-int eg_flows(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	if (ctx->sk && ctx->value)
-		list_socket(ctx->meta, ctx->sk, ctx->value);
-	else
-		write_end(ctx->meta);
-	return 0;
-}
-
-/*
- * The same where a kernel refuses those: over the files of all processes. What is no
- * file, as the subflows of MPTCP, is not found; what several processes share comes for
- * each of them.
- */
+/* Over the files of all processes: what several of them share comes for each. */
 static __always_inline struct sock *sock_of_file(struct file *file)
 {
 	struct socket *socket = file ? bpf_sock_from_file(file) : NULL;
@@ -48,11 +23,18 @@ static __always_inline struct sock *sock_of_file(struct file *file)
 	return socket ? socket->sk : NULL;
 }
 
+static __always_inline struct eg_lease *lease_of(const struct sock *sk)
+{
+	__u64 cookie = sk ? cookie_of(sk) : 0;
+
+	return cookie ? find_lease(cookie) : NULL;
+}
+
 SEC("iter/task_file")
-int eg_sweep_files(struct bpf_iter__task_file *ctx)
+int eg_sweep(struct bpf_iter__task_file *ctx)
 {
 	struct sock *sk = sock_of_file(ctx->file);
-	struct eg_lease *lease = sk ? bpf_sk_storage_get(&eg_leases, sk, NULL, 0) : NULL;
+	struct eg_lease *lease = lease_of(sk);
 
 	if (lease)
 		sweep_socket(ctx->meta, sk, lease);
@@ -62,10 +44,10 @@ int eg_sweep_files(struct bpf_iter__task_file *ctx)
 }
 
 SEC("iter/task_file")
-int eg_flows_files(struct bpf_iter__task_file *ctx)
+int eg_flows(struct bpf_iter__task_file *ctx)
 {
 	struct sock *sk = sock_of_file(ctx->file);
-	struct eg_lease *lease = sk ? bpf_sk_storage_get(&eg_leases, sk, NULL, 0) : NULL;
+	struct eg_lease *lease = lease_of(sk);
 
 	if (lease)
 		list_socket(ctx->meta, sk, lease);
@@ -74,15 +56,24 @@ int eg_flows_files(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* On every kernel: what holds no lease may have no storage. */
 SEC("iter/task_file")
 int eg_uncounted(struct bpf_iter__task_file *ctx)
 {
 	struct sock *sk = sock_of_file(ctx->file);
 
 	if (sk)
-		list_uncounted(ctx->meta, sk, bpf_sk_storage_get(&eg_leases, sk, NULL, 0));
+		list_uncounted(ctx->meta, sk, lease_of(sk));
 	else if (!ctx->task)
 		write_end(ctx->meta);
+	return 0;
+}
+
+SEC("syscall")
+int eg_collect(void *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	(void)ctx;
+	bpf_for_each_map_elem(&eg_leases, collect_lease, &now, 0);
 	return 0;
 }

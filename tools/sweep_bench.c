@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../tests/lib/support/lease.h"
 #include "base/cleanup.h"
 #include "datapath/datapath.h"
 #include "datapath/walk.h"
@@ -65,12 +66,12 @@ static void put_lease(int leases_fd, int fd)
 	struct eg_lease lease = {
 		.word = eg_lease_word(EG_LEASE_ESTABLISHED, 0, SLOT, 0, 1),
 		.opened_ns = time_ns(CLOCK_MONOTONIC),
-		.established_ns = time_ns(CLOCK_MONOTONIC),
+		.active_ns = time_ns(CLOCK_MONOTONIC),
 		.connect_timeout_ms = EG_DEFAULT_CONNECT_TIMEOUT_MS,
 	};
 
-	if (bpf_map_update_elem(leases_fd, &fd, &lease, BPF_ANY) < 0)
-		err(1, "lease");
+	if (lease_put(leases_fd, fd, &lease) < 0)
+		errx(1, "the place of a lease is taken");
 }
 
 /* A process with an address of its own, and that many connections to it. */
@@ -140,16 +141,16 @@ static void measure(struct eg_datapath *datapath, const char *what,
 		took_ns[i] = time_ns(CLOCK_THREAD_CPUTIME_ID) - before;
 	}
 	qsort(took_ns, ROUNDS, sizeof(took_ns[0]), compare);
-	printf("%-5s %8.2f ms (quartiles %.2f, %.2f), %llu %s looked at, %zu given\n", what,
+	printf("%-5s %8.2f ms (quartiles %.2f, %.2f), %llu files looked at, %zu given\n", what,
 	       (double)took_ns[ROUNDS / 2] / 1e6, (double)took_ns[ROUNDS / 4] / 1e6,
 	       (double)took_ns[ROUNDS * 3 / 4] / 1e6, (unsigned long long)found.looked_at,
-	       found.by_files ? "files" : "sockets", found.sockets.len);
+	       found.sockets.len);
 	eg_walk_clear(&found);
 }
 
 int main(int argc, char **argv)
 {
-	const struct eg_datapath_options options = {.slots = SLOT + 1, .destinations = 1, .destination_quota = 1};
+	const struct eg_datapath_options options = {.slots = SLOT + 1, .destinations = 1, .leases = EG_LEASES_MAX, .destination_quota = 1};
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
 	_cleanup_free_ char *problem = NULL;
 

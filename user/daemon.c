@@ -368,6 +368,7 @@ static int probe_kernel(void)
 		.slots = 2,
 		.capacity = {.max_entries = {0, 1, 1, 1}},
 		.destinations = 1,
+		.leases = 1,
 		.destination_quota = 1,
 	};
 	_cleanup_free_ char *problem = NULL;
@@ -392,6 +393,7 @@ static int open_datapath(struct daemon *daemon)
 		.slots = EG_SLOTS_MAX,
 		.capacity = eg_datapath_max_capacity(),
 		.destinations = EG_DESTS_MAX,
+		.leases = EG_LEASES_MAX,
 		.destination_quota = DESTINATION_QUOTA,
 		.event_rate = EVENT_RATE,
 	};

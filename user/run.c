@@ -26,6 +26,7 @@
 #include "workload/guardian.h"
 
 #define RUN_DESTINATIONS 4096u
+#define RUN_LEASES_MIN 65536u
 
 /* Everything that a run holds, in the order in which it is made. */
 struct session {
@@ -70,11 +71,23 @@ static int open_signals(struct session *session)
 
 /* ---- setting up ---- */
 
+/* Twice what the limits let in, sessions of UDP included, and as much again as usually drains. */
+static uint32_t count_lease_places(const struct eg_subject *subject)
+{
+	uint64_t wanted = 4 * ((uint64_t)subject->ipv4.max_connections + subject->ipv6.max_connections);
+	uint32_t places = RUN_LEASES_MIN;
+
+	while (places < EG_LEASES_MAX && places < wanted)
+		places *= 2;
+	return places;
+}
+
 static int load_datapath(struct session *session)
 {
 	struct eg_datapath_options options = {
 		.slots = session->run->subject->slot + 1,
 		.destinations = RUN_DESTINATIONS,
+		.leases = count_lease_places(session->run->subject),
 		.destination_quota = RUN_DESTINATIONS,
 		.event_rate = 0, /* nobody listens: the report has it all */
 		.nothing_pinned = true,

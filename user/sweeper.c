@@ -17,6 +17,7 @@
 #define PERIODS_A_TIMEOUT 10
 /* Of a processor's time. */
 #define COST_FRACTION 50
+#define COLLECT_PERIOD_MS 10000
 
 static uint64_t time_ns(clockid_t clock)
 {
@@ -145,11 +146,24 @@ static void say_error(struct eg_sweeper *sweeper)
 	sweeper->said_error = sweeper->error;
 }
 
+/* The table is large, and what is left over in it does no harm for a while. */
+static int collect(struct eg_sweeper *sweeper)
+{
+	uint64_t now = time_ns(CLOCK_MONOTONIC);
+
+	if (now - sweeper->collected_ns < COLLECT_PERIOD_MS * NSEC_PER_MSEC)
+		return 0;
+	sweeper->collected_ns = now;
+	return eg_datapath_collect(sweeper->datapath);
+}
+
 void eg_sweeper_run(struct eg_sweeper *sweeper)
 {
 	struct eg_sweep sweep = {};
 
 	sweeper->error = eg_sweep_run(sweeper->datapath, &sweep);
+	if (sweeper->error == 0)
+		sweeper->error = collect(sweeper);
 	say_error(sweeper);
 	if (sweeper->error == 0) {
 		eg_sweep_clear(&sweeper->last);
@@ -180,7 +194,6 @@ struct eg_agent_sweep eg_sweeper_report(const struct eg_sweeper *sweeper)
 		.destroyed = sweeper->destroyed,
 		.unreachable = (__u32)sweeper->last.unreachable.len,
 		.period_ms = sweeper->period_ms,
-		.by_files = eg_datapath_walks_files(sweeper->datapath),
 		.error = (__u32)-sweeper->error,
 	};
 }

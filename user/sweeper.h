@@ -50,6 +50,7 @@ struct eg_sweeper {
 	uint32_t period_ms;      /* until the next one */
 	int error;               /* why the last one failed, 0 or -errno */
 	struct eg_sweep last;    /* that did not fail */
+	uint64_t collected_ns;   /* CLOCK_MONOTONIC, when the table of leases was last cleared of what is left over */
 	uint64_t swept_ns;       /* CLOCK_MONOTONIC, when that ended; 0: none yet */
 	size_t said_unreachable; /* what the log says last */
 	int said_error;

@@ -3,7 +3,7 @@
 #define EGRESS_LEASE_H
 
 /*
- * What an admitted socket holds, in its own storage (eg_leases): a TCP socket, each
+ * What an admitted socket holds, in a place of eg_leases: a TCP socket, each
  * MPTCP subflow, a connected UDP socket, whose traffic is non-mesh or matched.
  *
  * Who ends which state. Each change is one compare-and-swap of the whole word, so that
@@ -19,13 +19,16 @@
  *   ESTABLISHED  -> DRAINING     sock_release: the last process let go of it
  *                -> NONE         STATE_CB to CLOSE (RST, SOCK_DESTROY, AF_UNSPEC, the end of
  *                                a shutdown). An MPTCP subflow has this end only: the release
- *                                is that of its parent, which has no storage
+ *                                is that of its parent, which holds none
  *   DRAINING     -> NONE         STATE_CB to CLOSE; an orphan whose device is gone reports it
  *                                when it gives up
  *   SESSION      -> NONE         sock_release; a connect to a destination that needs no lease, or
  *                                has its lease elsewhere (the other family, the slot's next owner);
  *                                the next connect after AF_UNSPEC, of which no program hears, and
  *                                the sweep
+ *
+ * What no socket is left for, or no program of its cgroup, the agent clears away: leases of
+ * a slot's last owner, and connects that nothing ended long after their time.
  *
  * An attempt that ends without an event is no failure that makes the next connect to its
  * destination a retry: the socket, which never left CLOSE, does not know that
@@ -88,30 +91,32 @@ static inline __u16 eg_lease_epoch(__u64 word)
 	return (__u16)(word >> EG_LEASE_EPOCH_SHIFT);
 }
 
+/* One place of the table. A cache line, of which a connect looks at one. */
 struct eg_lease {
 	__u64 word;
-	__u64 opened_ns;      /* CLOCK_MONOTONIC; when it was admitted */
-	__u64 established_ns; /* 0 before */
-	__u64 rx_bytes;       /* payload that is in the slot's counters already */
+	__u64 cookie;    /* SO_COOKIE of the socket; 0: the place is free */
+	__u64 opened_ns; /* CLOCK_MONOTONIC; when it was admitted */
+	__u64 active_ns; /* when it was established, or a sweep last found new payload; 0 before */
+	__u64 rx_bytes;  /* payload that is in the slot's counters already */
 	__u64 tx_bytes;
-	__u64 active_ns;          /* when a sweep last found new payload; 0: not yet */
 	__u32 connect_timeout_ms; /* of the policy that admitted it */
 	__u32 user_timeout_ms;    /* the application's TCP_USER_TIMEOUT, while EG_LEASE_TIMED */
+	__u32 displaced; /* of the place, not the lease: leases that stand elsewhere since this place was taken */
+	__u32 reserved;
 };
-EG_STATIC_SIZE(struct eg_lease, 56);
+EG_STATIC_SIZE(struct eg_lease, 64);
 
 /*
  * What the iterators write for user space: enough to name one socket and to destroy
  * exactly this one. After the last there is one whose word is 0: its cookie says how
- * many sockets with storage, or files, were looked at.
+ * many files were looked at.
  */
 struct eg_held_socket {
 	__u64 word;
 	__u64 cookie;    /* SO_COOKIE: with its namespace, the socket's identity */
 	__u64 cgroup_id; /* of the socket's own cgroup, which may lie below the workload's */
 	__u64 opened_ns;
-	__u64 established_ns;
-	__u64 active_ns; /* when payload was last seen to move, 0 before the first sweep */
+	__u64 active_ns; /* when it was established or payload was last seen to move; 0 before */
 	__u64 rx_bytes;  /* payload until now */
 	__u64 tx_bytes;
 	struct eg_addr local; /* IPv4 in word 0, as struct eg_flow has it */
@@ -126,6 +131,6 @@ struct eg_held_socket {
 	__u8 tcp_state; /* TCP_ESTABLISHED...; a connected UDP socket has that too */
 	__u8 reason; /* of eg_uncounted: enum eg_reason that the policy in force gives */
 };
-EG_STATIC_SIZE(struct eg_held_socket, 120);
+EG_STATIC_SIZE(struct eg_held_socket, 112);
 
 #endif

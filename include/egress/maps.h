@@ -17,7 +17,7 @@
  *   eg_slots       slot             -> struct eg_slot       counters and state
  *   eg_dests       struct eg_dest_key   -> struct eg_dest   destinations seen
  *   eg_events      ring buffer of struct eg_event
- *   eg_leases      socket storage   -> struct eg_lease      what an admitted socket holds (lease.h)
+ *   eg_leases      [place]          -> struct eg_lease      what an admitted socket holds (lease.h)
  *   eg_failures    struct eg_failure_key -> __u64 CLOCK_MONOTONIC ns   destinations that failed lately
  *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
  *
@@ -44,6 +44,7 @@
 #define EG_PORTS_MAX (1u << 20)
 #define EG_DESTS_MAX (1u << 16)
 #define EG_EVENTS_BYTES (1u << 18)
+#define EG_LEASES_MAX (1u << 18)	/* a power of two; in use by nine tenths at most */
 #define EG_FAILURES_MAX (1u << 14)	/* the longest unused make room */
 
 struct eg_enrolment {
@@ -235,12 +236,12 @@ enum eg_agent_state {
 struct eg_agent_sweep {
 	__u64 ended_ns;		/* CLOCK_MONOTONIC; 0: there was none yet */
 	__u64 took_ns;		/* of a processor */
-	__u64 looked_at;	/* sockets that have storage, or files */
+	__u64 looked_at;	/* files of processes */
 	__u64 destroyed;	/* by all sweeps of this agent */
 	__u32 unreachable;	/* overdue, and could not be destroyed */
 	__u32 period_ms;	/* until the next one */
-	__u32 by_files;		/* 1: this kernel refuses to walk over socket storage */
 	__u32 error;		/* errno of the last one; 0: it went well */
+	__u32 reserved;
 };
 EG_STATIC_SIZE(struct eg_agent_sweep, 48);
 

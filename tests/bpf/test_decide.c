@@ -33,6 +33,7 @@ static int set_up(void **state)
 		.slots = GENERATE_SLOTS_MAX + 1,
 		.capacity = {.max_entries = {0, 1 << 16, 1 << 16, 1 << 16}},
 		.destinations = 1,
+		.leases = 1,
 		.destination_quota = 1,
 	};
 	struct bench *bench = calloc(1, sizeof(*bench));

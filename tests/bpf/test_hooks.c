@@ -66,6 +66,7 @@ static void make_world(struct world *world, const struct world_options *options)
 		.slots = SLOT + 1,
 		.capacity = {.max_entries = {0, 16, 16, 16}},
 		.destinations = 4096,
+		.leases = 4096,
 		.destination_quota = options->quota,
 		.event_rate = options->event_rate,
 	};

@@ -750,7 +750,7 @@ static void use_up_option_memory(int fd)
 	fail_msg("the memory for socket options has no end");
 }
 
-static void a_socket_without_room_for_a_lease_is_refused_under_a_reason_of_its_own(void **state)
+static void a_socket_without_memory_for_options_gets_its_lease(void **state)
 {
 	struct breaker breaker;
 	int fd;
@@ -760,13 +760,57 @@ static void a_socket_without_room_for_a_lease_is_refused_under_a_reason_of_its_o
 	breaker_join(&breaker);
 	fd = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
 	use_up_option_memory(fd);
-	assert_int_equal(network_connect(fd, NETWORK_IPV6, 9), EPERM);
-	ASSERT_CLUSTER(&breaker, IPV6, .sessions = 0);
-	assert_int_equal(breaker_slot(&breaker).counts.ipv6.verdicts.blocked_no_state, 1);
-	assert_int_equal(breaker_slot(&breaker).counts.ipv6.verdicts.passthrough, 0);
-	/* What needs no lease is not refused for want of it. */
-	assert_int_equal(network_connect(fd, "::1", 9), 0);
+	assert_int_equal(network_connect(fd, NETWORK_IPV6, 9), 0);
+	ASSERT_CLUSTER(&breaker, IPV6, .sessions = 1);
 	close(fd);
+	breaker_end(&breaker);
+}
+
+/* Fewer places than sockets have homes: most stand elsewhere. */
+#define FEW 8
+
+static void a_lease_whose_home_is_taken_stands_elsewhere_and_is_found(void **state)
+{
+	struct breaker breaker;
+	int fds[FEW];
+
+	(void)state;
+	breaker_make_small(&breaker, FEW);
+	breaker_join(&breaker);
+	for (int round = 0; round < 20; round++) {
+		for (int i = 0; i < FEW; i++)
+			fds[i] = network_connected(NETWORK_IPV4, breaker.port);
+		ASSERT_CLUSTER(&breaker, IPV4, .connections = FEW, .total = (round + 1) * FEW, .local = round * FEW);
+		/* Every other one first: homes come free while others still stand elsewhere. */
+		for (int i = 0; i < FEW; i++)
+			network_abort(fds[(i * 2 + i / (FEW / 2)) % FEW]);
+		ASSERT_CLUSTER(&breaker, IPV4, .total = (round + 1) * FEW, .local = (round + 1) * FEW);
+	}
+	breaker_end(&breaker);
+}
+
+static void a_table_without_a_free_place_refuses_under_a_reason_of_its_own(void **state)
+{
+	struct breaker breaker;
+	int fds[FEW], late;
+
+	(void)state;
+	breaker_make_small(&breaker, FEW);
+	breaker_join(&breaker);
+	for (int i = 0; i < FEW; i++)
+		fds[i] = network_connected(NETWORK_IPV4, breaker.port);
+	late = network_socket(NETWORK_IPV4, SOCK_STREAM, 0);
+	assert_int_equal(network_connect(late, NETWORK_IPV4, breaker.port), ECONNREFUSED);
+	assert_int_equal(breaker_slot(&breaker).counts.ipv4.verdicts.blocked_no_state, 1);
+	ASSERT_CLUSTER(&breaker, IPV4, .connections = FEW, .total = FEW);
+	/* What needs no lease is not refused for want of it. */
+	assert_int_equal(network_connect(late, "127.0.0.1", breaker.port), 0);
+	close(late);
+	network_abort(fds[0]);
+	fds[0] = network_connected(NETWORK_IPV4, breaker.port);
+	for (int i = 0; i < FEW; i++)
+		network_abort(fds[i]);
+	ASSERT_CLUSTER(&breaker, IPV4, .total = FEW + 1, .local = FEW + 1);
 	breaker_end(&breaker);
 }
 
@@ -797,7 +841,9 @@ int main(void)
 		cmocka_unit_test(a_destination_that_answers_again_is_forgotten),
 		cmocka_unit_test(a_destination_without_a_route_is_not_remembered),
 		cmocka_unit_test(a_lease_of_the_slots_last_owner_takes_nothing_from_the_next),
-		cmocka_unit_test(a_socket_without_room_for_a_lease_is_refused_under_a_reason_of_its_own),
+		cmocka_unit_test(a_socket_without_memory_for_options_gets_its_lease),
+		cmocka_unit_test(a_lease_whose_home_is_taken_stands_elsewhere_and_is_found),
+		cmocka_unit_test(a_table_without_a_free_place_refuses_under_a_reason_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

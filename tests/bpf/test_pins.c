@@ -44,6 +44,7 @@ static int open_datapath(const char *directory, struct eg_datapath **ret_datapat
 		.slots = 4,
 		.capacity = {.max_entries = {0, 16, 16, 16}},
 		.destinations = 64,
+		.leases = 1024,
 		.destination_quota = 32,
 		.event_rate = 10,
 	};

@@ -19,6 +19,7 @@
 
 #include "../lib/support/cgroup.h"
 #include "../lib/support/image.h"
+#include "../lib/support/lease.h"
 #include "../lib/support/netns.h"
 #include "../lib/support/pair.h"
 #include "base/cleanup.h"
@@ -79,22 +80,19 @@ static struct eg_lease lease_of_age(enum eg_lease_state state, uint8_t marks, ui
 	return (struct eg_lease){
 		.word = eg_lease_word(state, marks, SLOT, 0, 1),
 		.opened_ns = since,
-		.established_ns = state == EG_LEASE_CONNECTING ? 0 : since,
+		.active_ns = state == EG_LEASE_CONNECTING ? 0 : since,
 		.connect_timeout_ms = 1000,
 	};
 }
 
 static void put_lease(const struct eg_datapath *datapath, int fd, const struct eg_lease *lease)
 {
-	assert_int_equal(bpf_map_update_elem(eg_datapath_map_fd(datapath, "eg_leases"), &fd, lease, BPF_ANY), 0);
+	assert_int_equal(lease_put(eg_datapath_map_fd(datapath, "eg_leases"), fd, lease), 0);
 }
 
 static struct eg_lease get_lease(const struct eg_datapath *datapath, int fd)
 {
-	struct eg_lease lease;
-
-	assert_int_equal(bpf_map_lookup_elem(eg_datapath_map_fd(datapath, "eg_leases"), &fd, &lease), 0);
-	return lease;
+	return lease_get(eg_datapath_map_fd(datapath, "eg_leases"), fd);
 }
 
 static void hold(const struct eg_datapath *datapath, int fd, enum eg_lease_state state, uint64_t age_ns)
@@ -299,6 +297,42 @@ static void one_that_connects_for_longer_than_its_timeout_and_a_second_is_late(v
 	hold(datapath, pair.client, EG_LEASE_CONNECTING, SECOND * 5 / 2);
 	assert_int_equal(sweep_one(datapath), EG_LEASE_LATE);
 	pair_end(&pair);
+	eg_datapath_free(datapath);
+}
+
+/* Three sockets are gone without a word; the fourth is still connecting. */
+static void leases_that_no_socket_has_any_more_are_cleared_away(void **state)
+{
+	const uint64_t ages[] = {20 * SECOND, 20 * SECOND, 20 * SECOND, 0};
+	const enum eg_lease_state states[] = {EG_LEASE_CONNECTING, EG_LEASE_ESTABLISHED, EG_LEASE_DRAINING,
+					      EG_LEASE_CONNECTING};
+	struct eg_datapath *datapath = load(IDLE_MS, 0);
+	struct eg_slot slot = read_slot(datapath);
+	int leases = eg_datapath_map_fd(datapath, "eg_leases"), fds[EG_COUNT_OF(ages)];
+
+	(void)state;
+	slot.state.epoch = 1;
+	slot.state.ipv4.held = 2 * (EG_HELD_CONNECTION + EG_HELD_PENDING);
+	write_slot(datapath, &slot);
+	for (size_t i = 0; i < EG_COUNT_OF(ages); i++) {
+		struct eg_lease lease = lease_of_age(states[i], 0, ages[i]);
+
+		/* Those in the middle are of the slot's last owner, which was settled. */
+		if (states[i] == EG_LEASE_CONNECTING)
+			lease.word = eg_lease_word(states[i], 0, SLOT, 1, 1);
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		put_lease(datapath, fds[i], &lease);
+	}
+	assert_int_equal(lease_table_read(leases).taken, EG_COUNT_OF(ages));
+	assert_int_equal(eg_datapath_collect(datapath), 0);
+	assert_int_equal(lease_table_read(leases).taken, 1);
+	assert_int_equal(eg_lease_state(get_lease(datapath, fds[3]).word), EG_LEASE_CONNECTING);
+	slot = read_slot(datapath);
+	assert_int_equal(slot.state.ipv4.held, EG_HELD_CONNECTION + EG_HELD_PENDING);
+	assert_int_equal(slot.counts.ipv4.cluster.connect_failed, 1);
+	assert_int_equal(slot.counts.ipv4.cluster.closed_local + slot.counts.ipv4.cluster.closed_remote, 0);
+	for (size_t i = 0; i < EG_COUNT_OF(ages); i++)
+		close(fds[i]);
 	eg_datapath_free(datapath);
 }
 
@@ -568,6 +602,7 @@ int main(void)
 		cmocka_unit_test(a_lease_of_the_slots_earlier_owner_is_neither_touched_nor_named),
 		cmocka_unit_test(what_is_named_is_the_very_socket_and_can_be_destroyed_by_it),
 		cmocka_unit_test(a_sweep_destroys_what_is_overdue_in_every_namespace_that_can_be_entered),
+		cmocka_unit_test(leases_that_no_socket_has_any_more_are_cleared_away),
 		cmocka_unit_test(a_list_has_every_lease_and_changes_none),
 		cmocka_unit_test(many_come_each_once),
 	};

@@ -40,7 +40,7 @@ static const struct eg_totals totals = {
 			.sessions_overflow = 16,
 			.without_event = 17,
 			.contended = 18,
-			.connect_ms = {.buckets = {[0] = 5, [19] = 6}, .sum_us = 21},
+			.connect_ms = {.buckets = {[0] = 5, [19] = 6}, .sum_ns = 21000},
 			.length_ms = {.buckets = {[3] = 8}},
 		},
 	.counts.ipv6.cluster = {.cx_total = 1, .closed_remote = 1},

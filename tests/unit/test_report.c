@@ -193,7 +193,7 @@ static void counts_come_under_their_names(void **state)
 static void a_histogram_has_its_samples_below_each_bound(void **state)
 {
 	struct eg_totals totals = {
-		.counts.ipv6.cluster.length_ms = {.buckets = {[0] = 1, [2] = 3, [18] = 5, [19] = 7}, .sum_us = 2500},
+		.counts.ipv6.cluster.length_ms = {.buckets = {[0] = 1, [2] = 3, [18] = 5, [19] = 7}, .sum_ns = 2500000},
 	};
 	static const struct {
 		double bound;

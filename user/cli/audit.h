@@ -7,18 +7,17 @@
 #include "datapath/audit.h"
 
 struct eg_audit {
-	uint64_t leases;                 /* that a walk found */
+	uint64_t leases;                 /* that are held */
 	uint64_t places;                 /* that the gauges say are taken */
 	bool agrees;                     /* of every slot */
-	bool by_files;                   /* the walk went through files: it may find less */
 	uint32_t differs;                /* a slot that does not agree; 0: all do */
 	struct eg_audited found, gauges; /* of that slot */
 };
 
 /*
- * Tries again while they differ, since connections come and go meanwhile. 0; -ENOENT
- * when no agent has pinned a walk; or -errno with *ret_problem (malloc) saying why.
+ * Tries again while they differ, since connections come and go meanwhile. 0, or
+ * -errno.
  */
-int eg_audit_run(const struct eg_pinned *pinned, struct eg_audit *ret_audit, char **ret_problem);
+int eg_audit_run(const struct eg_pinned *pinned, struct eg_audit *ret_audit);
 
 #endif

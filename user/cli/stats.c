@@ -80,18 +80,14 @@ static int sum_slots(const struct eg_pinned *pinned, struct eg_totals *ret_total
 
 /* ---- the audit ---- */
 
-/*
- * Leases that sockets hold, against the places that the gauges count as taken: a walk
- * at every call. Absent where no agent has pinned one.
- */
+/* Leases that sockets hold, against the places that the gauges count as taken. */
 static int visit_audit(const struct eg_pinned *pinned, eg_stat_visitor visit, void *context)
 {
-	_cleanup_free_ char *problem = NULL;
 	struct eg_audit audit = {};
-	int r = eg_audit_run(pinned, &audit, &problem);
+	int r = eg_audit_run(pinned, &audit);
 
 	if (r < 0)
-		return problem || r == -ENOENT ? 0 : r;
+		return r;
 	r = visit("egressd.audit_leases", audit.leases, context);
 	if (r == 0)
 		r = visit("egressd.audit_gauges", audit.places, context);

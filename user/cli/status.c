@@ -59,7 +59,7 @@ struct status {
 	bool alive;
 	struct eg_audit audit;
 	struct eg_walk uncounted;
-	char *audit_problem;	/* why there is neither; NULL when there is */
+	char *uncounted_problem;	/* why nobody knows; NULL when the walk succeeded */
 	EG_ARRAY(struct workload_state) workloads;
 	EG_ARRAY(struct gate_state) gates;
 	EG_ARRAY(struct finding) findings;
@@ -71,7 +71,7 @@ static void status_clear(struct status *status)
 		free(status->findings.items[i].what);
 	eg_array_clear(&status->findings);
 	eg_array_clear(&status->workloads);
-	free(status->audit_problem);
+	free(status->uncounted_problem);
 	eg_array_clear(&status->gates);
 	eg_walk_clear(&status->uncounted);
 	eg_pinned_close(&status->pinned);
@@ -328,11 +328,11 @@ static int add_sweep_findings(struct status *status)
 				"%u connections are over their timeouts and could not be destroyed: nothing in sight leads "
 				"to their network namespaces",
 				sweep->unreachable);
-	if (r == 0 && sweep->by_files)
-		r = add_finding(status, NULL, "another kernel",
-				"this kernel refuses iterators over socket storage: subflows of MPTCP, and sockets that no "
-				"process holds, have no idle_timeout and no max_connection_duration");
-	if (r == 0 && !status->audit_problem && !status->audit.agrees)
+	if (r == 0 && sweep->ended_ns)
+		r = add_finding(status, NULL, "hold no socket in flight, use no MPTCP",
+				"subflows of MPTCP, and sockets that no process has among its files, have no idle_timeout "
+				"and no max_connection_duration");
+	if (r == 0 && !status->audit.agrees)
 		r = add_finding(status, eg_pinned_name(&status->pinned, status->audit.differs), "report it, and restart the workload",
 				"%" PRIu64 " leases are held and the gauges say %" PRIu64 ": limits may refuse too early or too late",
 				eg_audit_sum(&status->audit.found), eg_audit_sum(&status->audit.gauges));
@@ -381,11 +381,11 @@ static int gather(struct status *status, const char *workload)
 		return r;
 	status->sight = eg_agent_look(&status->agent, eg_pins_are_locked(status->pinned.directory));
 	status->alive = status->sight != EG_AGENT_DEAD;
-	r = eg_audit_run(&status->pinned, &status->audit, &status->audit_problem);
+	r = eg_audit_run(&status->pinned, &status->audit);
 	if (r == 0)
-		r = eg_pins_read_uncounted(status->pinned.directory, &status->uncounted, &status->audit_problem);
+		r = eg_pins_read_uncounted(status->pinned.directory, &status->uncounted, &status->uncounted_problem);
 	/* What cannot be counted is said, and the rest shown all the same. */
-	if (r < 0 && !status->audit_problem)
+	if (r < 0 && !status->uncounted_problem)
 		return r;
 	r = inspect_cgroups(status, workload);
 	return r < 0 ? r : add_node_findings(status);
@@ -476,20 +476,18 @@ static json_t *sweep_json(const struct status *status)
 
 	if (sweep->ended_ns == 0)
 		return NULL;
-	return json_pack("{s:f, s:I, s:f, s:I, s:I, s:I, s:b}", "took_ms", (double)sweep->took_ns / 1e6, "looked_at",
+	return json_pack("{s:f, s:I, s:f, s:I, s:I, s:I}", "took_ms", (double)sweep->took_ns / 1e6, "looked_at",
 			 (json_int_t)sweep->looked_at, "age_ms", (double)(now_ns() - sweep->ended_ns) / 1e6, "period_ms",
 			 (json_int_t)sweep->period_ms, "destroyed", (json_int_t)sweep->destroyed, "unreachable",
-			 (json_int_t)sweep->unreachable, "by_files", (int)sweep->by_files);
+			 (json_int_t)sweep->unreachable);
 }
 
 static json_t *audit_json(const struct status *status)
 {
 	const struct eg_audit *audit = &status->audit;
 
-	if (status->audit_problem)
-		return NULL;
-	return json_pack("{s:I, s:I, s:b, s:b}", "leases", (json_int_t)audit->leases, "gauges", (json_int_t)audit->places,
-			 "agrees", audit->agrees, "by_files", audit->by_files);
+	return json_pack("{s:I, s:I, s:b}", "leases", (json_int_t)audit->leases, "gauges", (json_int_t)audit->places,
+			 "agrees", audit->agrees);
 }
 
 static int print_json(const struct status *status)
@@ -515,8 +513,8 @@ static void print_sweep(const struct status *status)
 
 	if (sweep->ended_ns == 0)
 		return;
-	printf("sweep       %.1f ms for %" PRIu64 " %s, %.1f s ago, %" PRIu64 " connections ended", (double)sweep->took_ns / 1e6,
-	       (uint64_t)sweep->looked_at, sweep->by_files ? "files" : "sockets",
+	printf("sweep       %.1f ms for %" PRIu64 " files, %.1f s ago, %" PRIu64 " connections ended",
+	       (double)sweep->took_ns / 1e6, (uint64_t)sweep->looked_at,
 	       (double)(now_ns() - sweep->ended_ns) / 1e9, (uint64_t)sweep->destroyed);
 	if (status->alive)
 		printf("; every %u ms\n", sweep->period_ms);
@@ -528,14 +526,8 @@ static void print_audit(const struct status *status)
 {
 	const struct eg_audit *audit = &status->audit;
 
-	if (status->audit_problem)
-		printf("audit       none: %s\n", status->audit_problem);
-	else if (audit->by_files && audit->agrees && audit->leases < audit->places)
-		printf("audit       %" PRIu64 " of %" PRIu64 " leases are found among files\n", audit->leases,
-		       audit->places);
-	else
-		printf("audit       %" PRIu64 " leases %s %" PRIu64 " by the gauges\n", audit->leases,
-		       audit->agrees ? "=" : "DIFFER FROM", audit->places);
+	printf("audit       %" PRIu64 " leases %s %" PRIu64 " by the gauges\n", audit->leases,
+	       audit->agrees ? "=" : "DIFFER FROM", audit->places);
 }
 
 static void print_sight(const struct status *status)

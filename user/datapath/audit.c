@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "datapath/audit.h"
 
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sys/mman.h>
+
 static struct eg_places gauges_of(const struct eg_cluster_state *state)
 {
 	return (struct eg_places){
@@ -17,7 +21,8 @@ int eg_audit_read_gauges(const struct eg_maps *maps, uint32_t slot, struct eg_au
 	int r = eg_maps_read_slot(maps, slot, &value);
 
 	if (r == 0)
-		*ret_gauges = (struct eg_audited){gauges_of(&value.state.ipv4), gauges_of(&value.state.ipv6)};
+		*ret_gauges = (struct eg_audited){gauges_of(&value.state.ipv4), gauges_of(&value.state.ipv6),
+						   (uint16_t)value.state.epoch};
 	return r;
 }
 
@@ -29,18 +34,31 @@ static void add_lease(struct eg_places *places, __u8 state)
 	places->sessions += state == EG_LEASE_SESSION;
 }
 
-struct eg_audited eg_audit_count(const struct eg_walk *walk, uint32_t slot)
+void eg_audit_add(struct eg_audited by_slot[EG_SLOTS_MAX], __u64 word)
 {
-	struct eg_audited audited = {};
+	struct eg_audited *audited = &by_slot[eg_lease_slot(word) % EG_SLOTS_MAX];
 
-	for (size_t i = 0; i < walk->sockets.len; i++) {
-		__u64 word = walk->sockets.items[i].word;
+	if (eg_lease_state(word) != EG_LEASE_NONE && eg_lease_epoch(word) == audited->epoch)
+		add_lease(eg_lease_marks(word) & EG_LEASE_IPV6 ? &audited->ipv6 : &audited->ipv4, eg_lease_state(word));
+}
 
-		if (eg_lease_slot(word) == slot)
-			add_lease(eg_lease_marks(word) & EG_LEASE_IPV6 ? &audited.ipv6 : &audited.ipv4,
-				  eg_lease_state(word));
-	}
-	return audited;
+int eg_audit_count(const struct eg_maps *maps, struct eg_audited by_slot[EG_SLOTS_MAX])
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	const struct eg_lease *leases;
+	size_t size;
+
+	if (bpf_obj_get_info_by_fd(maps->leases, &info, &len) < 0)
+		return -errno;
+	size = info.max_entries * sizeof(*leases);
+	leases = mmap(NULL, size, PROT_READ, MAP_SHARED, maps->leases, 0);
+	if (leases == MAP_FAILED)
+		return -errno;
+	for (uint32_t i = 0; i < info.max_entries; i++)
+		eg_audit_add(by_slot, *(const volatile __u64 *)&leases[i].word);
+	munmap((void *)leases, size);
+	return 0;
 }
 
 static uint64_t sum_places(const struct eg_places *places)
@@ -53,25 +71,21 @@ uint64_t eg_audit_sum(const struct eg_audited *audited)
 	return sum_places(&audited->ipv4) + sum_places(&audited->ipv6);
 }
 
-static bool is_between(uint32_t found, uint32_t a, uint32_t b, bool at_most)
+static bool is_between(uint32_t found, uint32_t a, uint32_t b)
 {
-	uint32_t low = a < b ? a : b, high = a < b ? b : a;
-
-	return found <= high && (at_most || found >= low);
+	return found >= (a < b ? a : b) && found <= (a < b ? b : a);
 }
 
-static bool places_agree(const struct eg_places *found, const struct eg_places *before, const struct eg_places *after,
-			 bool by_files)
+static bool places_agree(const struct eg_places *found, const struct eg_places *before, const struct eg_places *after)
 {
-	return is_between(found->connections, before->connections, after->connections, by_files) &&
-	       is_between(found->pending, before->pending, after->pending, by_files) &&
-	       is_between(found->draining, before->draining, after->draining, by_files) &&
-	       is_between(found->sessions, before->sessions, after->sessions, by_files);
+	return is_between(found->connections, before->connections, after->connections) &&
+	       is_between(found->pending, before->pending, after->pending) &&
+	       is_between(found->draining, before->draining, after->draining) &&
+	       is_between(found->sessions, before->sessions, after->sessions);
 }
 
-bool eg_audit_agrees(const struct eg_audited *found, const struct eg_audited *before, const struct eg_audited *after,
-		     bool by_files)
+bool eg_audit_agrees(const struct eg_audited *found, const struct eg_audited *before, const struct eg_audited *after)
 {
-	return places_agree(&found->ipv4, &before->ipv4, &after->ipv4, by_files) &&
-	       places_agree(&found->ipv6, &before->ipv6, &after->ipv6, by_files);
+	return places_agree(&found->ipv4, &before->ipv4, &after->ipv4) &&
+	       places_agree(&found->ipv6, &before->ipv6, &after->ipv6);
 }

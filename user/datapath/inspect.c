@@ -219,7 +219,7 @@ static int add_name(struct eg_program_names *names, const struct bpf_program *pr
 
 int eg_inspect_programs(struct eg_program_names *ret_programs, struct eg_program_names *ret_gates)
 {
-	static const struct eg_datapath_options any = {.slots = 2, .destinations = 1};
+	static const struct eg_datapath_options any = {.slots = 2, .destinations = 1, .leases = 1};
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
 	struct bpf_program *program;
 	/* Opened, never loaded. */

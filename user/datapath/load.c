@@ -78,6 +78,8 @@ int eg_object_load(struct eg_datapath *datapath, char **ret_problem)
 	struct eg_refusal refusal = {};
 	int r = keep_logs(datapath->skeleton, &logs);
 
+	/* A pinned table has the size that it was made with. */
+	datapath->skeleton->rodata->eg_lease_mask = bpf_map__max_entries(datapath->skeleton->maps.eg_leases) - 1;
 	if (r == 0)
 		r = egress_bpf__load(datapath->skeleton);
 	if (r == 0)

@@ -26,6 +26,7 @@ struct eg_maps {
 	int events;
 	int workloads[EG_BANKS];
 	int enrolled;
+	int leases;
 };
 
 #define EG_MAPS_NONE \
@@ -40,6 +41,7 @@ struct eg_maps {
 		.events = -1, \
 		.workloads = {-1, -1}, \
 		.enrolled = -1, \
+		.leases = -1, \
 	})
 
 int eg_maps_read_control(const struct eg_maps *maps, struct eg_control *ret_control);

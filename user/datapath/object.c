@@ -83,7 +83,8 @@ static int set_capacities(struct eg_datapath *datapath, const struct eg_datapath
 		r = set_capacity(datapath->skeleton->maps.eg_infos, options->slots);
 	if (r < 0)
 		return r;
-	return set_capacity(datapath->skeleton->maps.eg_dests, options->destinations);
+	r = set_capacity(datapath->skeleton->maps.eg_dests, options->destinations);
+	return r < 0 ? r : set_capacity(datapath->skeleton->maps.eg_leases, options->leases);
 }
 
 int eg_object_write_control(struct eg_datapath *datapath, const struct eg_control *control)
@@ -198,5 +199,6 @@ struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath)
 		.events = bpf_map__fd(skeleton->maps.eg_events),
 		.workloads = {bpf_map__fd(skeleton->maps.eg_workloads_0), bpf_map__fd(skeleton->maps.eg_workloads_1)},
 		.enrolled = bpf_map__fd(skeleton->maps.eg_enrolled),
+		.leases = bpf_map__fd(skeleton->maps.eg_leases),
 	};
 }

@@ -161,6 +161,7 @@ static const struct reader_map {
 	{"eg_workloads_1", offsetof(struct eg_maps, workloads[1]), BPF_MAP_TYPE_ARRAY, 4,
 	 sizeof(struct eg_workload_policy)},
 	{"eg_enrolled", offsetof(struct eg_maps, enrolled), BPF_MAP_TYPE_HASH, 8, 4},
+	{"eg_leases", offsetof(struct eg_maps, leases), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_lease)},
 };
 
 static int *map_fd(struct eg_maps *maps, size_t index)

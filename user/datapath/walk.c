@@ -65,28 +65,12 @@ static void sort_sockets(struct eg_walk *walk)
 	walk->sockets.len = kept + 1;
 }
 
-/* Over files, or over socket storage? */
-static int read_target(int link_fd, bool *ret_by_files)
-{
-	char target[32] = "";
-	struct bpf_link_info info = {
-		.iter = {.target_name = (__u64)(uintptr_t)target, .target_name_len = sizeof(target)}};
-	__u32 len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(link_fd, &info, &len) < 0)
-		return -errno;
-	if (info.type != BPF_LINK_TYPE_ITER)
-		return -EPROTO;
-	*ret_by_files = strcmp(target, "task_file") == 0;
-	return 0;
-}
-
 static int run_walk(int link_fd, struct eg_walk *ret_walk)
 {
 	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
 	_cleanup_close_ int fd = bpf_iter_create(link_fd);
 	char records[READ_MAX];
-	int r = fd < 0 ? -errno : read_target(link_fd, &walk.by_files);
+	int r = fd < 0 ? -errno : 0;
 
 	while (r == 0) {
 		ssize_t len = read(fd, records, sizeof(records));
@@ -111,18 +95,6 @@ void eg_object_free_walks(struct walk_bpf *walks)
 	walk_bpf__destroy(walks);
 }
 
-/* Programs that this kernel is not asked to load. */
-static int leave_out(struct walk_bpf *walks, bool by_files)
-{
-	struct bpf_program *const by_storage[] = {walks->progs.eg_sweep, walks->progs.eg_flows};
-	struct bpf_program *const by_file[] = {walks->progs.eg_sweep_files, walks->progs.eg_flows_files};
-	int r = 0;
-
-	for (size_t i = 0; i < EG_COUNT_OF(by_storage) && r == 0; i++)
-		r = bpf_program__set_autoload(by_files ? by_storage[i] : by_file[i], false);
-	return r;
-}
-
 /* Settings alone are the object's own. */
 static int share_maps(const struct eg_datapath *datapath, struct walk_bpf *walks)
 {
@@ -139,15 +111,19 @@ static int share_maps(const struct eg_datapath *datapath, struct walk_bpf *walks
 	return r;
 }
 
-static int load_walks(struct eg_datapath *datapath, bool by_files)
+int eg_datapath_load_walks(struct eg_datapath *datapath)
 {
-	struct walk_bpf *walks = walk_bpf__open();
-	int r = walks ? leave_out(walks, by_files) : -errno;
+	struct walk_bpf *walks;
+	int r;
 
-	if (r == 0)
-		r = share_maps(datapath, walks);
-	if (r == 0)
+	if (datapath->walks)
+		return 0;
+	walks = walk_bpf__open();
+	r = walks ? share_maps(datapath, walks) : -errno;
+	if (r == 0) {
+		walks->rodata->eg_lease_mask = datapath->skeleton->rodata->eg_lease_mask;
 		r = walk_bpf__load(walks);
+	}
 	if (r < 0)
 		walk_bpf__destroy(walks);
 	else
@@ -155,41 +131,15 @@ static int load_walks(struct eg_datapath *datapath, bool by_files)
 	return r;
 }
 
-/* By trying: there are kernels that refuse iterators over storage and take the others. */
-int eg_datapath_load_walks(struct eg_datapath *datapath)
-{
-	if (datapath->walks || load_walks(datapath, false) == 0)
-		return 0;
-	return load_walks(datapath, true);
-}
-
-static int link_walk(const struct bpf_program *program, int leases_fd)
-{
-	union bpf_iter_link_info info = {.map.map_fd = (__u32)leases_fd};
-	LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &info, .iter_info_len = sizeof(info));
-
-	return bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, &options);
-}
-
-static int link_files(const struct bpf_program *program)
+/* A descriptor, or -errno. */
+static int link_walk(const struct bpf_program *program)
 {
 	return bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, NULL);
 }
 
-/* A descriptor, or -errno. */
-static int link_either(struct eg_datapath *datapath, const struct bpf_program *by_storage,
-		       const struct bpf_program *by_files)
+static int walk_by(const struct bpf_program *program, struct eg_walk *ret_walk)
 {
-	if (bpf_program__fd(by_storage) >= 0)
-		return link_walk(by_storage, bpf_map__fd(datapath->skeleton->maps.eg_leases));
-	return link_files(by_files);
-}
-
-/* By the program of the two that this kernel took. */
-static int walk_by(struct eg_datapath *datapath, const struct bpf_program *by_storage,
-		   const struct bpf_program *by_files, struct eg_walk *ret_walk)
-{
-	_cleanup_close_ int link_fd = link_either(datapath, by_storage, by_files);
+	_cleanup_close_ int link_fd = link_walk(program);
 
 	return link_fd < 0 ? link_fd : run_walk(link_fd, ret_walk);
 }
@@ -198,18 +148,22 @@ int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk)
 {
 	int r = eg_datapath_load_walks(datapath);
 
-	return r < 0 ? r
-		     : walk_by(datapath, datapath->walks->progs.eg_sweep, datapath->walks->progs.eg_sweep_files,
-			       ret_walk);
+	return r < 0 ? r : walk_by(datapath->walks->progs.eg_sweep, ret_walk);
+}
+
+int eg_datapath_collect(struct eg_datapath *datapath)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	int r = eg_datapath_load_walks(datapath);
+
+	return r < 0 ? r : bpf_prog_test_run_opts(bpf_program__fd(datapath->walks->progs.eg_collect), &options);
 }
 
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk)
 {
 	int r = eg_datapath_load_walks(datapath);
 
-	return r < 0 ? r
-		     : walk_by(datapath, datapath->walks->progs.eg_flows, datapath->walks->progs.eg_flows_files,
-			       ret_walk);
+	return r < 0 ? r : walk_by(datapath->walks->progs.eg_flows, ret_walk);
 }
 
 /* ---- the pin ---- */
@@ -236,8 +190,8 @@ int eg_datapath_pin_walks(struct eg_datapath *datapath)
 
 	if (r < 0)
 		return r;
-	flows = link_either(datapath, datapath->walks->progs.eg_flows, datapath->walks->progs.eg_flows_files);
-	uncounted = link_files(datapath->walks->progs.eg_uncounted);
+	flows = link_walk(datapath->walks->progs.eg_flows);
+	uncounted = link_walk(datapath->walks->progs.eg_uncounted);
 	if (flows < 0 || uncounted < 0)
 		return flows < 0 ? flows : uncounted;
 	r = pin_link(datapath, "eg_flows", flows);
@@ -265,9 +219,4 @@ int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **r
 int eg_pins_read_uncounted(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
 {
 	return read_pin(directory, "eg_uncounted", ret_walk, ret_problem);
-}
-
-bool eg_datapath_walks_files(const struct eg_datapath *datapath)
-{
-	return datapath->walks && bpf_program__fd(datapath->walks->progs.eg_sweep) < 0;
 }

@@ -3,13 +3,10 @@
 #define EG_DATAPATH_WALK_H
 
 /*
- * Walks over the sockets that hold leases, in every network namespace. A walk takes
- * time in proportion to them and stops nothing: a socket that comes or goes meanwhile
- * may be in it or not, and once in a while one that stays is missed.
- *
- * Where a kernel refuses the iterator over socket storage the walk goes through the
- * files of all processes instead: it takes time in proportion to those, and does not
- * find what is no file (subflows of MPTCP) or is held by no process.
+ * Walks over the sockets that hold leases, in every network namespace, by the files of
+ * all processes. A walk takes time in proportion to those and stops nothing: a socket
+ * that comes or goes meanwhile may be in it or not, and once in a while one that stays
+ * is missed. What no process holds is not found, and no subflow of MPTCP.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +17,7 @@
 
 struct eg_walk {
 	EG_ARRAY(struct eg_held_socket) sockets; /* by network namespace, each once */
-	uint64_t looked_at;                      /* sockets that have storage; or files */
-	bool by_files;
+	uint64_t looked_at;                      /* files */
 };
 
 void eg_walk_clear(struct eg_walk *walk);
@@ -35,6 +31,11 @@ int eg_datapath_load_walks(struct eg_datapath *datapath);
  * it gives. One caller at a time. 0, or -errno.
  */
 int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk);
+/*
+ * Frees places of leases that no socket has any more, and ends connects that no sweep
+ * has found for long after their time. It looks at the whole table. 0, or -errno.
+ */
+int eg_datapath_collect(struct eg_datapath *datapath);
 /* Gives every socket that holds a lease and changes nothing. 0, or -errno. */
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk);
 /*
@@ -46,7 +47,4 @@ int eg_datapath_pin_walks(struct eg_datapath *datapath);
 int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
 /* TCP sockets of enrolled cgroups that listen, or are connected and lack a lease; among files, on every kernel. */
 int eg_pins_read_uncounted(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
-/* Whether the walks of this datapath go through files. False before the first. */
-bool eg_datapath_walks_files(const struct eg_datapath *datapath);
-
 #endif

@@ -10,7 +10,7 @@
 #include "export/names.h"
 
 #define NSEC_PER_SEC 1000000000ll
-#define USEC_PER_MSEC 1000.0
+#define NSEC_PER_MSEC 1e6
 
 const char *eg_time_format(uint64_t monotonic_ns, char buffer[EG_TIME_TEXT_MAX])
 {
@@ -88,7 +88,7 @@ static json_t *format_histogram(const struct eg_histogram *histogram)
 		}
 	}
 	return json_pack("{s:I, s:f, s:o}", "count", (json_int_t)eg_histogram_samples(histogram), "sum_ms",
-			 (double)histogram->sum_us / USEC_PER_MSEC, "buckets", buckets);
+			 (double)histogram->sum_ns / NSEC_PER_MSEC, "buckets", buckets);
 }
 
 static int add_histogram(const char *name, const struct eg_histogram *histogram, void *context)

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "image.h"
+#include "lease.h"
 #include "network.h"
 
 static void move(const char *procs)
@@ -40,11 +41,16 @@ void breaker_leave(const struct breaker *breaker)
 
 void breaker_make(struct breaker *breaker)
 {
+	breaker_make_small(breaker, 1 << 14);
+}
+
+void breaker_make_small(struct breaker *breaker, uint32_t leases)
+{
 	_cleanup_free_ char *own = NULL;
 
 	network_enter();
 	*breaker = (struct breaker){.scope = {.id = 1, .name = "default"}};
-	breaker->datapath = datapath_load(BREAKER_SLOT + 1, 16);
+	breaker->datapath = datapath_load_leases(BREAKER_SLOT + 1, 16, leases);
 	breaker->subject = subject_of(BREAKER_SLOT, &breaker->scope);
 	breaker->subject.passthrough = true;
 	breaker_apply(breaker);
@@ -82,10 +88,25 @@ static void assert_conserved(const struct eg_cluster_counts *counts, const struc
 	assert_int_equal(breaker_samples(&counts->length_ms), eg_destroyed_local(counts) + eg_destroyed_remote(counts));
 }
 
+static uint64_t leases_of(const struct eg_cluster_state *state)
+{
+	return eg_held_connections(state->held) + state->draining + state->sessions;
+}
+
+/* Nothing is left over, and nobody is looked for in vain. */
+static void assert_table(const struct breaker *breaker, const struct eg_slot *slot)
+{
+	struct lease_table table = lease_table_read(eg_datapath_map_fd(breaker->datapath, "eg_leases"));
+
+	assert_int_equal(table.taken, leases_of(&slot->state.ipv4) + leases_of(&slot->state.ipv6));
+	assert_int_equal(table.displaced, table.noted);
+}
+
 void breaker_end(struct breaker *breaker)
 {
 	struct eg_slot slot = breaker_slot(breaker);
 
+	assert_table(breaker, &slot);
 	assert_conserved(&slot.counts.ipv4.cluster, &slot.state.ipv4);
 	assert_conserved(&slot.counts.ipv6.cluster, &slot.state.ipv6);
 	breaker_leave(breaker);

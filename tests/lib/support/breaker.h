@@ -28,9 +28,14 @@ struct breaker {
 
 /* The process stays outside until breaker_join(). Skips without root. */
 void breaker_make(struct breaker *breaker);
+/* With room for so many leases, a power of two. */
+void breaker_make_small(struct breaker *breaker, uint32_t leases);
 void breaker_join(const struct breaker *breaker);
 void breaker_leave(const struct breaker *breaker);
-/* Leaves, and asserts what holds at every moment of rest, whatever happened before: total = active + destroyed. */
+/*
+ * Leaves, and asserts what holds at every moment of rest, whatever happened before: total = active + destroyed, and
+ * each lease in the table is one that a gauge counts.
+ */
 void breaker_end(struct breaker *breaker);
 
 /* The policy anew, after a change of breaker->subject. */

@@ -27,12 +27,13 @@ void scope_add(struct eg_scope *scope, enum eg_class class, struct eg_prefix pre
 	assert_int_equal(eg_array_push(&scope->rules, rule), 0);
 }
 
-struct eg_datapath *datapath_load(uint32_t slots, size_t capacity)
+struct eg_datapath *datapath_load_leases(uint32_t slots, size_t capacity, uint32_t leases)
 {
 	struct eg_datapath_options options = {
 		.slots = slots,
 		.capacity = {.max_entries = {0, capacity, capacity, capacity}},
 		.destinations = 16,
+		.leases = leases,
 		.destination_quota = 16,
 	};
 	struct eg_datapath *datapath = NULL;
@@ -41,6 +42,11 @@ struct eg_datapath *datapath_load(uint32_t slots, size_t capacity)
 	skip_unless_root();
 	assert_int_equal(eg_datapath_load(&options, &datapath, &problem), 0);
 	return datapath;
+}
+
+struct eg_datapath *datapath_load(uint32_t slots, size_t capacity)
+{
+	return datapath_load_leases(slots, capacity, 1 << 14);
 }
 
 struct eg_subject subject_of(uint32_t slot, const struct eg_scope *mesh)

@@ -25,6 +25,8 @@ void scope_add(struct eg_scope *scope, enum eg_class class, struct eg_prefix pre
 
 /* Programs and maps, not attached, with that capacity for each kind of policy entry; skips without root. */
 struct eg_datapath *datapath_load(uint32_t slots, size_t capacity);
+/* With a table of so many leases, a power of two. */
+struct eg_datapath *datapath_load_leases(uint32_t slots, size_t capacity, uint32_t leases);
 
 /* One that has nothing but its mesh's rules: passthrough false, EPERM, the breaker's defaults. */
 struct eg_subject subject_of(uint32_t slot, const struct eg_scope *mesh);
