@@ -11,18 +11,6 @@
 #include "../lib/support/policy.h"
 #include "config/kinds.h"
 
-static void kinds_that_would_matter_are_refused_until_they_are_read(void **state)
-{
-	static const char *const kinds[] = {"MeshProxyPatch"};
-	char text[128];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		snprintf(text, sizeof(text), "type: %s\nname: a\nmesh: default\nspec: {}\n", kinds[i]);
-		assert_refused(text, "is not supported yet");
-	}
-}
-
 static void foreign_kinds_are_skipped_with_a_note(void **state)
 {
 	(void)state;
@@ -76,7 +64,6 @@ static void a_second_node_is_refused_whatever_its_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds_that_would_matter_are_refused_until_they_are_read),
 		cmocka_unit_test(foreign_kinds_are_skipped_with_a_note),
 		cmocka_unit_test(a_misspelt_kind_is_refused),
 		cmocka_unit_test(two_documents_of_one_kind_mesh_and_name_are_refused_for_every_kind),

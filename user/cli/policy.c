@@ -54,13 +54,23 @@ const char *eg_cli_policy_mesh(struct eg_cli_policy *policy, const struct eg_wor
 	return model->meshes.items[0]->name;
 }
 
-/* Which templates meet in a Workload of the documents was checked with them; the command is none of these. */
-static int warn_of_shadows(const struct eg_subject *subject, struct eg_diag *diag)
+/* What meets in a Workload of the documents was checked with them; a command may be none of these. */
+static int check_patches(struct eg_cli_policy *policy, const struct eg_rules_source *source)
 {
+	const struct eg_identity identity = {.mesh = source->mesh, .name = source->name};
 	_cleanup_(eg_shadows_clear) struct eg_shadows shadows = {};
-	int r = subject->workload ? 0 : eg_shadows_add(&shadows, &subject->patches.templates, subject->name);
+	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
+	struct eg_patches patches;
+	int r;
 
-	eg_shadows_check(&shadows, diag);
+	if (source->workload)
+		return 0;
+	r = eg_patches_select(policy->model, &identity, &arena, &patches);
+	if (r == 0)
+		r = eg_patches_check(policy->model, &patches, &policy->diag);
+	if (r == 0)
+		r = eg_shadows_add(&shadows, &patches.templates, source->name);
+	eg_shadows_check(&shadows, &policy->diag);
 	return r;
 }
 
@@ -71,11 +81,10 @@ int eg_cli_policy_resolve(struct eg_cli_policy *policy, const struct eg_rules_so
 	int r;
 
 	*ret_rules = NULL;
-	if (eg_diag_has_errors(&policy->diag))
-		return 0;
+	r = eg_diag_has_errors(&policy->diag) ? 0 : check_patches(policy, source);
+	if (r < 0 || eg_diag_has_errors(&policy->diag))
+		return r;
 	r = eg_rules_resolve_sources(policy->model, source, 1, policy->resolvers, policy->resolver_count, &rules);
-	if (r == 0)
-		r = warn_of_shadows(rules->subjects.items[0], &policy->diag);
 	if (r == 0)
 		*ret_rules = TAKE_PTR(rules);
 	return r;

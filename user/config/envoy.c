@@ -411,7 +411,7 @@ static const struct eg_field tcp_proxy_fields[] = {
 	INERT("maxEarlyDataBytes"),
 	INERT("checkDrainClose"),
 };
-static const struct eg_schema tcp_proxy_schema = {EG_SCHEMA_FIELDS(tcp_proxy_fields)};
+const struct eg_schema eg_envoy_tcp_proxy_schema = {EG_SCHEMA_FIELDS(tcp_proxy_fields)};
 
 /* What an Any says that it is, or NULL after a finding. */
 static const char *read_type_url(struct eg_reader *reader, const struct eg_yaml_node *node)
@@ -443,9 +443,9 @@ static const struct eg_type typed_config_type = {"object with @type", read_typed
 
 static const struct eg_field filter_fields[] = {
 	{.name = "name", .doc = "Not read: `match` says which filter it is."},
-	{.name = "typedConfig",
+	{.name = EG_TYPED_CONFIG,
 	 .type = &typed_config_type,
-	 .fields = &tcp_proxy_schema,
+	 .fields = &eg_envoy_tcp_proxy_schema,
 	 .doc = "Of a TcpProxy alone, which its @type says."},
 	INERT("configDiscovery"),
 	INERT("config"),
@@ -470,6 +470,22 @@ static int read_filter(struct eg_reader *reader, const struct eg_yaml_node *root
 int eg_envoy_read_filter(struct eg_reader *reader, const struct eg_yaml_node *text, struct eg_envoy_value *value)
 {
 	return eg_read_yaml_text(reader, text, &eg_envoy_filter_schema, read_filter, value);
+}
+
+/* --- fields from which no settings come --- */
+
+bool eg_envoy_is_setting(const struct eg_field *field)
+{
+	return field->type && field->type != &inert_type && field->type != &no_limit_type && field->type != &text_type &&
+	       field->type != &bool_type;
+}
+
+void eg_envoy_note(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node)
+{
+	if (field->type == &no_limit_type)
+		read_no_limit(reader, field, node, NULL);
+	else
+		read_inert(reader, field, node, NULL);
 }
 
 /* --- listener --- */

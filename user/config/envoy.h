@@ -7,9 +7,19 @@
 
 #define EG_TCP_PROXY_FILTER "envoy.filters.network.tcp_proxy"
 
-/* The fields of a Cluster and of a network Filter, for egress-policy(5). */
+/* What a Filter has its TcpProxy in. */
+#define EG_TYPED_CONFIG "typedConfig"
+#define EG_TYPED_CONFIG_SNAKE "typed_config"
+
+/* The fields of a Cluster, of a network Filter and of a TcpProxy, each reading into a struct eg_tree. */
 extern const struct eg_schema eg_envoy_cluster_schema;
 extern const struct eg_schema eg_envoy_filter_schema;
+extern const struct eg_schema eg_envoy_tcp_proxy_schema;
+
+/* Whether settings come from a field, or from what is inside of it. */
+bool eg_envoy_is_setting(const struct eg_field *field);
+/* Says at the reader's path that a field from which none come has no effect. */
+void eg_envoy_note(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node);
 
 struct eg_envoy_value {
 	/* Whose it is, as enum eg_families: of a patch the caller says so. Of what is none of ours errors alone are said. */

@@ -8,7 +8,6 @@
 
 enum eg_kind_group {
 	EG_KIND_READ,    /* into the model */
-	EG_KIND_LATER,   /* an error: without it traffic could get out, or be cut */
 	EG_KIND_INERT,   /* checked, and a note: it never reaches traffic that leaves the mesh */
 };
 
@@ -57,6 +56,7 @@ extern const struct eg_schema eg_workload_schema;
 extern const struct eg_schema eg_node_schema;
 extern const struct eg_schema eg_proxy_template_schema;
 extern const struct eg_schema eg_mesh_passthrough_schema;
+extern const struct eg_schema eg_mesh_proxy_patch_schema;
 extern const struct eg_schema eg_mesh_tls_schema;
 
 int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope);
@@ -72,6 +72,7 @@ int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelop
 int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_mesh_passthrough_read(struct eg_reader *reader, const struct eg_envelope *envelope);
+int eg_mesh_proxy_patch_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_mesh_tls_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 
 #endif

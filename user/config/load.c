@@ -130,13 +130,7 @@ static int read_resource(struct load *load, const char *file, const struct eg_ya
 	kind = eg_kind_find(envelope.kind);
 	if (!kind)
 		refuse_or_skip_unknown(&reader, &envelope);
-	else if (kind->group != EG_KIND_LATER)
-		return read_kind(&reader, root, &envelope, kind);
-	else
-		eg_reader_error(&reader, envelope.kind_node,
-				"%s is not supported yet; without it traffic could pass, or be cut, against its rules",
-				kind->name);
-	return 0;
+	return kind ? read_kind(&reader, root, &envelope, kind) : 0;
 }
 
 /* --- lists of documents --- */

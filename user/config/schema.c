@@ -405,7 +405,7 @@ static bool is_snake_form(const char *camel, const char *key)
 	return *key == '\0';
 }
 
-static const struct eg_field *find_field(const struct eg_schema *schema, const char *key)
+const struct eg_field *eg_field_find(const struct eg_schema *schema, const char *key)
 {
 	for (size_t i = 0; schema && i < schema->count; i++)
 		if (strcmp(schema->fields[i].name, key) == 0 || is_snake_form(schema->fields[i].name, key))
@@ -450,6 +450,11 @@ static const char *suggest_field(const struct eg_schema *schema, const struct eg
 	return eg_suggest(key, names, count);
 }
 
+const char *eg_field_suggest(const struct eg_schema *schema, const char *key)
+{
+	return suggest_field(schema, NULL, key);
+}
+
 bool eg_field_is_list(const struct eg_field *field)
 {
 	return field->type && strncmp(field->type->name, "list", strlen("list")) == 0;
@@ -458,7 +463,7 @@ bool eg_field_is_list(const struct eg_field *field)
 /* The field of `schema` that a key is, or may have been meant to be. */
 static const char *find_or_suggest(const struct eg_schema *schema, const char *key)
 {
-	const struct eg_field *field = find_field(schema, key);
+	const struct eg_field *field = eg_field_find(schema, key);
 
 	return field ? field->name : suggest_field(schema, NULL, key);
 }
@@ -548,7 +553,7 @@ const struct eg_yaml_node *eg_find_misspelt(const struct eg_reader *reader, cons
 	for (uint32_t i = 0; i < mapping->count && i < 2 * MISSPELT_AMONG_MAX; i += 2) {
 		const char *key = mapping->items[i]->text, *meant = NULL;
 
-		if (!find_field(schema, key) && !find_field(beside, key))
+		if (!eg_field_find(schema, key) && !eg_field_find(beside, key))
 			meant = suggest_field(schema, beside, key);
 		if (meant && strcmp(meant, name) == 0)
 			return mapping->items[i + 1];
@@ -568,13 +573,13 @@ static void match_values(struct eg_reader *reader, const struct eg_yaml_node *no
 
 	for (uint32_t i = 0; i < node->count; i += 2) {
 		const char *key = node->items[i]->text, *meant = NULL;
-		const struct eg_field *field = find_field(schema, key);
+		const struct eg_field *field = eg_field_find(schema, key);
 
-		if (!field && !find_field(fields_beside(reader, schema), key))
+		if (!field && !eg_field_find(fields_beside(reader, schema), key))
 			meant = refuse_unknown(reader, node->items[i], schema);
 		if (field && (!values[field - schema->fields] || strcmp(field->name, key) == 0))
 			values[field - schema->fields] = node->items[i + 1];
-		field = meant ? find_field(schema, meant) : NULL;
+		field = meant ? eg_field_find(schema, meant) : NULL;
 		if (field)
 			misspelt[field - schema->fields] = node->items[i + 1];
 	}

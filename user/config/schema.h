@@ -124,6 +124,11 @@ int eg_read_yaml_text(struct eg_reader *reader, const struct eg_yaml_node *node,
 const struct eg_yaml_node *eg_find_misspelt(const struct eg_reader *reader, const struct eg_schema *schema,
 					    const struct eg_yaml_node *mapping, const char *name);
 
+/* The field that a key is, in either spelling; NULL: there is none. */
+const struct eg_field *eg_field_find(const struct eg_schema *schema, const char *key);
+/* The field that may have been meant by one that there is not, or NULL. */
+const char *eg_field_suggest(const struct eg_schema *schema, const char *key);
+
 /* Calls item() for each item of a list, with its index in the path. */
 int eg_read_list(struct eg_reader *reader, const struct eg_yaml_node *node,
 		 int (*item)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target), void *target);

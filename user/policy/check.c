@@ -318,28 +318,79 @@ static void check_head(struct check *check, const struct eg_policy_head *head)
 	warn_of_target(check, head);
 }
 
-/* --- templates that meet in a workload --- */
+/* --- patches that meet in a workload --- */
 
-static int add_templates_of(struct check *check, const struct eg_workload *workload, struct eg_shadows *shadows)
+static bool is_same_list(const struct eg_patches *a, const struct eg_patches *b)
 {
-	const struct eg_identity identity = identity_of(check, workload);
-	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
-	struct eg_template_list templates;
-	int r = eg_template_select(check->model, &identity, &arena, &templates);
-
-	return r < 0 ? r : eg_shadows_add(shadows, &templates, workload->name);
+	if (a->len != b->len || eg_patches_template(a) != eg_patches_template(b))
+		return false;
+	return a->len == 0 || memcmp(a->items, b->items, a->len * sizeof(a->items[0])) == 0;
 }
 
-static int check_selection(struct check *check)
+/* Most workloads have the same: what was said of it need not be found again. */
+static int check_patches_of(struct check *check, const struct eg_workload *workload, struct eg_arena *arena,
+			    struct eg_patches *last, struct eg_shadows *shadows)
+{
+	const struct eg_identity identity = identity_of(check, workload);
+	struct eg_patches patches;
+	int r = eg_patches_select(check->model, &identity, arena, &patches);
+
+	if (r == 0)
+		r = eg_shadows_add(shadows, &patches.templates, workload->name);
+	if (r == 0 && patches.len > 0 && !is_same_list(&patches, last))
+		r = eg_patches_check(check->model, &patches, check->diag);
+	*last = patches;
+	return r;
+}
+
+static int check_patches_of_workloads(struct check *check)
 {
 	_cleanup_(eg_shadows_clear) struct eg_shadows shadows = {};
+	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
+	const struct eg_model *model = check->model;
+	struct eg_patches last = {};
+	int r = 0;
+
+	if (model->templates.len < 2 && model->proxy_patches.len == 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < model->workloads.len; i++)
+		r = check_patches_of(check, model->workloads.items[i], &arena, &last, &shadows);
+	eg_shadows_check(&shadows, check->diag);
+	return r;
+}
+
+static bool is_first_of_mesh(const struct eg_model *model, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(model->proxy_patches.items[i]->head.mesh, model->proxy_patches.items[index]->head.mesh) == 0)
+			return false;
+	return true;
+}
+
+/* Nobody knows yet which of them will meet, nor whether. */
+static int check_patches_of_meshes(struct check *check)
+{
 	const struct eg_model *model = check->model;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && model->templates.len > 1 && i < model->workloads.len; i++)
-		r = add_templates_of(check, model->workloads.items[i], &shadows);
-	eg_shadows_check(&shadows, check->diag);
+	for (size_t i = 0; r == 0 && i < model->proxy_patches.len; i++)
+		if (is_first_of_mesh(model, i))
+			r = eg_patches_check_mesh(model, model->proxy_patches.items[i]->head.mesh, check->diag);
 	return r;
+}
+
+static int check_patches(struct check *check)
+{
+	const struct eg_model *model = check->model;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < model->templates.len; i++)
+		r = check_template(check, model->templates.items[i]);
+	for (size_t i = 0; i < model->proxy_patches.len; i++)
+		eg_proxy_patch_check(model, model->proxy_patches.items[i], check->diag);
+	if (r < 0)
+		return r;
+	return model->workloads.len > 0 ? check_patches_of_workloads(check) : check_patches_of_meshes(check);
 }
 
 static void check_whole(struct check *check)
@@ -367,13 +418,11 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 		check_mesh_of(&check, model->services.items[i]->mesh, model->services.items[i]->mesh_origin);
 	for (size_t i = 0; i < model->workloads.len; i++)
 		check_workload(&check, model->workloads.items[i]);
-	for (size_t i = 0; r == 0 && i < model->templates.len; i++)
-		r = check_template(&check, model->templates.items[i]);
 	for (size_t i = 0; i < model->passthroughs.len; i++)
 		eg_passthrough_check(model, model->passthroughs.items[i], diag);
 	check_matches(&check);
 	for (size_t i = 0; i < model->heads.len; i++)
 		check_head(&check, model->heads.items[i]);
 	check_whole(&check);
-	return r < 0 ? r : check_selection(&check);
+	return check_patches(&check);
 }

@@ -42,7 +42,10 @@ struct eg_model *eg_model_free(struct eg_model *model)
 	eg_array_clear(&model->services);
 	eg_array_clear(&model->workloads);
 	eg_array_clear(&model->templates);
+	for (size_t i = 0; i < model->proxy_patches.len; i++)
+		eg_array_clear(&model->proxy_patches.items[i]->modifications.list);
 	eg_array_clear(&model->passthroughs);
+	eg_array_clear(&model->proxy_patches);
 	eg_array_clear(&model->heads);
 	eg_arena_clear(&model->arena);
 	free(model);

@@ -188,6 +188,12 @@ struct eg_domain {
 	struct eg_origin origin;
 };
 
+/* A MeshProxyPatch. */
+struct eg_proxy_patch {
+	struct eg_policy_head head;
+	struct eg_modifications modifications;
+};
+
 struct eg_mesh_passthrough {
 	struct eg_policy_head head;
 	enum eg_passthrough_mode mode;
@@ -302,6 +308,7 @@ struct eg_model {
 	EG_ARRAY(struct eg_workload *) workloads;
 	EG_ARRAY(struct eg_proxy_template *) templates;
 	EG_ARRAY(struct eg_mesh_passthrough *) passthroughs;
+	EG_ARRAY(struct eg_proxy_patch *) proxy_patches;
 	EG_ARRAY(const struct eg_policy_head *) heads;	/* of all policies with a targetRef, of whatever kind */
 	struct eg_node *node;	/* NULL when the set has none */
 };

@@ -2,6 +2,7 @@
 #include "policy/patch.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -10,6 +11,8 @@
 #include "policy/rules.h"
 
 #define NS_PER_MS INT64_C(1000000)
+#define TEMPLATE_PATH "conf.modifications"
+#define PATCH_PATH "spec.default.appendModifications"
 
 /* The resources of one family while patches apply to them. */
 struct state {
@@ -358,11 +361,59 @@ static int read_settings(struct state *state, struct eg_settings *settings)
 	return r;
 }
 
+/* --- which of them --- */
+
+/* The more specific one last. */
+static int compare_patches(const void *a, const void *b)
+{
+	const struct eg_proxy_patch *const *x = a, *const *y = b;
+
+	return eg_target_compare(&(*x)->head, &(*y)->head);
+}
+
+/* identity NULL: all of a mesh. */
+static bool is_for(const struct eg_proxy_patch *patch, const struct eg_identity *identity, const char *mesh)
+{
+	if (identity)
+		return eg_target_selects(&patch->head, identity);
+	return !patch->head.is_shadow && strcmp(patch->head.mesh, mesh) == 0;
+}
+
+static int list_patches(const struct eg_model *model, const struct eg_identity *identity, const char *mesh,
+			struct eg_arena *arena, struct eg_patches *patches)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < model->proxy_patches.len; i++)
+		count += is_for(model->proxy_patches.items[i], identity, mesh);
+	if (count == 0)
+		return 0;
+	patches->items = eg_arena_alloc(arena, count * sizeof(patches->items[0]));
+	if (!patches->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->proxy_patches.len; i++)
+		if (is_for(model->proxy_patches.items[i], identity, mesh))
+			patches->items[patches->len++] = model->proxy_patches.items[i];
+	qsort(patches->items, count, sizeof(patches->items[0]), compare_patches);
+	return 0;
+}
+
+int eg_patches_select(const struct eg_model *model, const struct eg_identity *identity, struct eg_arena *arena,
+		      struct eg_patches *ret_patches)
+{
+	int r;
+
+	*ret_patches = (struct eg_patches){};
+	r = list_patches(model, identity, identity->mesh, arena, ret_patches);
+	return r < 0 ? r : eg_template_select(model, identity, arena, &ret_patches->templates);
+}
+
 const struct eg_proxy_template *eg_patches_template(const struct eg_patches *patches)
 {
 	return patches->templates.len > 0 ? patches->templates.items[0] : NULL;
 }
 
+/* Kuma applies its policies, MeshProxyPatch last, and then what the template says. */
 int eg_patches_apply(const struct eg_patches *patches, enum eg_families family, struct eg_diag *diag,
 		     struct eg_patched_cluster *ret_cluster)
 {
@@ -373,6 +424,8 @@ int eg_patches_apply(const struct eg_patches *patches, enum eg_families family, 
 
 	*ret_cluster = (struct eg_patched_cluster){.policy = EG_DEFAULT_CLUSTER};
 	r = generate(&state);
+	for (size_t i = 0; r == 0 && i < patches->len; i++)
+		r = apply(&state, &patches->items[i]->modifications);
 	if (r == 0 && template)
 		r = apply(&state, &template->modifications);
 	if (r == 0)
@@ -388,25 +441,44 @@ int eg_patches_apply(const struct eg_patches *patches, enum eg_families family, 
 
 /* --- warnings of a document by itself --- */
 
-static void warn_of_twin(const struct eg_modifications *modifications, bool is_cluster, const char *path,
-			 struct eg_diag *diag)
+/* Of which families' clusters, or listeners, modifications are. */
+static unsigned int families_of(const struct eg_modifications *modifications, bool is_cluster,
+				const struct eg_modification **ret_first)
 {
-	const struct eg_modification *first = NULL;
 	unsigned int families = 0;
 
+	*ret_first = NULL;
 	for (size_t i = 0; i < modifications->list.len; i++) {
 		const struct eg_modification *modification = &modifications->list.items[i];
 
 		if (modification->families == 0 || (modification->what == EG_CHANGED_CLUSTER) != is_cluster)
 			continue;
 		families |= modification->families;
-		first = first ? first : modification;
+		*ret_first = *ret_first ? *ret_first : modification;
 	}
-	if (families == EG_FAMILIES_IPV4 || families == EG_FAMILIES_IPV6)
-		eg_diag_add(diag, EG_SEVERITY_WARNING, first->origin, path, "are about the %s %s alone; %s stays as it is",
-			    is_cluster ? "cluster" : "listener",
-			    eg_cluster_name(families == EG_FAMILIES_IPV4 ? EG_FAMILY_IPV4 : EG_FAMILY_IPV6),
-			    eg_cluster_name(families == EG_FAMILIES_IPV4 ? EG_FAMILY_IPV6 : EG_FAMILY_IPV4));
+	return families;
+}
+
+static bool is_of_one_family(const struct eg_modifications *modifications, bool is_cluster)
+{
+	const struct eg_modification *unused;
+	const unsigned int families = families_of(modifications, is_cluster, &unused);
+
+	return families == EG_FAMILIES_IPV4 || families == EG_FAMILIES_IPV6;
+}
+
+static void warn_of_twin(const struct eg_modifications *modifications, bool is_cluster, const char *path,
+			 struct eg_diag *diag)
+{
+	const struct eg_modification *first;
+	const unsigned int families = families_of(modifications, is_cluster, &first);
+
+	if (!is_of_one_family(modifications, is_cluster))
+		return;
+	eg_diag_add(diag, EG_SEVERITY_WARNING, first->origin, path, "are about the %s %s alone; %s stays as it is",
+		    is_cluster ? "cluster" : "listener",
+		    eg_cluster_name(families == EG_FAMILIES_IPV4 ? EG_FAMILY_IPV4 : EG_FAMILY_IPV6),
+		    eg_cluster_name(families == EG_FAMILIES_IPV4 ? EG_FAMILY_IPV6 : EG_FAMILY_IPV4));
 }
 
 static const struct eg_modification *first_that_matches(const struct eg_modifications *modifications)
@@ -439,7 +511,7 @@ static void warn_of_compat(const struct eg_patched_cluster *cluster, struct eg_d
 				    "refuses nothing: the Node says compat: envoy");
 }
 
-static int check_applied(const struct eg_model *model, const struct eg_patches *patches, struct eg_diag *diag)
+int eg_patches_check(const struct eg_model *model, const struct eg_patches *patches, struct eg_diag *diag)
 {
 	static const enum eg_families families[] = {EG_FAMILIES_IPV4, EG_FAMILIES_IPV6};
 	struct eg_patched_cluster cluster;
@@ -455,6 +527,15 @@ static int check_applied(const struct eg_model *model, const struct eg_patches *
 	return 0;
 }
 
+int eg_patches_check_mesh(const struct eg_model *model, const char *mesh, struct eg_diag *diag)
+{
+	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
+	struct eg_patches patches = {};
+	int r = list_patches(model, NULL, mesh, &arena, &patches);
+
+	return r < 0 ? r : eg_patches_check(model, &patches, diag);
+}
+
 int eg_template_check(const struct eg_model *model, const struct eg_proxy_template *template, struct eg_diag *diag)
 {
 	const struct eg_patches alone = {.templates = {.items = &template, .len = 1}};
@@ -463,8 +544,31 @@ int eg_template_check(const struct eg_model *model, const struct eg_proxy_templa
 		eg_diag_add(diag, EG_SEVERITY_WARNING, template->origin, "conf.imports",
 			    "without default-proxy Kuma gives the proxy no listener at all, and nothing leaves it; here "
 			    "passthrough is there whatever a template imports");
-	warn_of_twin(&template->modifications, true, "conf.modifications", diag);
-	warn_of_twin(&template->modifications, false, "conf.modifications", diag);
-	warn_of_passthrough(model, template->mesh, &template->modifications, "conf.modifications", diag);
-	return check_applied(model, &alone, diag);
+	warn_of_twin(&template->modifications, true, TEMPLATE_PATH, diag);
+	warn_of_twin(&template->modifications, false, TEMPLATE_PATH, diag);
+	warn_of_passthrough(model, template->mesh, &template->modifications, TEMPLATE_PATH, diag);
+	return eg_patches_check(model, &alone, diag);
+}
+
+/* All that select a workload apply, so the twin may stand in another one of the mesh. */
+static void warn_of_patch_twin(const struct eg_model *model, const struct eg_proxy_patch *patch, bool is_cluster,
+			       struct eg_diag *diag)
+{
+	const struct eg_modification *unused;
+	unsigned int families = 0;
+
+	if (!is_of_one_family(&patch->modifications, is_cluster))
+		return;
+	for (size_t i = 0; i < model->proxy_patches.len; i++)
+		if (strcmp(model->proxy_patches.items[i]->head.mesh, patch->head.mesh) == 0)
+			families |= families_of(&model->proxy_patches.items[i]->modifications, is_cluster, &unused);
+	if (families != EG_FAMILIES_BOTH)
+		warn_of_twin(&patch->modifications, is_cluster, PATCH_PATH, diag);
+}
+
+void eg_proxy_patch_check(const struct eg_model *model, const struct eg_proxy_patch *patch, struct eg_diag *diag)
+{
+	warn_of_patch_twin(model, patch, true, diag);
+	warn_of_patch_twin(model, patch, false, diag);
+	warn_of_passthrough(model, patch->head.mesh, &patch->modifications, PATCH_PATH, diag);
 }

@@ -11,10 +11,16 @@
 #include "policy/model.h"
 #include "policy/template.h"
 
-/* What is for one workload. */
+/* What is for one workload, in an arena. */
 struct eg_patches {
-	struct eg_template_list templates;	/* the first holds, those behind it are shadowed */
+	const struct eg_proxy_patch **items;	/* the least specific first: they apply in this order */
+	size_t len;
+	struct eg_template_list templates;	/* the first applies, behind the patches; those behind it are shadowed */
 };
+
+/* 0, or -ENOMEM. */
+int eg_patches_select(const struct eg_model *model, const struct eg_identity *identity, struct eg_arena *arena,
+		      struct eg_patches *ret_patches);
 
 /* The template that holds, or NULL. */
 const struct eg_proxy_template *eg_patches_template(const struct eg_patches *patches);
@@ -33,9 +39,14 @@ int eg_patches_apply(const struct eg_patches *patches, enum eg_families family, 
 		     struct eg_patched_cluster *ret_cluster);
 
 /*
- * Warns of what a template says that cannot act, or that its author may have meant for
- * both families. 0, or -ENOMEM.
+ * Warns of what one document says that cannot act, or that its author may have meant
+ * for both families. 0, or -ENOMEM.
  */
 int eg_template_check(const struct eg_model *model, const struct eg_proxy_template *template, struct eg_diag *diag);
+void eg_proxy_patch_check(const struct eg_model *model, const struct eg_proxy_patch *patch, struct eg_diag *diag);
+/* Says what is wrong with patches that meet in a workload. 0, or -ENOMEM. */
+int eg_patches_check(const struct eg_model *model, const struct eg_patches *patches, struct eg_diag *diag);
+/* The same of the MeshProxyPatches of a mesh, as if all of them met: for sets without a workload. */
+int eg_patches_check_mesh(const struct eg_model *model, const char *mesh, struct eg_diag *diag);
 
 #endif

@@ -484,7 +484,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	identity = identity_of(resolution, subject);
 	set_passthrough(subject, &source->passthrough, eg_passthrough_select(resolution->model, &identity),
 			entry->mesh);
-	r = eg_template_select(resolution->model, &identity, &rules->arena, &subject->patches.templates);
+	r = eg_patches_select(resolution->model, &identity, &rules->arena, &subject->patches);
 	if (r < 0)
 		return r;
 	r = set_clusters(subject, source);
