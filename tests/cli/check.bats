@@ -389,6 +389,14 @@ status 3'
 	is "${line:0:11}" '    1 | ...'
 }
 
+@test "thousands of findings in one line of megabytes are printed in time" {
+	python3 -c 'print("{\"type\": \"Mesh\", \"name\": \"m\", " + ", ".join("\"field-%06d\": 1" % i for i in range(300000)) + "}")' >p.json
+	on_terminal timeout $TIME_LIMIT_S "$EGRESSCTL" check p.json
+	is "$(tail -n 1 <<<"$output")" "status 3"
+	is "$(grep -c 'error: field-' <<<"$output")" 5000
+	hasnt "$output" "^"
+}
+
 @test "what steers a terminal stays in the file" {
 	printf 'type: Mesh\nname: m\nfoo: "\xc2\x9b31m"\n\xe2\x80\xa8bar: "\x01"\n' >p.yaml
 	on_terminal "$EGRESSCTL" check p.yaml
