@@ -135,13 +135,15 @@ static int read_endpoint_port(struct eg_reader *reader, const struct eg_field *f
 }
 static const struct eg_type endpoint_port_type = {"port", read_endpoint_port};
 
+static const struct eg_range priority = {0, 128, "from 0 to 128", "must be in inclusive range [0, 128]"};
+
 static const struct eg_field endpoint_fields[] = {
 	{.name = "address",
 	 .type = &endpoint_address_type,
 	 .doc = "An IP address is a mesh destination, by TCP. A host name and the path of a unix socket are accepted "
 		"with a warning: what leaves for them is non-mesh, or no business of egressd."},
 	{.name = "port", .type = &endpoint_port_type, .doc = "The port at that address; none with a unix:// path."},
-	{.name = "priority", .doc = "Not read."},
+	{.name = "priority", .type = &eg_checked_number, .range = &priority, .fallback = "0", .doc = "Not read."},
 };
 static const struct eg_schema endpoint_schema = {EG_SCHEMA_FIELDS(endpoint_fields)};
 
