@@ -149,3 +149,10 @@ static int check_list(struct eg_reader *reader, const struct eg_field *field, co
 	return eg_read_list(reader, node, check_item, &items);
 }
 const struct eg_type eg_checked_list = {"list", check_list};
+
+int eg_checked_read(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	char unread;
+
+	return eg_read_object(reader, envelope->spec, reader->kind, &unread);
+}

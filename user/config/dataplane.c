@@ -123,17 +123,13 @@ static bool is_same(const char *a, const char *b)
 
 static void check_service_address(struct eg_reader *reader, const struct inbound_draft *draft)
 {
-	size_t before;
-
 	if (!is_same(draft->service_address, draft->inbound.address) &&
 	    !is_same(draft->service_address, draft->dataplane_address))
 		return;
 	if (draft->service_port != 0 && draft->service_port != draft->inbound.port)
 		return;
-	before = eg_path_enter(reader, "serviceAddress");
-	eg_reader_error(reader, draft->service_address_node,
-			"serviceAddress and servicePort has to differ from address and port");
-	eg_path_leave(reader, before);
+	eg_reader_error_at(reader, draft->service_address_node, "serviceAddress",
+			   "serviceAddress and servicePort has to differ from address and port");
 }
 
 static int read_service_address(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -256,16 +252,12 @@ struct backend_ref {
 static int finish_backend_ref(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	const struct backend_ref *ref = target;
-	size_t before = eg_path_enter(reader, "name");
 
 	if (!ref->name && !ref->labels)
-		eg_reader_error(reader, node, "cannot be empty");
-	eg_path_leave(reader, before);
+		eg_reader_error_at(reader, node, "name", "cannot be empty");
 	if (ref->port || !ref->kind || ref->kind->kind != EG_YAML_SCALAR || !is_ported_kind(ref->kind->text))
 		return 0;
-	before = eg_path_enter(reader, "port");
-	eg_reader_error(reader, node, "port must be in the range [1, 65535]");
-	eg_path_leave(reader, before);
+	eg_reader_error_at(reader, node, "port", "port must be in the range [1, 65535]");
 	return 0;
 }
 
@@ -320,7 +312,6 @@ static int finish_outbound(struct eg_reader *reader, const struct eg_yaml_node *
 {
 	const struct outbound_draft *draft = target;
 	const bool is_named = draft->tags || draft->service;
-	size_t before;
 
 	if (!draft->backend_ref && draft->service && !draft->tags)
 		return 0;
@@ -328,12 +319,11 @@ static int finish_outbound(struct eg_reader *reader, const struct eg_yaml_node *
 		return check_outbound_tags(reader, node, draft->tags);
 	if (draft->backend_ref && !is_named)
 		return 0;
-	before = eg_path_enter(reader, "backendRef");
 	if (is_named)
-		eg_reader_error(reader, draft->backend_ref, "both backendRef and tags/service cannot be defined");
+		eg_reader_error_at(reader, draft->backend_ref, "backendRef",
+				   "both backendRef and tags/service cannot be defined");
 	else
-		eg_reader_error(reader, node, "must be defined");
-	eg_path_leave(reader, before);
+		eg_reader_error_at(reader, node, "backendRef", "must be defined");
 	return 0;
 }
 
@@ -559,13 +549,11 @@ static int check_reachable_backends(struct eg_reader *reader, struct dataplane_d
 static int finish_networking(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct dataplane_draft *draft = target;
-	const size_t before = eg_path_enter(reader, "address");
 	int r;
 
 	/* A zone proxy has an address on each listener. */
 	if (!draft->address && !draft->listeners)
-		eg_reader_error(reader, node, "address can't be empty");
-	eg_path_leave(reader, before);
+		eg_reader_error_at(reader, node, "address", "address can't be empty");
 	if (!has_purpose(draft))
 		eg_reader_error(reader, node, "has to contain at least one inbound interface or gateway");
 	check_gateway_alone(reader, draft);

@@ -87,14 +87,6 @@ static int check_backend_name(struct eg_reader *reader, const struct eg_field *f
 }
 static const struct eg_type backend_name_type = {"text", check_backend_name};
 
-static void refuse(struct eg_reader *reader, const struct eg_yaml_node *node, const char *field, const char *what)
-{
-	const size_t before = eg_path_enter(reader, field);
-
-	eg_reader_error(reader, node, "%s", what);
-	eg_path_leave(reader, before);
-}
-
 static int check_backend(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	const bool has_name = eg_has_field(node, "name"), has_namespace = eg_has_field(node, "namespace");
@@ -102,12 +94,12 @@ static int check_backend(struct eg_reader *reader, const struct eg_yaml_node *no
 
 	(void)target;
 	if (!has_name && has_namespace)
-		refuse(reader, node, "name", "name is required, when namespace is defined");
+		eg_reader_error_at(reader, node, "name", "name is required, when namespace is defined");
 	else if (!has_name && !has_labels)
-		refuse(reader, node, "name", "name or labels are required");
+		eg_reader_error_at(reader, node, "name", "name or labels are required");
 	if ((has_name || has_namespace) && has_labels)
-		refuse(reader, eg_yaml_get(node, "labels"), "labels",
-		       "labels cannot be defined when name is specified");
+		eg_reader_error_at(reader, eg_yaml_get(node, "labels"), "labels",
+				   "labels cannot be defined when name is specified");
 	return 0;
 }
 
@@ -228,14 +220,12 @@ static void refuse_claim(struct eg_reader *reader, const struct claim *first, co
 	const size_t before = eg_path_enter(reader, "listeners");
 
 	eg_path_enter_index(reader, claim->index);
-	if (claim->port == 0) {
-		eg_path_enter(reader, "name");
-		eg_reader_error(reader, claim->node, "name \"%.64s\" must be unique across inbounds and listeners",
-				claim->text);
-	} else {
+	if (claim->port == 0)
+		eg_reader_error_at(reader, claim->node, "name",
+				   "name \"%.64s\" must be unique across inbounds and listeners", claim->text);
+	else
 		eg_reader_error(reader, claim->node, "address:port %s:%u collides with an%s listener", claim->text,
 				claim->port, first->is_listener ? "other" : " inbound");
-	}
 	eg_path_leave(reader, before);
 }
 
@@ -403,11 +393,10 @@ static int check_aggregates(struct eg_reader *reader, const struct eg_field *fie
 	for (uint32_t i = 0; node->kind == EG_YAML_SEQUENCE && i < node->count && i < AGGREGATES_MAX; i++) {
 		const size_t before = eg_path_enter_index(reader, i);
 
-		if (item_name(node->items[i]) && is_repeated(node, i)) {
-			eg_path_enter(reader, "name");
-			eg_reader_error(reader, eg_yaml_get(node->items[i], "name"),
-					"duplicate entry: %.64s, values have to be unique", item_name(node->items[i]));
-		}
+		if (item_name(node->items[i]) && is_repeated(node, i))
+			eg_reader_error_at(reader, eg_yaml_get(node->items[i], "name"), "name",
+					   "duplicate entry: %.64s, values have to be unique",
+					   item_name(node->items[i]));
 		eg_path_leave(reader, before);
 	}
 	return r;

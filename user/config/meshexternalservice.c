@@ -208,14 +208,11 @@ static int check_versions(struct eg_reader *reader, const struct eg_yaml_node *n
 {
 	const struct eg_yaml_node *min = eg_yaml_get(node, "min");
 	const size_t lowest = find_version(min), highest = find_version(eg_yaml_get(node, "max"));
-	size_t before;
 
 	(void)target;
 	if (lowest >= EG_COUNT_OF(versions) - 1 || highest >= EG_COUNT_OF(versions) - 1 || lowest <= highest)
 		return 0;
-	before = eg_path_enter(reader, "min");
-	eg_reader_error(reader, min, "min version must be lower than max");
-	eg_path_leave(reader, before);
+	eg_reader_error_at(reader, min, "min", "min version must be lower than max");
 	return 0;
 }
 
@@ -250,14 +247,12 @@ static const struct eg_type server_name_type = {"host name", check_server_name};
 static int check_pair(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	const bool has_cert = eg_has_field(node, "clientCert"), has_key = eg_has_field(node, "clientKey");
-	size_t before;
 
 	(void)target;
 	if (has_cert == has_key)
 		return 0;
-	before = eg_path_enter(reader, has_cert ? "clientKey" : "clientCert");
-	eg_reader_error(reader, node, "must be defined when %s is defined", has_cert ? "clientCert" : "clientKey");
-	eg_path_leave(reader, before);
+	eg_reader_error_at(reader, node, has_cert ? "clientKey" : "clientCert", "must be defined when %s is defined",
+			   has_cert ? "clientCert" : "clientKey");
 	return 0;
 }
 
