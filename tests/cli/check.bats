@@ -518,6 +518,26 @@ status 3'
 	is "$output" ""
 }
 
+@test "check --kuma 3 warns of a MeshProxyPatch that names a cluster as older releases do" {
+	cat >p.yaml <<-'END'
+		type: MeshProxyPatch
+		mesh: default
+		name: x
+		spec:
+		  default:
+		    appendModifications:
+		    - cluster: {operation: Patch, match: {name: "outbound:passthrough:ipv6"}, value: "connectTimeout: 5s"}
+		    - cluster: {operation: Patch, match: {origin: transparent}, value: "connectTimeout: 6s"}
+		    - networkFilter:
+		        operation: Patch
+		        match: {name: envoy.filters.network.tcp_proxy, listenerName: "outbound:passthrough:ipv6"}
+		        jsonPatches: [{op: add, path: /idleTimeout, value: 5s}]
+	END
+	run --separate-stderr ctl check --kuma 3 p.yaml
+	is "$(grep -c 'Kuma 3' <<<"$output")" 1
+	has "$output" "p.yaml:7:42: warning: spec.default.appendModifications[0].cluster.match: Kuma 3 calls this cluster self_transparentproxy_passthrough_outbound_ipv6, and the patch changes nothing"
+}
+
 @test "--kuma takes no other release" {
 	good_mesh >p.yaml
 	for release in 2 4 "" x; do
