@@ -221,10 +221,27 @@ static void *hurry_many(void *argument)
 	return NULL;
 }
 
+/* All threads at one place, until they have settled and nothing is held. */
+static struct eg_slot hurry_at(const struct breaker *breaker, struct hurry *hurry)
+{
+	pthread_t threads[THREADS];
+	struct eg_slot slot;
+
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hurry_many, hurry), 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	slot = settle(breaker);
+	assert_int_equal(hurry->most, PLACES);
+	assert_int_equal(slot.counts.ipv4.cluster.connect_cancelled, hurry->admitted);
+	assert_int_equal(slot.counts.ipv4.cluster.cx_overflow, THREADS * slow_count(HURRIES) - hurry->admitted);
+	assert_int_equal(slot.counts.ipv4.cluster.contended, 0);
+	return slot;
+}
+
 static void where_places_come_and_go_all_the_time_there_is_never_one_too_many(void **state)
 {
 	struct hurry hurry = {};
-	pthread_t threads[THREADS];
 	struct breaker breaker;
 	struct eg_slot slot;
 
@@ -233,16 +250,39 @@ static void where_places_come_and_go_all_the_time_there_is_never_one_too_many(vo
 	breaker.subject.ipv4.max_connections = PLACES;
 	breaker_apply(&breaker);
 	breaker_join(&breaker);
-	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, hurry_many, &hurry), 0);
-	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_join(threads[i], NULL), 0);
-	slot = settle(&breaker);
-	assert_int_equal(hurry.most, PLACES);
+	slot = hurry_at(&breaker, &hurry);
 	assert_int_equal(slot.counts.ipv4.cluster.cx_total, hurry.admitted);
-	assert_int_equal(slot.counts.ipv4.cluster.connect_cancelled, hurry.admitted);
-	assert_int_equal(slot.counts.ipv4.cluster.cx_overflow, THREADS * slow_count(HURRIES) - hurry.admitted);
-	assert_int_equal(slot.counts.ipv4.cluster.contended, 0);
+	breaker_end(&breaker);
+}
+
+/* From now on every connect to where nobody answers is one. */
+static void make_retries(struct breaker *breaker)
+{
+	breaker->subject.ipv4.flags = EG_CLUSTER_LIMITS_RETRIES;
+	breaker->subject.ipv4.max_retries = THREADS;
+	breaker->subject.ipv4.connect_timeout_ms = 100;
+	breaker->subject.retry_window_ms = 3600000;
+	breaker_apply(breaker);
+	assert_int_equal(network_connect(network_socket(NETWORK_BLACK_HOLE, SOCK_STREAM, 0), NETWORK_BLACK_HOLE, 80),
+			 ETIMEDOUT);
+	breaker->subject.ipv4.connect_timeout_ms = 10000;
+}
+
+static void of_retries_that_find_no_place_none_stays_counted_as_one(void **state)
+{
+	struct eg_cluster_counts counts;
+	struct hurry hurry = {};
+	struct breaker breaker;
+
+	(void)state;
+	breaker_make(&breaker);
+	breaker_join(&breaker);
+	make_retries(&breaker);
+	breaker.subject.ipv4.max_connections = PLACES;
+	breaker_apply(&breaker);
+	counts = hurry_at(&breaker, &hurry).counts.ipv4.cluster;
+	assert_int_equal(counts.rq_retry, hurry.admitted);
+	assert_int_equal(counts.rq_retry_overflow, 0);
 	breaker_end(&breaker);
 }
 
@@ -254,6 +294,7 @@ int main(void)
 		cmocka_unit_test(the_same_holds_for_multipath_tcp),
 		cmocka_unit_test(ipv6_has_50_of_its_own),
 		cmocka_unit_test(where_places_come_and_go_all_the_time_there_is_never_one_too_many),
+		cmocka_unit_test(of_retries_that_find_no_place_none_stays_counted_as_one),
 	};
 
 	return cmocka_run_group_tests_name("storm", tests, NULL, NULL);
