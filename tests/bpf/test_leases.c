@@ -185,6 +185,27 @@ static void a_shutdown_that_both_sides_finish_ends_it_with_the_descriptor_open(v
 	breaker_end(&breaker);
 }
 
+/* The peer's FIN crosses its own, which waits behind data; what ends it then is a reset. */
+static void of_a_close_from_both_sides_at_once_ours_is_the_first(void **state)
+{
+	struct breaker breaker;
+	int fd, peer;
+
+	(void)state;
+	breaker_make(&breaker);
+	breaker_join(&breaker);
+	fd = network_connected(NETWORK_IPV4, breaker.port);
+	peer = network_accept(breaker.listener);
+	fill(fd);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_int_equal(shutdown(peer, SHUT_WR), 0);
+	assert_true(network_poll(fd, POLLRDHUP) & POLLRDHUP);
+	network_abort(peer);
+	ASSERT_CLUSTER(&breaker, IPV4, .total = 1, .local = 1);
+	close(fd);
+	breaker_end(&breaker);
+}
+
 static void a_refused_connect_fails_and_the_same_socket_may_try_again(void **state)
 {
 	struct breaker breaker;
@@ -547,6 +568,39 @@ static void payload_is_counted_exactly_without_handshake_or_retransmission(void 
 	breaker_end(&breaker);
 }
 
+static void take(int peer, size_t wanted)
+{
+	static char data[1000];
+
+	assert_true(wanted <= sizeof(data));
+	assert_int_equal(recv(peer, data, wanted, MSG_WAITALL), wanted);
+	close(peer);
+}
+
+static void a_socket_that_connects_again_has_all_of_its_payload_counted(void **state)
+{
+	static const size_t amounts[] = {1000, 300, 700};
+	static char data[1000];
+	struct breaker breaker;
+	size_t sum = 0;
+	int fd;
+
+	(void)state;
+	breaker_make(&breaker);
+	breaker_join(&breaker);
+	fd = network_socket(NETWORK_IPV4, SOCK_STREAM, 0);
+	for (size_t i = 0; i < EG_COUNT_OF(amounts); i++) {
+		assert_int_equal(network_connect(fd, NETWORK_IPV4, breaker.port), 0);
+		assert_int_equal(send(fd, data, amounts[i], 0), amounts[i]);
+		take(network_accept(breaker.listener), amounts[i]);
+		network_disconnect(fd);
+		sum += amounts[i];
+		assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.tx_bytes, sum);
+	}
+	close(fd);
+	breaker_end(&breaker);
+}
+
 /* ---- limits ---- */
 
 static void families_have_their_own_places_and_a_mapped_address_is_ipv4(void **state)
@@ -685,29 +739,6 @@ static void a_destination_that_answers_again_is_forgotten(void **state)
 	breaker_end(&breaker);
 }
 
-/* The socket does not know where it was to go, and a refusal by a program after ours looks the same. */
-static void a_destination_without_a_route_is_not_remembered(void **state)
-{
-	struct breaker breaker;
-
-	(void)state;
-	breaker_make(&breaker);
-	breaker.subject.ipv4.max_retries = 0;
-	breaker.subject.ipv4.flags = EG_CLUSTER_LIMITS_RETRIES;
-	breaker_apply(&breaker);
-	breaker_join(&breaker);
-	for (int i = 0; i < 2; i++) {
-		int fd = network_socket(NETWORK_IPV4, SOCK_STREAM, 0);
-
-		assert_int_equal(network_connect(fd, NETWORK_NOWHERE, 80), ENETUNREACH);
-		assert_int_equal(network_connect(fd, NETWORK_NOWHERE, 80), ENETUNREACH);
-		close(fd);
-	}
-	ASSERT_CLUSTER(&breaker, IPV4, .total = 4, .fail = 4, .remote = 4, .without_event = 4);
-	assert_int_equal(breaker_slot(&breaker).counts.ipv4.cluster.rq_retry_overflow, 0);
-	breaker_end(&breaker);
-}
-
 /* ---- what could go wrong ---- */
 
 static void a_lease_of_the_slots_last_owner_takes_nothing_from_the_next(void **state)
@@ -821,6 +852,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_closes_first_or_resets_is_the_remote_end),
 		cmocka_unit_test(an_abort_and_a_close_with_unread_data_end_it_at_once),
 		cmocka_unit_test(a_shutdown_that_both_sides_finish_ends_it_with_the_descriptor_open),
+		cmocka_unit_test(of_a_close_from_both_sides_at_once_ours_is_the_first),
 		cmocka_unit_test(a_refused_connect_fails_and_the_same_socket_may_try_again),
 		cmocka_unit_test(a_connect_without_a_route_has_no_event_and_is_ended_by_the_next_one_or_the_release),
 		cmocka_unit_test(a_connect_that_is_asked_again_while_it_goes_on_is_one),
@@ -834,12 +866,12 @@ int main(void)
 		cmocka_unit_test(a_connected_udp_socket_is_a_session_of_its_own_gauge),
 		cmocka_unit_test(mesh_and_exempt_traffic_holds_nothing),
 		cmocka_unit_test(payload_is_counted_exactly_without_handshake_or_retransmission),
+		cmocka_unit_test(a_socket_that_connects_again_has_all_of_its_payload_counted),
 		cmocka_unit_test(families_have_their_own_places_and_a_mapped_address_is_ipv4),
 		cmocka_unit_test(pending_connects_have_a_limit_and_established_ones_make_room),
 		cmocka_unit_test(requests_are_limited_only_where_a_policy_writes_it),
 		cmocka_unit_test(retries_are_limited_only_where_a_policy_writes_it),
 		cmocka_unit_test(a_destination_that_answers_again_is_forgotten),
-		cmocka_unit_test(a_destination_without_a_route_is_not_remembered),
 		cmocka_unit_test(a_lease_of_the_slots_last_owner_takes_nothing_from_the_next),
 		cmocka_unit_test(a_socket_without_memory_for_options_gets_its_lease),
 		cmocka_unit_test(a_lease_whose_home_is_taken_stands_elsewhere_and_is_found),

@@ -200,6 +200,35 @@ static void what_the_application_set_is_back_once_the_connection_is_established(
 	breaker_end(&breaker);
 }
 
+/* It is sent again at half the time, where the kernel would wait for a second. */
+static void a_lost_first_syn_is_sent_again_while_there_is_time_for_an_answer(void **state)
+{
+	struct breaker breaker;
+	uint16_t port;
+	int listener, filler[2], fd;
+	uint64_t start, took;
+
+	(void)state;
+	breaker_make(&breaker);
+	listener = network_listen(0, 0, &port);
+	breaker.subject.ipv4.connect_timeout_ms = 900;
+	breaker_apply(&breaker);
+	filler[0] = network_connected(NETWORK_IPV4, port);
+	breaker_join(&breaker);
+	fd = network_socket(NETWORK_IPV4, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	start = breaker_now_ms();
+	assert_int_equal(network_connect(fd, NETWORK_IPV4, port), EINPROGRESS);
+	filler[1] = network_accept(listener);
+	assert_true(network_poll(fd, POLLOUT) == POLLOUT);
+	took = breaker_now_ms() - start;
+	assert_in_range(took, 450 - 10, 450 + 100 + lateness_ms);
+	network_abort(fd);
+	close(filler[0]);
+	close(filler[1]);
+	close(listener);
+	breaker_end(&breaker);
+}
+
 static void an_answer_in_time_leaves_the_option_alone(void **state)
 {
 	struct breaker breaker;
@@ -222,6 +251,7 @@ int main(void)
 		cmocka_unit_test(the_applications_own_smaller_timeout_wins_and_is_not_counted_as_ours),
 		cmocka_unit_test(raising_the_applications_timeout_does_not_escape_before_or_during_the_connect),
 		cmocka_unit_test(what_the_application_set_is_back_once_the_connection_is_established),
+		cmocka_unit_test(a_lost_first_syn_is_sent_again_while_there_is_time_for_an_answer),
 		cmocka_unit_test(an_answer_in_time_leaves_the_option_alone),
 	};
 	pthread_t watch;
