@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,6 +26,7 @@
 #include "base/cleanup.h"
 #include "datapath/inspect.h"
 #include "datapath/pins.h"
+#include "datapath/walk.h"
 
 #define SLOT 1u
 #define MESH "192.0.2.1"
@@ -758,6 +760,44 @@ static void only_foreign_programs_that_run_after_ours_are_named(void **state)
 	assert_int_equal(eg_inspect_after(effective, EG_COUNT_OF(effective), 99, is_even, NULL, found), 0);
 }
 
+/* Writes nothing, nor that it came to its end. */
+static int link_silent_walk(void)
+{
+	static const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_ITER,
+		    .attach_btf_id = (__u32)libbpf_find_vmlinux_btf_id("bpf_map", BPF_TRACE_ITER));
+	_cleanup_close_ int fd =
+		bpf_prog_load(BPF_PROG_TYPE_TRACING, "silent", "GPL", insns, EG_COUNT_OF(insns), &options);
+
+	assert_true(fd >= 0);
+	return bpf_link_create(fd, 0, BPF_TRACE_ITER, NULL);
+}
+
+/* Nor is somebody else's that stands in its place taken for one that found nothing. */
+static void a_walk_that_does_not_come_to_its_end_has_failed(void **state)
+{
+	_cleanup_free_ char *path = NULL, *problem = NULL;
+	struct eg_walk walk = {};
+	struct world world;
+	int link;
+
+	(void)state;
+	make_world(&world);
+	assert_int_equal(eg_datapath_pin_walks(world.datapath), 0);
+	assert_int_equal(eg_pins_read_flows(world.directory, &walk, &problem), 0);
+	assert_true(asprintf(&path, "%s/iters/eg_flows", world.directory) > 0);
+	assert_int_equal(unlink(path), 0);
+	link = link_silent_walk();
+	assert_int_equal(bpf_obj_pin(link, path), 0);
+	assert_int_equal(eg_pins_read_flows(world.directory, &walk, &problem), -EIO);
+	assert_non_null(strstr(problem, "/iters/eg_flows: "));
+	assert_int_equal(close(link), 0);
+	end_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -773,6 +813,7 @@ int main(void)
 		cmocka_unit_test(totals_are_folded_exactly_once_wherever_the_one_before_was_killed),
 		cmocka_unit_test(counts_that_move_while_programs_count_are_each_in_one_place),
 		cmocka_unit_test(counts_move_from_one_slot_to_another_or_not_at_all),
+		cmocka_unit_test(a_walk_that_does_not_come_to_its_end_has_failed),
 		cmocka_unit_test(removal_leaves_nothing_and_works_with_nothing_there),
 		cmocka_unit_test(only_foreign_programs_that_run_after_ours_are_named),
 	};

@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #include "../lib/support/lease.h"
 #include "../lib/support/netns.h"
 #include "../lib/support/pair.h"
+#include "../lib/support/slow.h"
 #include "base/cleanup.h"
 #include "datapath/sockdiag.h"
 #include "datapath/walk.h"
@@ -243,6 +246,31 @@ static void timeouts_of_0_end_nothing(void **state)
 	hold(datapath, pair.client, EG_LEASE_ESTABLISHED, 5 * SECOND);
 	assert_int_equal(sweep_one(datapath), 0);
 	pair_end(&pair);
+	eg_datapath_free(datapath);
+}
+
+static void each_family_has_timeouts_of_its_own(void **state)
+{
+	struct eg_datapath *datapath = load(0, 0);
+	struct eg_subject subject = subject_of(SLOT, &no_rules);
+	struct pair ipv4, ipv6 = {.family = AF_INET6, .type = SOCK_STREAM};
+	struct eg_lease lease = lease_of_age(EG_LEASE_ESTABLISHED, EG_LEASE_IPV6, 3 * SECOND);
+
+	(void)state;
+	tcp_pair(&ipv4);
+	pair_make(&ipv6);
+	hold(datapath, ipv4.client, EG_LEASE_ESTABLISHED, 3 * SECOND);
+	put_lease(datapath, ipv6.client, &lease);
+	subject.ipv4.idle_timeout_ms = IDLE_MS;
+	subject.ipv6.idle_timeout_ms = 0;
+	image_apply(datapath, &subject);
+	assert_int_equal(sweep_one(datapath), EG_LEASE_IDLE);
+	subject.ipv4.idle_timeout_ms = 0;
+	subject.ipv6.idle_timeout_ms = IDLE_MS;
+	image_apply(datapath, &subject);
+	assert_int_equal(sweep_one(datapath), EG_LEASE_IDLE | EG_LEASE_IPV6);
+	pair_end(&ipv4);
+	pair_end(&ipv6);
 	eg_datapath_free(datapath);
 }
 
@@ -531,6 +559,109 @@ static void a_sweep_destroys_what_is_overdue_in_every_namespace_that_can_be_ente
 	eg_datapath_free(datapath);
 }
 
+/* Connections that are closed from the last one on as soon as the first one is destroyed. */
+struct race {
+	int clients[200];
+	int servers[200];
+	bool is_lost; /* nothing was destroyed */
+};
+
+static int make_connections(void *context)
+{
+	_cleanup_close_ int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	struct race *race = context;
+
+	if (bind(listener, (struct sockaddr *)&address, len) < 0 || listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &len) < 0)
+		return -errno;
+	for (size_t i = 0; i < EG_COUNT_OF(race->clients); i++) {
+		race->clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(race->clients[i], (struct sockaddr *)&address, len) < 0)
+			return -errno;
+		race->servers[i] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (race->servers[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void *close_from_the_last(void *argument)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	struct race *race = argument;
+	struct pollfd first = {.fd = race->clients[0]};
+
+	race->is_lost = poll(&first, 1, slow_ms(10000)) != 1;
+	for (size_t i = EG_COUNT_OF(race->clients) - 1; i > 0; i--) {
+		setsockopt(race->clients[i], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		close(race->clients[i]);
+	}
+	return NULL;
+}
+
+static void one_that_ends_between_being_found_and_being_destroyed_is_not_unreachable(void **state)
+{
+	struct eg_datapath *datapath = load(IDLE_MS, 0);
+	_cleanup_close_ int netns = netns_make();
+	/* It must share none of the sockets. */
+	pid_t there = stay_in(netns);
+	static struct race race;
+	struct eg_sweep done = {};
+	pthread_t closer;
+
+	(void)state;
+	netns_do(netns, make_connections, &race);
+	for (size_t i = 0; i < EG_COUNT_OF(race.clients); i++)
+		hold(datapath, race.clients[i], EG_LEASE_ESTABLISHED, 3 * SECOND);
+	assert_int_equal(pthread_create(&closer, NULL, close_from_the_last, &race), 0);
+	assert_int_equal(eg_sweep_run(datapath, &done), 0);
+	assert_int_equal(pthread_join(closer, NULL), 0);
+	assert_false(race.is_lost);
+	print_message("# %llu of %zu were destroyed\n", (unsigned long long)done.destroyed, EG_COUNT_OF(race.clients));
+	assert_true(done.destroyed > 0);
+	assert_int_equal(done.unreachable.len, 0);
+	close(race.clients[0]);
+	for (size_t i = 0; i < EG_COUNT_OF(race.servers); i++)
+		close(race.servers[i]);
+	cgroup_kill(there);
+	eg_sweep_clear(&done);
+	eg_datapath_free(datapath);
+}
+
+static int make_socket(void *context)
+{
+	*(int *)context = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return *(int *)context < 0 ? -errno : 0;
+}
+
+/* So that each is entered once. */
+static void those_of_a_namespace_come_one_after_the_other(void **state)
+{
+	struct eg_datapath *datapath = load(IDLE_MS, 0);
+	const int netns[] = {netns_make(), netns_make()};
+	struct eg_walk walk = {};
+	int fds[6];
+
+	(void)state;
+	for (size_t i = 0; i < EG_COUNT_OF(fds); i++) {
+		netns_do(netns[i % 2], make_socket, &fds[i]);
+		hold(datapath, fds[i], EG_LEASE_ESTABLISHED, SECOND);
+	}
+	assert_int_equal(eg_datapath_list_held(datapath, &walk), 0);
+	assert_int_equal(walk.sockets.len, EG_COUNT_OF(fds));
+	for (size_t i = 1; i < EG_COUNT_OF(fds); i++)
+		if (i != EG_COUNT_OF(fds) / 2)
+			assert_int_equal(walk.sockets.items[i].netns, walk.sockets.items[i - 1].netns);
+	for (size_t i = 0; i < EG_COUNT_OF(fds); i++)
+		close(fds[i]);
+	close(netns[0]);
+	close(netns[1]);
+	eg_walk_clear(&walk);
+	eg_datapath_free(datapath);
+}
+
 /* More than the kernel's buffer for one read holds, and fewer than descriptors go. */
 #define MANY 700
 
@@ -594,6 +725,7 @@ int main(void)
 		cmocka_unit_test(the_end_of_what_the_peer_sends_is_no_payload),
 		cmocka_unit_test(one_that_is_older_than_the_policy_allows_is_old_however_active),
 		cmocka_unit_test(timeouts_of_0_end_nothing),
+		cmocka_unit_test(each_family_has_timeouts_of_its_own),
 		cmocka_unit_test(a_changed_policy_holds_for_connections_that_are_there),
 		cmocka_unit_test(one_that_drains_or_is_a_session_is_left_alone),
 		cmocka_unit_test(one_that_connects_for_longer_than_its_timeout_and_a_second_is_late),
@@ -604,6 +736,8 @@ int main(void)
 		cmocka_unit_test(a_sweep_destroys_what_is_overdue_in_every_namespace_that_can_be_entered),
 		cmocka_unit_test(leases_that_no_socket_has_any_more_are_cleared_away),
 		cmocka_unit_test(a_list_has_every_lease_and_changes_none),
+		cmocka_unit_test(one_that_ends_between_being_found_and_being_destroyed_is_not_unreachable),
+		cmocka_unit_test(those_of_a_namespace_come_one_after_the_other),
 		cmocka_unit_test(many_come_each_once),
 	};
 
