@@ -68,6 +68,34 @@ static void durations_are_written_as_in_go(void **state)
 	assert_duration(".5s", 500000000);
 }
 
+/* In a double 1.001 s is 1000999999.99... ns, which would be 1000 ms. */
+static void a_fraction_of_a_duration_is_exact(void **state)
+{
+	(void)state;
+	assert_duration("1.001s", 1001000000);
+	assert_duration("0.071m", 4260000000);
+	assert_duration("0.009h", 32400000000);
+	assert_duration("2.345678901s", 2345678901);
+	assert_duration("1.0000000019s", 1000000001);
+	assert_duration("0.00000000000000000000000000000000000000000000000001h", 0);
+	assert_duration("0.333333333333333333333333333333333333333333333333333h", 1199999999999);
+}
+
+static void durations_reach_up_to_292_years_to_the_nanosecond(void **state)
+{
+	int64_t ns;
+
+	(void)state;
+	assert_duration("9223372036854775807ns", INT64_MAX);
+	assert_duration("2562047h47m16.854775807s", INT64_MAX);
+	assert_duration("-2562047h47m16.854775807s", -INT64_MAX);
+	assert_duration("000000000000000000000000000000000000000000000000001s", 1000000000);
+	assert_int_equal(eg_parse_duration("9223372036854775808ns", &ns), -ERANGE);
+	assert_int_equal(eg_parse_duration("2562047h47m16.854775808s", &ns), -ERANGE);
+	assert_int_equal(eg_parse_duration("2562047h60m", &ns), -ERANGE);
+	assert_int_equal(eg_parse_duration("99999999999999999999999999999999999999999s", &ns), -ERANGE);
+}
+
 static void what_is_no_duration_is_refused(void **state)
 {
 	static const char *const refused[] = {"", "10", "1d", "s", ".s", "1 s", "1s2", "--1s", "1m-1s", "1e3s"};
@@ -145,6 +173,8 @@ int main(void)
 		cmocka_unit_test(numbers_are_decimal_digits_without_leading_zeros),
 		cmocka_unit_test(an_errno_is_a_name_or_a_number),
 		cmocka_unit_test(durations_are_written_as_in_go),
+		cmocka_unit_test(a_fraction_of_a_duration_is_exact),
+		cmocka_unit_test(durations_reach_up_to_292_years_to_the_nanosecond),
 		cmocka_unit_test(what_is_no_duration_is_refused),
 		cmocka_unit_test(a_duration_is_written_the_shortest_way),
 		cmocka_unit_test(a_point_in_time_counts_from_the_year_1),

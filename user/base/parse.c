@@ -78,15 +78,21 @@ int eg_parse_errno(const char *text, uint16_t *ret_errno)
 
 struct duration_unit {
 	const char *name;
-	double ns;
+	uint64_t ns;
 };
 
 static const struct duration_unit *find_unit(const char *text)
 {
 	/* "ms" stands before "m": the longer name is tried first. */
 	static const struct duration_unit units[] = {
-		{"ns", 1},   {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"\xce\xbcs", 1e3},
-		{"ms", 1e6}, {"s", 1e9},  {"m", 60e9},        {"h", 3600e9},
+		{"ns", 1},
+		{"us", 1000},
+		{"\xc2\xb5s", 1000},
+		{"\xce\xbcs", 1000},
+		{"ms", 1000000},
+		{"s", UINT64_C(1000000000)},
+		{"m", 60 * UINT64_C(1000000000)},
+		{"h", 3600 * UINT64_C(1000000000)},
 	};
 
 	for (size_t i = 0; i < EG_COUNT_OF(units); i++)
@@ -95,25 +101,54 @@ static const struct duration_unit *find_unit(const char *text)
 	return NULL;
 }
 
-/* One "1.5h" of a duration; *text is moved behind it. */
-static int parse_duration_part(const char **text, double *ns)
+static int add_whole(const char *digits, size_t count, uint64_t unit_ns, uint64_t *ns)
 {
-	const size_t digits = strspn(*text, "0123456789");
-	const size_t dot = (*text)[digits] == '.';
-	const size_t len = digits + dot + (dot ? strspn(*text + digits + 1, "0123456789") : 0);
-	const struct duration_unit *unit = find_unit(*text + len);
+	uint64_t value = 0;
 
-	if (len == dot || len > 32 || !unit)
-		return -EINVAL;
-	*ns += strtod(*text, NULL) * unit->ns;
-	*text += len + strlen(unit->name);
+	for (size_t i = 0; i < count; i++) {
+		value = value * 10 + (uint64_t)(digits[i] - '0');
+		if (value > (INT64_MAX - *ns) / unit_ns)
+			return -ERANGE;
+	}
+	*ns += value * unit_ns;
 	return 0;
+}
+
+/* Digits behind a point, the last one first: a double would make 1000.999999 ms of 1.001s. */
+static int add_fraction(const char *digits, size_t count, uint64_t unit_ns, uint64_t *ns)
+{
+	uint64_t fraction_ns = 0;
+
+	while (count-- > 0)
+		fraction_ns = (fraction_ns + (uint64_t)(digits[count] - '0') * unit_ns) / 10;
+	if (fraction_ns > INT64_MAX - *ns)
+		return -ERANGE;
+	*ns += fraction_ns;
+	return 0;
+}
+
+/* One "1.5h" of a duration; *text is moved behind it. */
+static int add_duration_part(const char **text, uint64_t *ns)
+{
+	const char *digits = *text;
+	const size_t whole = strspn(digits, "0123456789"), point = digits[whole] == '.';
+	const size_t fraction = point ? strspn(digits + whole + 1, "0123456789") : 0;
+	const struct duration_unit *unit = find_unit(digits + whole + point + fraction);
+	int r;
+
+	if (whole + fraction == 0 || !unit)
+		return -EINVAL;
+	r = add_whole(digits, whole, unit->ns, ns);
+	if (r == 0)
+		r = add_fraction(digits + whole + 1, fraction, unit->ns, ns);
+	*text += whole + point + fraction + strlen(unit->name);
+	return r;
 }
 
 int eg_parse_duration(const char *text, int64_t *ret_ns)
 {
 	const bool negative = text[0] == '-';
-	double ns = 0;
+	uint64_t ns = 0;
 
 	if (text[0] == '-' || text[0] == '+')
 		text++;
@@ -122,14 +157,12 @@ int eg_parse_duration(const char *text, int64_t *ret_ns)
 		return 0;
 	}
 	do {
-		int r = parse_duration_part(&text, &ns);
+		int r = add_duration_part(&text, &ns);
 
 		if (r < 0)
 			return r;
 	} while (*text);
-	if (ns >= 0x1p63)
-		return -ERANGE;
-	*ret_ns = (int64_t)(negative ? -ns : ns);
+	*ret_ns = negative ? -(int64_t)ns : (int64_t)ns;
 	return 0;
 }
 

@@ -17,7 +17,7 @@ int eg_parse_errno(const char *text, uint16_t *ret_errno);
 /* The names that eg_parse_errno() knows, for messages. */
 #define EG_ERRNO_NAMES "EPERM, EACCES, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT"
 
-/* Go's time.ParseDuration: "1h30m", "1.5h", "500ms", "0". -EINVAL, or -ERANGE beyond 292 years. */
+/* Go's time.ParseDuration, exact to the nanosecond: "1h30m", "1.5h", "500ms", "0". -EINVAL, or -ERANGE beyond 292 years. */
 int eg_parse_duration(const char *text, int64_t *ret_ns);
 /* The same backwards, the shortest way: "1h30m", "700ms", "0s". Returns buffer. */
 #define EG_DURATION_TEXT_MAX 40
