@@ -47,12 +47,13 @@ UNIT_TESTS = $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_TEST_SRC = $(sort $(wildcard tests/bpf/test_*.c))
 BPF_TESTS = $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 BPF_TEST_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(sort $(wildcard tests/bpf/*.bpf.c tools/*.bpf.c)))
-TOOLS = $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(sort $(wildcard tools/*.c tests/lib/*.c tests/fuzz/*.c))))
+TOOLS = $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(sort $(wildcard tools/*.c tests/lib/*.c))))
+FUZZERS = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*.c)))
 C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch] tools/*/*.[ch]))
 
 .DELETE_ON_ERROR:
-.PHONY: all deps run demo check check-built check-static check-vm check-vm-built unit-tests bench clean install uninstall compdb format check-format help FORCE
+.PHONY: all deps run demo check check-built check-static check-vm check-vm-built unit-tests fuzz fuzzers bench clean install uninstall compdb format check-format help FORCE
 all: $(PROGRAMS) $(POLICY_PAGE) ## build egressd, egressctl and egress-policy(5) (default)
 
 # What was built with other flags is built again.
@@ -94,6 +95,11 @@ $(UNIT_TESTS) $(BPF_TESTS) $(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(TEST_LIB_OBJ) $(
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(TEST_LIBS) $(LIBS) -o $@
 
+# Each reads the files that it is given, or is driven by libFuzzer (LIBFUZZER=1, by clang alone).
+$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,$(BUILD)/tests/fuzz/main.o) $(TEST_LIB_OBJ) $(LIB)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(LIBFUZZER),-fsanitize=fuzzer) $^ $(TEST_LIBS) $(LIBS) -o $@
+
 $(BUILD)/tools/man/policy_page: $(BUILD)/tools/man/policy_page.o $(LIB)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
@@ -114,7 +120,7 @@ demo: all
 
 check: deps ## build and run all tests
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) check-static
+check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) $(FUZZERS) check-static
 	@tests/lib/run-all
 
 check-vm: deps ## BPF and socket tests on Linux 6.1, 6.12 and 5.10, under QEMU (KERNEL=6.1 for one)
@@ -124,6 +130,14 @@ check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS)
 	@vmtest/run $(KERNEL)
 
 unit-tests: $(UNIT_TESTS) ## build the unit tests and run none: CI runs them under sanitizers
+
+FUZZ_SECONDS ?= 60
+fuzz: deps ## look for inputs that break the policy language, FUZZ_SECONDS (60) for each target
+	@tools/deps fuzz
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) SANITIZE=address,undefined,fuzzer-no-link \
+		LIBFUZZER=1 fuzzers
+	@BUILD=$(BUILD)/fuzz tests/fuzz/run $(FUZZ_SECONDS)
+fuzzers: $(FUZZERS)
 
 check-static: $(SKELETONS) ## header self-containment and the layers of the tree
 	@CC='$(CC)' BUILD='$(BUILD)' tools/check-layers

@@ -55,9 +55,34 @@ struct generator generator_new(uint64_t seed)
 	return (struct generator){.seed = seed, .state = z ? z : 1};
 }
 
+struct generator generator_of_bytes(const uint8_t *bytes, size_t len)
+{
+	struct generator generator;
+	uint64_t seed = len;
+
+	for (size_t i = 0; i < len; i++)
+		seed = seed * 31 + bytes[i];
+	generator = generator_new(seed);
+	generator.choices = bytes;
+	generator.choices_left = len;
+	return generator;
+}
+
+/* As many bytes as the limit needs, most often one. */
+static uint32_t take_choice(struct generator *generator, uint32_t limit)
+{
+	uint32_t choice = 0;
+
+	for (uint32_t rest = limit - 1; rest > 0 && generator->choices_left > 0; rest >>= 8) {
+		choice = choice << 8 | *generator->choices++;
+		generator->choices_left--;
+	}
+	return choice % limit;
+}
+
 uint32_t generate_below(struct generator *generator, uint32_t limit)
 {
-	return next(generator) % limit;
+	return generator->choices_left > 0 ? take_choice(generator, limit) : next(generator) % limit;
 }
 
 static bool chance(struct generator *generator, uint32_t percent)
@@ -72,6 +97,8 @@ static void check(bool ok, const char *what)
 	fprintf(stderr, "generate: %s\n", what);
 	abort();
 }
+
+#define PUSH(list, ...) check(eg_array_push(list, __VA_ARGS__) == 0, "out of memory")
 
 static void flip_bit(struct generator *generator, uint32_t family, struct eg_addr *addr)
 {
@@ -126,7 +153,7 @@ static void generate_rule(struct generator *generator, struct eg_scope *scope)
 		.protocols = generate_protocol_set(generator),
 	};
 
-	check(eg_array_push(&scope->rules, rule) == 0, "out of memory");
+	PUSH(&scope->rules, rule);
 }
 
 static uint32_t generate_rule_count(struct generator *generator)
@@ -144,7 +171,7 @@ static struct eg_scope *generate_scope(struct generator *generator, struct eg_ru
 	uint32_t count = generate_rule_count(generator);
 
 	check(scope, "out of memory");
-	check(eg_array_push(&rules->scopes, scope) == 0, "out of memory");
+	PUSH(&rules->scopes, scope);
 	scope->id = (uint32_t)rules->scopes.len;
 	scope->name = "generated";
 	for (uint32_t i = 0; i < count; i++)
@@ -157,7 +184,7 @@ static void add_subject(struct generator *generator, struct eg_ruleset *rules, u
 	struct eg_subject *subject = eg_arena_alloc(&rules->arena, sizeof(*subject));
 
 	check(subject, "out of memory");
-	check(eg_array_push(&rules->subjects, subject) == 0, "out of memory");
+	PUSH(&rules->subjects, subject);
 	subject->name = "generated";
 	subject->mesh = "generated";
 	subject->slot = slot;
@@ -238,11 +265,91 @@ static void add_workload(struct generator *generator, struct eg_model *model, co
 	workload->name = name;
 	workload->mesh = EG_DEFAULT_MESH;
 	workload->tags = generate_own_tags(generator, model);
-	check(eg_array_push(&model->workloads, workload) == 0, "out of memory");
+	if (chance(generator, 50))
+		workload->dataplane = PICK(generator, names);
+	PUSH(&model->workloads, workload);
 	while (chance(generator, 30))
-		check(eg_array_push(&workload->allow,
-				    generate_allow(generator, generate_protocol_set(generator))) == 0,
-		      "out of memory");
+		PUSH(&workload->allow, generate_allow(generator, generate_protocol_set(generator)));
+	while (chance(generator, 10))
+		PUSH(&workload->exclude_outbound_ports, {.port = PICK(generator, ports)});
+	while (chance(generator, 20))
+		PUSH(&workload->exclude_outbound_ips, {.prefix = generate_prefix(generator)});
+}
+
+/* Often an address. */
+static const char *generate_host(struct generator *generator, struct eg_model *model)
+{
+	char text[EG_ADDR_TEXT_MAX] = "db.example.com";
+	const char *copy;
+
+	if (chance(generator, 85))
+		generate_addr(generator, text);
+	copy = eg_arena_strdup(&model->arena, text);
+	check(copy, "out of memory");
+	return copy;
+}
+
+static struct eg_endpoint generate_endpoint(struct generator *generator, struct eg_model *model)
+{
+	return (struct eg_endpoint){.address = generate_host(generator, model), .port = PICK(generator, ports)};
+}
+
+static void add_dataplane(struct generator *generator, struct eg_model *model, const char *name)
+{
+	struct eg_dataplane *dataplane = eg_arena_alloc(&model->arena, sizeof(*dataplane));
+
+	check(dataplane, "out of memory");
+	dataplane->name = name;
+	dataplane->mesh = chance(generator, 80) ? EG_DEFAULT_MESH : "elsewhere";
+	dataplane->address = generate_host(generator, model);
+	if (chance(generator, 30))
+		dataplane->advertised_address = generate_host(generator, model);
+	dataplane->labels = generate_own_tags(generator, model);
+	if (chance(generator, 10))
+		dataplane->gateway_tags = generate_tags(generator, model, 2);
+	PUSH(&model->dataplanes, dataplane);
+	while (chance(generator, 50))
+		PUSH(&dataplane->inbounds, {.address = chance(generator, 20) ? generate_host(generator, model) : NULL,
+					    .port = PICK(generator, ports),
+					    .tags = generate_tags(generator, model, 2)});
+	while (chance(generator, 25))
+		PUSH(&dataplane->outbounds, generate_endpoint(generator, model));
+}
+
+static void add_service(struct generator *generator, struct eg_model *model)
+{
+	struct eg_service *service = eg_arena_alloc(&model->arena, sizeof(*service));
+
+	check(service, "out of memory");
+	service->name = "service";
+	service->mesh = chance(generator, 80) ? EG_DEFAULT_MESH : "elsewhere";
+	PUSH(&model->services, service);
+	while (chance(generator, 60))
+		PUSH(&service->endpoints, generate_endpoint(generator, model));
+}
+
+static struct eg_prefix generate_single(struct generator *generator)
+{
+	char text[EG_ADDR_TEXT_MAX];
+	struct eg_prefix prefix;
+
+	generate_addr(generator, text);
+	check(eg_prefix_parse(text, &prefix) == 0, text);
+	return prefix;
+}
+
+static void add_node(struct generator *generator, struct eg_model *model)
+{
+	struct eg_node *node = eg_arena_alloc(&model->arena, sizeof(*node));
+
+	check(node, "out of memory");
+	node->name = "node";
+	node->resolvers_listed = chance(generator, 70);
+	model->node = node;
+	while (chance(generator, 40))
+		PUSH(&node->resolvers, {.prefix = generate_single(generator)});
+	while (chance(generator, 20))
+		PUSH(&node->mesh_cidrs, {.prefix = generate_prefix(generator)});
 }
 
 static struct eg_target generate_target(struct generator *generator, struct eg_model *model)
@@ -278,9 +385,9 @@ static void add_passthrough(struct generator *generator, struct eg_model *model,
 		.target = generate_target(generator, model),
 	};
 	policy->mode = PICK(generator, modes);
-	check(eg_array_push(&model->passthroughs, policy) == 0, "out of memory");
+	PUSH(&model->passthroughs, policy);
 	while (chance(generator, 75))
-		check(eg_array_push(&policy->matches, generate_allow(generator, EG_PROTO_TCP)) == 0, "out of memory");
+		PUSH(&policy->matches, generate_allow(generator, EG_PROTO_TCP));
 }
 
 struct eg_model *generate_model(struct generator *generator)
@@ -290,13 +397,20 @@ struct eg_model *generate_model(struct generator *generator)
 	const uint32_t first = generate_below(generator, EG_COUNT_OF(names));
 	const uint32_t workloads = 1 + generate_below(generator, EG_COUNT_OF(names) - 1);
 	const uint32_t policies = generate_below(generator, EG_COUNT_OF(names));
+	const uint32_t dataplanes = chance(generator, 50) ? generate_below(generator, EG_COUNT_OF(names)) : 0;
 
 	check(mesh, "out of memory");
 	mesh->name = EG_DEFAULT_MESH;
 	mesh->passthrough = (struct eg_optional_bool){.is_set = chance(generator, 60), .value = chance(generator, 50)};
-	check(eg_array_push(&model->meshes, mesh) == 0, "out of memory");
+	PUSH(&model->meshes, mesh);
+	if (chance(generator, 50))
+		add_node(generator, model);
 	for (uint32_t i = 0; i < workloads; i++)
 		add_workload(generator, model, names[i]);
+	for (uint32_t i = 0; i < dataplanes; i++)
+		add_dataplane(generator, model, names[(first + i) % EG_COUNT_OF(names)]);
+	while (chance(generator, 20))
+		add_service(generator, model);
 	/* The order of documents must not count, so it is not that of their names. */
 	for (uint32_t i = 0; i < policies; i++)
 		add_passthrough(generator, model, names[(first + i) % EG_COUNT_OF(names)]);

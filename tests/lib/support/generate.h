@@ -27,9 +27,13 @@
 struct generator {
 	uint64_t seed;
 	uint64_t state;
+	const uint8_t *choices; /* made before any at random */
+	size_t choices_left;
 };
 
 struct generator generator_new(uint64_t seed);
+/* Chooses what the bytes say as long as there are any: for fuzzers, whose changes of a byte change a choice. */
+struct generator generator_of_bytes(const uint8_t *bytes, size_t len);
 
 /* 0 to limit - 1; limit is not 0. */
 uint32_t generate_below(struct generator *generator, uint32_t limit);
@@ -38,8 +42,9 @@ uint32_t generate_below(struct generator *generator, uint32_t limit);
 struct eg_ruleset *generate_ruleset(struct generator *generator);
 
 /*
- * Documents of one mesh: its switch, Workloads with tags and allow lists, and
- * MeshPassthroughs for all of them, some or none. For eg_model_free().
+ * Documents of one mesh: its switch, a Node, Dataplanes, ExternalServices, Workloads
+ * with tags, exclusions and allow lists, and MeshPassthroughs for all of them, some
+ * or none. For eg_model_free().
  */
 struct eg_model *generate_model(struct generator *generator);
 

@@ -120,38 +120,98 @@ struct eg_decision interpret_image(const struct eg_image *image, uint32_t slot, 
 
 /* --- documents --- */
 
-/* Its name is its kuma.io/service: no generated Workload writes one. */
-static const char *tag_of(const struct eg_workload *workload, const char *name)
+/* A workload and the Dataplane that it says it is. */
+struct who {
+	const struct eg_workload *workload;
+	const struct eg_dataplane *dataplane; /* NULL: none, or none that there is */
+};
+
+static struct who who_is(const struct eg_model *model, const struct eg_workload *workload)
 {
-	for (size_t i = 0; i < workload->tags.len; i++)
-		if (strcmp(workload->tags.items[i].name, name) == 0)
-			return workload->tags.items[i].value;
-	return strcmp(name, EG_SERVICE_TAG) == 0 ? workload->name : NULL;
+	struct who who = {.workload = workload};
+
+	for (size_t i = 0; i < model->dataplanes.len && workload->dataplane && !who.dataplane; i++) {
+		const struct eg_dataplane *dataplane = model->dataplanes.items[i];
+
+		if (strcmp(dataplane->mesh, workload->mesh) == 0 && strcmp(dataplane->name, workload->dataplane) == 0)
+			who.dataplane = dataplane;
+	}
+	return who;
 }
 
-static bool has_all(const struct eg_workload *workload, const struct eg_tags *wanted, bool may_be_any)
+static const char *find_tag(const struct eg_tags *tags, const char *name)
+{
+	for (size_t i = 0; i < tags->len; i++)
+		if (strcmp(tags->items[i].name, name) == 0)
+			return tags->items[i].value;
+	return NULL;
+}
+
+/* A service of its own is for those whose Dataplane has none: no generated Workload writes one. */
+static const char *service_of(const struct who *who)
+{
+	for (size_t i = 0; who->dataplane && i < who->dataplane->inbounds.len; i++)
+		if (find_tag(&who->dataplane->inbounds.items[i].tags, EG_SERVICE_TAG))
+			return NULL;
+	if (who->dataplane && find_tag(&who->dataplane->gateway_tags, EG_SERVICE_TAG))
+		return NULL;
+	return who->workload->name;
+}
+
+static bool agree(const struct eg_tags *wanted, const struct eg_tags *tags, const char *service)
 {
 	for (size_t i = 0; i < wanted->len; i++) {
-		const char *value = tag_of(workload, wanted->items[i].name);
-		bool is_any = may_be_any && strcmp(wanted->items[i].value, "*") == 0;
+		const char *name = wanted->items[i].name, *value = find_tag(tags, name);
 
-		if (!value || !(is_any || strcmp(value, wanted->items[i].value) == 0))
+		if (!value && strcmp(name, EG_SERVICE_TAG) == 0)
+			value = service;
+		if (!value || (strcmp(wanted->items[i].value, "*") != 0 && strcmp(wanted->items[i].value, value) != 0))
 			return false;
 	}
 	return true;
 }
 
-static bool is_for(const struct eg_policy_head *head, const struct eg_workload *workload)
+/* All of them by the Workload, or by one inbound, or by the gateway. */
+static bool has_tags(const struct who *who, const struct eg_tags *wanted)
 {
-	if (head->is_shadow || head->target.proxy_types == EG_PROXY_GATEWAY)
+	if (agree(wanted, &who->workload->tags, service_of(who)))
+		return true;
+	for (size_t i = 0; who->dataplane && i < who->dataplane->inbounds.len; i++)
+		if (agree(wanted, &who->dataplane->inbounds.items[i].tags, NULL))
+			return true;
+	return who->dataplane && agree(wanted, &who->dataplane->gateway_tags, NULL);
+}
+
+static bool has_labels(const struct who *who, const struct eg_tags *wanted)
+{
+	for (size_t i = 0; i < wanted->len; i++) {
+		const struct eg_tag *label = &wanted->items[i];
+		const struct eg_tags alone = {(struct eg_tag *)label, 1};
+		const char *value = who->dataplane ? find_tag(&who->dataplane->labels, label->name) : NULL;
+
+		if (value && strcmp(value, label->value) == 0)
+			continue;
+		if (strcmp(label->value, "*") == 0 || !has_tags(who, &alone))
+			return false;
+	}
+	return true;
+}
+
+static bool is_for(const struct eg_policy_head *head, const struct who *who)
+{
+	const bool is_gateway = who->dataplane && who->dataplane->gateway_tags.len > 0;
+
+	if (head->is_shadow)
+		return false;
+	if (head->target.proxy_types && head->target.proxy_types != (is_gateway ? EG_PROXY_GATEWAY : EG_PROXY_SIDECAR))
 		return false;
 	if (head->target.kind == EG_TARGET_MESH_SUBSET)
-		return has_all(workload, &head->target.tags, true);
+		return has_tags(who, &head->target.tags);
 	if (head->target.kind != EG_TARGET_DATAPLANE)
 		return head->target.kind == EG_TARGET_MESH;
 	if (head->target.name)
-		return strcmp(head->target.name, workload->name) == 0;
-	return has_all(workload, &head->target.labels, false);
+		return strcmp(head->target.name, who->dataplane ? who->dataplane->name : who->workload->name) == 0;
+	return has_labels(who, &head->target.labels);
 }
 
 static bool beats(const struct eg_policy_head *a, const struct eg_policy_head *b)
@@ -161,19 +221,98 @@ static bool beats(const struct eg_policy_head *a, const struct eg_policy_head *b
 	return strcmp(a->name, b->name) < 0;
 }
 
+static bool has_protocol(uint32_t protocols, const struct eg_flow *flow)
+{
+	return protocols & eg_protocol_bit(flow->protocol);
+}
+
 static bool lists(const struct eg_allow *list, size_t count, const struct eg_flow *flow)
 {
 	for (size_t i = 0; i < count; i++)
 		if (eg_prefix_contains(&list[i].prefix, flow->family, &flow->addr) &&
-		    (list[i].port == 0 || list[i].port == flow->port) &&
-		    (list[i].protocols & eg_protocol_bit(flow->protocol)))
+		    (list[i].port == 0 || list[i].port == flow->port) && has_protocol(list[i].protocols, flow))
 			return true;
 	return false;
 }
 
+static bool contains(const struct eg_located_prefix *list, size_t count, const struct eg_flow *flow)
+{
+	for (size_t i = 0; i < count; i++)
+		if (eg_prefix_contains(&list[i].prefix, flow->family, &flow->addr))
+			return true;
+	return false;
+}
+
+static bool is_resolver(const struct eg_model *model, const struct eg_flow *flow)
+{
+	const struct eg_node *node = model->node;
+
+	return node && node->resolvers_listed && flow->port == 53 && has_protocol(EG_PROTO_TCP | EG_PROTO_UDP, flow) &&
+	       contains(node->resolvers.items, node->resolvers.len, flow);
+}
+
+static bool is_excluded(const struct eg_workload *workload, const struct eg_flow *flow)
+{
+	for (size_t i = 0; i < workload->exclude_outbound_ports.len; i++)
+		if (workload->exclude_outbound_ports.items[i].port == flow->port &&
+		    has_protocol(EG_PROTO_TCP | EG_PROTO_UDP, flow))
+			return true;
+	return contains(workload->exclude_outbound_ips.items, workload->exclude_outbound_ips.len, flow);
+}
+
+/* A host name, and NULL, is nowhere. */
+static bool is_at(const char *address, uint16_t port, const struct eg_flow *flow)
+{
+	struct eg_addr addr;
+	uint32_t family;
+
+	return port == flow->port && address && eg_addr_parse(address, &family, &addr) == 0 && family == flow->family &&
+	       memcmp(&addr, &flow->addr, sizeof(addr)) == 0;
+}
+
+static bool is_at_dataplane(const struct eg_dataplane *dataplane, const struct eg_flow *flow)
+{
+	for (size_t i = 0; i < dataplane->inbounds.len; i++) {
+		const struct eg_inbound *inbound = &dataplane->inbounds.items[i];
+
+		if (is_at(inbound->address ? inbound->address : dataplane->address, inbound->port, flow))
+			return true;
+		if (!inbound->address && is_at(dataplane->advertised_address, inbound->port, flow))
+			return true;
+	}
+	return false;
+}
+
+static bool is_at_one_of(const struct eg_endpoint *endpoints, size_t count, const struct eg_flow *flow)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_at(endpoints[i].address, endpoints[i].port, flow))
+			return true;
+	return false;
+}
+
+static bool is_mesh(const struct eg_model *model, const struct who *who, const struct eg_flow *flow)
+{
+	const char *mesh = who->workload->mesh;
+
+	if (model->node && contains(model->node->mesh_cidrs.items, model->node->mesh_cidrs.len, flow))
+		return true;
+	if (!has_protocol(EG_PROTO_TCP, flow))
+		return false;
+	for (size_t i = 0; i < model->dataplanes.len; i++)
+		if (strcmp(model->dataplanes.items[i]->mesh, mesh) == 0 &&
+		    is_at_dataplane(model->dataplanes.items[i], flow))
+			return true;
+	for (size_t i = 0; i < model->services.len; i++)
+		if (strcmp(model->services.items[i]->mesh, mesh) == 0 &&
+		    is_at_one_of(model->services.items[i]->endpoints.items, model->services.items[i]->endpoints.len, flow))
+			return true;
+	return who->dataplane && is_at_one_of(who->dataplane->outbounds.items, who->dataplane->outbounds.len, flow);
+}
+
 /* The mode in force, and in *ret_listed whether some policy's list has the flow. */
-static enum eg_passthrough_mode mode_of(const struct eg_model *model, const struct eg_workload *workload,
-					const struct eg_flow *flow, bool *ret_listed)
+static enum eg_passthrough_mode mode_of(const struct eg_model *model, const struct who *who, const struct eg_flow *flow,
+					bool *ret_listed)
 {
 	const struct eg_optional_bool *passthrough = &model->meshes.items[0]->passthrough;
 	const struct eg_mesh_passthrough *best = NULL;
@@ -182,7 +321,7 @@ static enum eg_passthrough_mode mode_of(const struct eg_model *model, const stru
 	for (size_t i = 0; i < model->passthroughs.len; i++) {
 		const struct eg_mesh_passthrough *policy = model->passthroughs.items[i];
 
-		if (!is_for(&policy->head, workload))
+		if (!is_for(&policy->head, who))
 			continue;
 		if (!best || beats(&policy->head, &best->head))
 			best = policy;
@@ -197,11 +336,18 @@ enum eg_reason interpret_model(const struct eg_model *model, const struct eg_wor
 			       const struct eg_flow *mapped)
 {
 	struct eg_flow flow = generate_normalised(mapped);
+	const struct who who = who_is(model, workload);
 	bool is_listed;
-	enum eg_passthrough_mode mode = mode_of(model, workload, &flow, &is_listed);
+	enum eg_passthrough_mode mode = mode_of(model, &who, &flow, &is_listed);
 
 	if (is_loopback(&flow))
 		return EG_REASON_EXEMPT_LOOPBACK;
+	if (is_resolver(model, &flow))
+		return EG_REASON_EXEMPT_RESOLVER;
+	if (is_excluded(workload, &flow))
+		return EG_REASON_EXEMPT_RULE;
+	if (is_mesh(model, &who, &flow))
+		return EG_REASON_MESH;
 	if (lists(workload->allow.items, workload->allow.len, &flow))
 		return EG_REASON_MATCHED;
 	if (mode == EG_PASSTHROUGH_MATCHED && is_listed)
