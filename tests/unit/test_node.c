@@ -107,7 +107,7 @@ static void intervals_out_of_range_and_words_that_mean_nothing_are_refused(void 
 	assert_refused(NODE "sweepInterval: 5\n", "sweepInterval: must be a duration with its unit");
 	assert_refused(NODE "retryWindow: -1s\n", "retryWindow: must be in the range [0s, 24h]");
 	assert_refused(NODE "retryWindow: soon\n", "retryWindow: must be a duration with its unit");
-	assert_refused(NODE "compat: nginx\n", "compat: must be envoy");
+	assert_refused(NODE "compat: nginx\n", "compat: \"compat\" must be one of [\"envoy\"], not nginx");
 	assert_refused(NODE "breakerErrno: EFOO\n", "breakerErrno: must be one of");
 }
 

@@ -126,6 +126,22 @@ static void the_defaults_that_people_are_told_are_those_that_hold(void **state)
 	assert_default_errno("breakerErrno", EG_DEFAULT_BREAKER_ERRNO);
 }
 
+static void assert_range(const char *field, uint64_t min_ms, uint64_t max_ms)
+{
+	char min[EG_DURATION_TEXT_MAX], max[EG_DURATION_TEXT_MAX], range[2 * EG_DURATION_TEXT_MAX + 32];
+
+	snprintf(range, sizeof(range), "duration from %s to %s", eg_format_duration(min_ms, min),
+		 eg_format_duration(max_ms, max));
+	assert_string_equal(find(&eg_node_schema, field)->type->name, range);
+}
+
+static void the_ranges_that_people_are_told_are_those_that_hold(void **state)
+{
+	(void)state;
+	assert_range("sweepInterval", EG_SWEEP_INTERVAL_MIN_MS, EG_SWEEP_INTERVAL_MAX_MS);
+	assert_range("retryWindow", 0, EG_RETRY_WINDOW_MAX_MS);
+}
+
 static void each_kind_that_kuma_3_has_no_more_has_a_successor(void **state)
 {
 	const char *name, *successor;
@@ -143,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_field_of_each_kind_says_what_it_is),
 		cmocka_unit_test(the_defaults_that_people_are_told_are_those_that_hold),
+		cmocka_unit_test(the_ranges_that_people_are_told_are_those_that_hold),
 		cmocka_unit_test(each_kind_that_kuma_3_has_no_more_has_a_successor),
 	};
 

@@ -122,7 +122,7 @@ static bool was_printed(const struct eg_schema *schema, size_t index)
 
 static void print_choices(const char *const *choices)
 {
-	printf("One of %s", choices[0]);
+	printf("%s %s", choices[1] ? "One of" : "The word", choices[0]);
 	for (size_t i = 1; choices[i]; i++)
 		printf("%s%s", choices[i + 1] ? ", " : " and ", choices[i]);
 }

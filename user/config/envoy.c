@@ -46,14 +46,18 @@ static const struct eg_type inert_type = {"anything", read_inert};
 		.name = (field), .type = &inert_type, .doc = "Has no effect: there is no proxy that could do it." \
 	}
 
+/* How the words of a threshold begin that cannot act; why stands behind. */
+#define NO_LIMIT "Limits nothing: "
+
 static int read_no_limit(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			 void *target)
 {
+	const char *why = field->doc + strlen(NO_LIMIT);
+
 	(void)target;
-	eg_reader_say(reader, EG_SEVERITY_WARNING, node, "limits nothing: %s", field->fallback);
+	eg_reader_say(reader, EG_SEVERITY_WARNING, node, "limits nothing: %.*s", (int)strlen(why) - 1, why);
 	return 0;
 }
-/* A threshold that cannot act; the field's fallback says why. */
 static const struct eg_type no_limit_type = {"anything", read_no_limit};
 
 static int read_text(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -188,12 +192,10 @@ static const struct eg_field threshold_fields[] = {
 	      "Connects to destinations that have just failed. Refuses nothing unless it is written."),
 	{.name = "retryBudget",
 	 .type = &no_limit_type,
-	 .fallback = "retries are limited by max_retries alone",
-	 .doc = "Has no effect."},
+	 .doc = NO_LIMIT "retries are limited by max_retries alone."},
 	{.name = "maxConnectionPools",
 	 .type = &no_limit_type,
-	 .fallback = "there are no pools, and Envoy has no limit for those of TCP",
-	 .doc = "Has no effect."},
+	 .doc = NO_LIMIT "there are no pools, and Envoy has no limit for those of TCP."},
 	{.name = "trackRemaining", .type = &bool_type, .doc = "Not read: what remains is shown whatever it says."},
 };
 static const struct eg_schema threshold_schema = {EG_SCHEMA_FIELDS(threshold_fields)};
@@ -262,8 +264,7 @@ static const struct eg_field breaker_fields[] = {
 	 .doc = "The limits. Thresholds merge by priority, field by field."},
 	{.name = "perHostThresholds",
 	 .type = &no_limit_type,
-	 .fallback = "limits are of the workload, not of each destination",
-	 .doc = "Has no effect."},
+	 .doc = NO_LIMIT "limits are of the workload, not of each destination."},
 };
 static const struct eg_schema breaker_schema = {EG_SCHEMA_FIELDS(breaker_fields)};
 

@@ -9,7 +9,6 @@
 #include "config/address.h"
 
 #define NS_PER_MS 1000000
-#define RETRY_WINDOW_MAX_MS 86400000 /* a day: what is remembered takes room */
 
 static int read_mesh_cidr(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -74,11 +73,10 @@ static int read_retry_window(struct eg_reader *reader, const struct eg_field *fi
 			     void *target)
 {
 	(void)field;
-	read_interval(reader, node, 0, RETRY_WINDOW_MAX_MS, target);
+	read_interval(reader, node, 0, EG_RETRY_WINDOW_MAX_MS, target);
 	return 0;
 }
-static const struct eg_type retry_window_type = {
-	"duration from 0s to " EG_QUOTE(RETRY_WINDOW_MAX_MS) "ms", read_retry_window};
+static const struct eg_type retry_window_type = {"duration from 0s to 24h", read_retry_window};
 
 static int read_sweep_interval(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			       void *target)
@@ -87,19 +85,16 @@ static int read_sweep_interval(struct eg_reader *reader, const struct eg_field *
 	read_interval(reader, node, EG_SWEEP_INTERVAL_MIN_MS, EG_SWEEP_INTERVAL_MAX_MS, target);
 	return 0;
 }
-static const struct eg_type sweep_interval_type = {
-	"duration from " EG_QUOTE(EG_SWEEP_INTERVAL_MIN_MS) "ms to " EG_QUOTE(EG_SWEEP_INTERVAL_MAX_MS) "ms",
-	read_sweep_interval};
+static const struct eg_type sweep_interval_type = {"duration from 10ms to 1h", read_sweep_interval};
+
+static const char *const compats[] = {"envoy", NULL};
 
 static int read_compat(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
 {
-	const char *text = eg_read_text(reader, node);
+	size_t unused;
 
-	(void)field;
-	if (text && strcmp(text, "envoy") != 0)
-		eg_reader_error(reader, node, "must be envoy, not \"%.64s\"", text);
-	*(bool *)target = text && strcmp(text, "envoy") == 0;
+	*(bool *)target = eg_read_choice(reader, field, node, &unused);
 	return 0;
 }
 static const struct eg_type compat_type = {"envoy", read_compat};
@@ -147,8 +142,9 @@ static const struct eg_field node_fields[] = {
 	 .doc = "How long after a failure a connect to the same destination counts as a retry."},
 	{.name = "compat",
 	 .type = &compat_type,
+	 .choices = compats,
 	 .offset = offsetof(struct eg_node, is_compatible_with_envoy),
-	 .doc = "envoy: max_requests and max_retries refuse nothing, as in its TCP proxy."},
+	 .doc = "With it max_requests and max_retries refuse nothing, as in its TCP proxy."},
 	{.name = "domains",
 	 .type = &domains_type,
 	 .offset = offsetof(struct eg_node, refuses_domains),

@@ -85,17 +85,14 @@ static int read_mode(struct eg_reader *reader, const struct eg_field *field, con
 }
 static const struct eg_type mode_type = {"enforce", read_mode};
 
+static const char *const unenrolled_choices[] = {"allow", "refuse", NULL};
+
 static int read_unenrolled(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			   void *target)
 {
-	const char *text = eg_read_text(reader, node);
+	size_t index;
 
-	(void)field;
-	if (!text)
-		return 0;
-	if (strcmp(text, "allow") != 0 && strcmp(text, "refuse") != 0)
-		eg_reader_error(reader, node, "must be allow or refuse, not \"%.64s\"", text);
-	*(bool *)target = strcmp(text, "refuse") == 0;
+	*(bool *)target = eg_read_choice(reader, field, node, &index) && index == 1;
 	return 0;
 }
 static const struct eg_type unenrolled_type = {"allow or refuse", read_unenrolled};
@@ -245,7 +242,7 @@ static const struct eg_field allow_fields[] = {
 	 .type = &protocol_type,
 	 .offset = offsetof(struct allow_draft, allow.protocols),
 	 .fallback = "every protocol",
-	 .doc = "tcp, udp, udplite, icmp, sctp or dccp."},
+	 .doc = "One of tcp, udp, udplite, icmp, sctp and dccp."},
 };
 static const struct eg_schema allow_schema = {EG_SCHEMA_FIELDS(allow_fields), .finish = check_allow};
 
@@ -281,7 +278,10 @@ static const struct eg_field workload_fields[] = {
 	 .offset = offsetof(struct eg_workload, tags),
 	 .doc = "What the workload is, for policies that select by tags; kuma.io/service is its name unless written."},
 	{.name = "dataplane", .type = &dataplane_type, .doc = "The Dataplane of the same mesh that this workload is."},
-	{.name = "mode", .type = &mode_type, .fallback = "enforce", .doc = "enforce."},
+	{.name = "mode",
+	 .type = &mode_type,
+	 .fallback = "enforce",
+	 .doc = "That what is blocked is refused; audit is not supported yet."},
 	{.name = "blockErrno",
 	 .type = &eg_type_errno,
 	 .offset = offsetof(struct eg_workload, block_errno),
@@ -304,14 +304,15 @@ static const struct eg_field workload_fields[] = {
 	{.name = "allowProtocols",
 	 .later = "protocols are not judged by themselves",
 	 .doc = "Protocols that may be used."},
-	{.name = "onPolicyChange", .later = "open connections are not ended", .doc = "terminate or keep."},
+	{.name = "onPolicyChange", .later = "open connections are not ended", .doc = "What becomes of open connections that a new policy forbids: terminate or keep."},
 	{.name = "gracePeriod", .later = "open connections are not ended", .doc = "Time before connections are ended."},
 	{.name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic."},
 	{.name = "unenrolled",
 	 .type = &unenrolled_type,
+	 .choices = unenrolled_choices,
 	 .offset = offsetof(struct eg_workload, refuses_unenrolled),
 	 .fallback = "allow",
-	 .doc = "What is beside the cgroups of a pattern, and those not enrolled yet: allow or refuse."},
+	 .doc = "What becomes of tasks beside the cgroups of a pattern, and in those not enrolled yet."},
 };
 
 /* A gate stands on the directory that a pattern begins in; a plain path has no cgroups beside it. */

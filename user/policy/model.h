@@ -288,6 +288,7 @@ struct eg_node {
 
 #define EG_SWEEP_INTERVAL_MIN_MS 10
 #define EG_SWEEP_INTERVAL_MAX_MS 3600000
+#define EG_RETRY_WINDOW_MAX_MS 86400000 /* a day: what is remembered takes room */
 
 /* What a document defines, of whatever kind: no two may be alike in kind, mesh and name. */
 struct eg_resource {
