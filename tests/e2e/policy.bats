@@ -433,3 +433,43 @@ held() {
 	sed -i 's/service: client/service: other/' p.yaml
 	is "$(held --policy p.yaml)" "4 4"
 }
+
+@test "MeshProxyPatches limit the command that they select: the more specific one beats the other, and a ProxyTemplate both" {
+	cat >p.yaml <<-'END'
+		type: MeshProxyPatch
+		name: service
+		spec:
+		  targetRef: {kind: MeshSubset, tags: {kuma.io/service: client}}
+		  default:
+		    appendModifications:
+		    - cluster:
+		        operation: Patch
+		        match: {name: "outbound:passthrough:ipv4"}
+		        jsonPatches: [{op: add, path: /circuitBreakers/thresholds/0/maxConnections, value: 2}]
+		---
+		type: MeshProxyPatch
+		name: mesh
+		spec:
+		  default:
+		    appendModifications:
+		    - cluster:
+		        operation: Patch
+		        match: {origin: transparent}
+		        value: "circuit_breakers: {thresholds: [{max_connections: 3}]}"
+	END
+	cat >t.yaml <<-'END'
+		type: ProxyTemplate
+		name: one
+		conf:
+		  imports: [default-proxy]
+		  modifications:
+		  - cluster:
+		      operation: patch
+		      match: {name: "outbound:passthrough:ipv6"}
+		      value: "circuit_breakers: {thresholds: [{max_connections: 1}]}"
+	END
+	is "$(held --policy p.yaml)" "2 3"
+	is "$(held --policy p.yaml --policy t.yaml)" "2 1"
+	sed -i 's/kuma.io\/service: client/kuma.io\/service: other/' p.yaml
+	is "$(held --policy p.yaml)" "3 3"
+}
