@@ -602,7 +602,8 @@ static int read_field(struct eg_reader *reader, const struct eg_yaml_node *node,
 		eg_reader_error(reader, value, "not supported yet: %s", field->later);
 	if (field->later || !field->type)
 		return 0;
-	return field->type->read(reader, field, value, (char *)target + field->offset);
+	/* Without a target for fields that are only looked at. */
+	return field->type->read(reader, field, value, target ? (char *)target + field->offset : NULL);
 }
 
 int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
