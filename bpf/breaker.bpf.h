@@ -400,6 +400,26 @@ static __always_inline __u32 take_tcp(const struct cluster *cluster, const struc
 	return limit;
 }
 
+/*
+ * In audit mode what a limit would refuse holds a place all the same, so that its end is
+ * counted like any other's: total = active + destroyed. It is in the limit's overflow too.
+ */
+static __always_inline void take_past_limit(const struct cluster *cluster, bool udp, bool retry)
+{
+	if (udp) {
+		__sync_fetch_and_add(&cluster->state->sessions, 1);
+		count(&cluster->counts->sessions_total);
+		return;
+	}
+	__sync_fetch_and_add(&cluster->state->held, EG_HELD_CONNECTION + EG_HELD_PENDING);
+	count(&cluster->counts->cx_total);
+	count(&cluster->counts->cx_past_limit);
+	if (!retry)
+		return;
+	__sync_fetch_and_add(&cluster->state->retries, 1);
+	count(&cluster->counts->rq_retry);
+}
+
 /* Nobody else touches the place before its word is live. */
 static __always_inline void write_lease(struct eg_lease *lease, __u64 word, const struct eg_cluster_policy *limits)
 {
@@ -451,6 +471,18 @@ static __always_inline __u32 take_place_of(const struct cluster *cluster, const 
 	return limit;
 }
 
+/* Whether a refused connect holds a place all the same. What nobody could keep goes on without, and ends what it had. */
+static __always_inline bool goes_past_limit(const struct admission *admission, const struct observation *seen)
+{
+	if (seen->decision.verdict == EG_VERDICT_BLOCKED)
+		return false;
+	if (seen->decision.reason != EG_REASON_BLOCKED_NO_STATE)
+		return true;
+	if (admission->earlier)
+		eg_settle_earlier(admission->earlier, admission->cookie, true);
+	return false;
+}
+
 /*
  * A connected UDP socket comes here with its session, which goes on with the next peer.
  * If that one counts elsewhere, the old place is given back for a new one, and not
@@ -474,10 +506,13 @@ static __always_inline void admit(const struct admission *admission, struct obse
 	lease = take_lease(admission->cookie);
 	limit = lease ? take_place_of(&cluster, limits, udp, retry) : EG_REASON_BLOCKED_NO_STATE;
 	if (limit != EG_REASON_COUNT) {
-		seen->decision = block(limit, workload->breaker_errno);
-		if (lease)
-			free_lease(lease);
-		return;
+		seen->decision = block_by(workload, limit, workload->breaker_errno);
+		if (!goes_past_limit(admission, seen)) {
+			if (lease)
+				free_lease(lease);
+			return;
+		}
+		take_past_limit(&cluster, udp, retry);
 	}
 	if (admission->earlier)
 		eg_settle_earlier(admission->earlier, admission->cookie, true);
@@ -498,11 +533,12 @@ static __always_inline void lease_connect(__u64 cookie, struct observation *seen
 		return;
 	admission.workload = lookup_workload(seen->bank, &slot_id);
 	admission.slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
-	if (admission.slot && admission.workload)
-		admit(&admission, seen);
+	if (!admission.workload)
+		seen->decision = block(EG_REASON_BLOCKED_NO_STATE, EPERM);
+	else if (!admission.slot)
+		seen->decision = block_by(admission.workload, EG_REASON_BLOCKED_NO_STATE, admission.workload->block_errno);
 	else
-		seen->decision = block(EG_REASON_BLOCKED_NO_STATE,
-				       admission.workload ? admission.workload->block_errno : EPERM);
+		admit(&admission, seen);
 }
 
 #endif

@@ -141,6 +141,15 @@ static __always_inline struct eg_decision block(enum eg_reason reason, __u16 blo
 	return (struct eg_decision){.verdict = EG_VERDICT_BLOCKED, .reason = reason, .block_errno = block_errno};
 }
 
+/* Audit mode: the same reason, and the call goes on. */
+static __always_inline struct eg_decision block_by(const struct eg_workload_policy *workload, enum eg_reason reason,
+						   __u16 block_errno)
+{
+	if (workload->flags & EG_WORKLOAD_AUDIT)
+		return (struct eg_decision){.verdict = EG_VERDICT_AUDITED, .reason = reason};
+	return block(reason, block_errno);
+}
+
 /* The flow is normalised. */
 static __always_inline struct eg_decision decide(const struct policy_view *view, const struct eg_flow *flow)
 {
@@ -166,7 +175,7 @@ static __always_inline struct eg_decision decide(const struct policy_view *view,
 	}
 	if (workload->flags & EG_WORKLOAD_PASSTHROUGH)
 		return allow(EG_REASON_PASSTHROUGH);
-	return block(EG_REASON_BLOCKED_PASSTHROUGH_OFF, workload->block_errno);
+	return block_by(workload, EG_REASON_BLOCKED_PASSTHROUGH_OFF, workload->block_errno);
 }
 
 #endif

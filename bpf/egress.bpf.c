@@ -112,7 +112,7 @@ static __always_inline int answer(struct observation *seen, bool refused_before)
 {
 	seen->time_ns = bpf_ktime_get_coarse_ns();
 	eg_account(seen, refused_before);
-	return seen->decision.verdict == EG_VERDICT_ALLOWED ? ANSWER_PROCEED : refuse(seen->decision.block_errno);
+	return seen->decision.verdict != EG_VERDICT_BLOCKED ? ANSWER_PROCEED : refuse(seen->decision.block_errno);
 }
 
 static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)

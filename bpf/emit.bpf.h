@@ -113,6 +113,7 @@ static __always_inline void record_destination(struct eg_slot *slot, const struc
 		.slot = seen->slot_id,
 		.flow = seen->flow,
 		.reason = seen->decision.reason,
+		.verdict = seen->decision.verdict,
 	};
 
 	/* Loopback never leaves the node. */
@@ -167,13 +168,16 @@ static __always_inline void emit_event(struct eg_slot *slot, const struct observ
 	bpf_ringbuf_submit(event, 0);
 }
 
-/* What was allowed is counted and listed; what was blocked is an event as well. */
+/* What was allowed is counted and listed; what was blocked, or would be, is an event as well. */
 static __always_inline void account(struct eg_slot *slot, const struct observation *seen)
 {
 	count_verdict(&slot->counts, seen);
 	record_destination(slot, seen);
-	if (seen->decision.verdict == EG_VERDICT_BLOCKED)
-		emit_event(slot, seen);
+	if (seen->decision.verdict == EG_VERDICT_ALLOWED)
+		return;
+	if (seen->decision.verdict == EG_VERDICT_AUDITED)
+		count(&slot->counts.not_enforced);
+	emit_event(slot, seen);
 }
 
 #endif

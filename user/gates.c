@@ -81,12 +81,18 @@ static int add_wanted(const char *mount_point, const struct eg_workload *workloa
 	return eg_array_push(&wanted->list, standing);
 }
 
+/* Audit mode refuses nothing, be it enrolled or not. */
+static bool wants_gate(const struct eg_workload *workload)
+{
+	return workload->refuses_unenrolled && workload->mode == EG_MODE_ENFORCE;
+}
+
 int eg_gates_list_wanted(const char *mount_point, const struct eg_model *model, struct eg_gates *wanted)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < model->workloads.len && r == 0; i++)
-		if (model->workloads.items[i]->refuses_unenrolled)
+		if (wants_gate(model->workloads.items[i]))
 			r = add_wanted(mount_point, model->workloads.items[i], wanted);
 	return r;
 }

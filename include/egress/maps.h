@@ -67,6 +67,7 @@ EG_STATIC_SIZE(struct eg_control, 16);
 enum eg_workload_flag {
 	EG_WORKLOAD_PRESENT = 1u << 0,		/* without it the slot has no policy and is refused */
 	EG_WORKLOAD_PASSTHROUGH = 1u << 1,	/* non-mesh traffic may leave */
+	EG_WORKLOAD_AUDIT = 1u << 2,		/* what would be refused goes on, and is counted as refused */
 };
 
 enum eg_cluster_flag {
@@ -170,11 +171,13 @@ struct eg_port_rule {
 };
 EG_STATIC_SIZE(struct eg_port_rule, 4);
 
-/* The reason is part of the key, so that each verdict on a destination has a count of its own. */
+/* Reason and verdict are part of the key, so that each verdict on a destination has a count of its own. */
 struct eg_dest_key {
 	__u32 slot;
 	struct eg_flow flow;	/* normalised */
-	enum eg_reason reason;	/* by its name, so that bpftool shows it */
+	enum eg_reason reason;
+	enum eg_verdict verdict;
+	__u16 reserved;
 };
 EG_STATIC_SIZE(struct eg_dest_key, 32);
 

@@ -51,10 +51,11 @@ struct eg_cluster_counts {
 	__u64 sessions_overflow;	/* refused: max_connections of their own gauge */
 	__u64 without_event;	/* leases that the next connect, the release or the sweep ended, for want of an event */
 	__u64 contended;	/* compare-and-swap gave up, refused as blocked-no-state */
+	__u64 cx_past_limit;	/* of cx_total, what a limit would have refused but for audit mode: in its overflow too */
 	struct eg_histogram connect_ms;	/* until established */
 	struct eg_histogram length_ms;	/* from admission until ended or released */
 };
-EG_STATIC_SIZE(struct eg_cluster_counts, 8 * 20 + 2 * sizeof(struct eg_histogram));
+EG_STATIC_SIZE(struct eg_cluster_counts, 8 * 21 + 2 * sizeof(struct eg_histogram));
 
 /* upstream_cx_connect_fail */
 static inline __u64 eg_connects_failed(const struct eg_cluster_counts *counts)
@@ -84,11 +85,12 @@ struct eg_slot_counts {
 	struct eg_family_counts ipv4;	/* mapped IPv6 is IPv4 */
 	struct eg_family_counts ipv6;
 	__u64 refused_before;		/* we allowed, but an earlier program had refused already */
+	__u64 not_enforced;		/* verdicts that refused, and audit mode let pass */
 	__u64 destinations_missed;	/* verdicts whose destination did not fit the table */
 	__u64 events_suppressed;	/* over the rate limit */
 	__u64 events_lost;		/* the ring buffer was full */
 };
-EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 32);
+EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 40);
 
 /*
  * Gauges of one family's cluster. connections and pending are the halves of one word,

@@ -5,9 +5,11 @@
 /* Verdicts and reasons: the one table that the datapath, events, JSON, statistics and the manual share. */
 #include "egress/flow.h"
 
-enum eg_verdict {
+/* One byte, as EG_REASON_*: keys of maps have them by name, and bpftool shows it. */
+enum __attribute__((packed)) eg_verdict {
 	EG_VERDICT_BLOCKED = 0,	/* zero, so that a decision nobody filled in refuses */
 	EG_VERDICT_ALLOWED = 1,
+	EG_VERDICT_AUDITED = 2,	/* would be blocked, for the same reason, and goes on: the workload is in audit mode */
 };
 
 /*
@@ -44,7 +46,7 @@ enum eg_verdict {
 	X(BLOCKED_NO_STATE, blocked_no_state, "blocked-no-state", BLOCKED, \
 	  "what the circuit breaker keeps for a socket could not be stored")
 
-enum eg_reason {
+enum __attribute__((packed)) eg_reason {
 #define EG_REASON_ENUM(id, field, name, verdict, text) EG_REASON_##id,
 	EG_REASONS(EG_REASON_ENUM)
 #undef EG_REASON_ENUM
@@ -58,7 +60,7 @@ enum eg_reason {
 struct eg_decision {
 	__u8 verdict;		/* enum eg_verdict */
 	__u8 reason;		/* enum eg_reason */
-	__u16 block_errno;	/* what the caller sees when blocked: 1..4095; 0 when allowed */
+	__u16 block_errno;	/* what the caller sees when blocked: 1..4095; 0 when the call goes on */
 };
 EG_STATIC_SIZE(struct eg_decision, 4);
 

@@ -284,6 +284,26 @@ static void a_blocked_attempt_is_an_event_that_says_who_and_what(void **state)
 	end_world(&world);
 }
 
+static void an_attempt_that_audit_mode_lets_pass_is_an_event_that_says_so(void **state)
+{
+	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.7", 443, false, 1, 1};
+	struct eg_subject audited = closed;
+	struct events events;
+	struct world world;
+
+	(void)state;
+	audited.mode = EG_MODE_AUDIT;
+	make_world(&world, &(struct world_options){
+				   .slot = SLOT, .quota = 100, .event_rate = 100, .subject = &audited});
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), 0);
+	events = read_events(&world);
+	assert_int_equal(events.count, 1);
+	assert_int_equal(events.last.flow.port, 443);
+	assert_int_equal(events.last.verdict, EG_VERDICT_AUDITED);
+	assert_int_equal(events.last.reason, EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+	end_world(&world);
+}
+
 static void events_over_the_rate_are_suppressed_and_counted(void **state)
 {
 	enum { TIMES = 2000, RATE = 10 };
@@ -361,6 +381,7 @@ int main(void)
 		cmocka_unit_test(destinations_over_the_quota_are_counted_as_missed),
 		cmocka_unit_test(concurrent_processes_lose_no_count),
 		cmocka_unit_test(a_blocked_attempt_is_an_event_that_says_who_and_what),
+		cmocka_unit_test(an_attempt_that_audit_mode_lets_pass_is_an_event_that_says_so),
 		cmocka_unit_test(events_over_the_rate_are_suppressed_and_counted),
 		cmocka_unit_test(a_program_that_is_late_does_not_start_the_count_of_events_again),
 		cmocka_unit_test(events_that_the_ring_buffer_cannot_take_are_counted_as_lost),

@@ -150,6 +150,26 @@ static void a_workload_without_rules_is_an_entry_by_its_slot(void **state)
 	assert_int_equal(policy->block_errno, EACCES);
 }
 
+static void audit_mode_is_a_flag_and_keeps_limits_but_no_timeouts(void **state)
+{
+	static const struct eg_cluster_policy written = EG_DEFAULT_CLUSTER;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	struct eg_subject *subject = add_subject(rules, add_scope(rules), NULL);
+	const struct eg_workload_policy *policy;
+	const uint32_t slot = 1;
+
+	(void)state;
+	subject->mode = EG_MODE_AUDIT;
+	subject->ipv4 = subject->ipv6 = written;
+	image = compile(rules);
+	policy = interpret_lookup(&image->tables[EG_TABLE_WORKLOADS], &slot);
+	assert_int_equal(policy->flags, EG_WORKLOAD_PRESENT | EG_WORKLOAD_AUDIT);
+	assert_int_equal(policy->ipv6.max_connections, written.max_connections);
+	assert_int_equal(policy->ipv6.connect_timeout_ms, UINT32_MAX);
+	assert_int_equal(eg_image_shortest_timeout_ms(image), 0);
+}
+
 static void single_addresses_are_exact_and_everything_shorter_is_a_prefix(void **state)
 {
 	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = new_rules();
@@ -621,6 +641,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_ruleset_gives_the_image_of_an_empty_bank),
 		cmocka_unit_test(a_workload_without_rules_is_an_entry_by_its_slot),
+		cmocka_unit_test(audit_mode_is_a_flag_and_keeps_limits_but_no_timeouts),
 		cmocka_unit_test(single_addresses_are_exact_and_everything_shorter_is_a_prefix),
 		cmocka_unit_test(a_longer_prefix_never_hides_a_shorter_ones_ports),
 		cmocka_unit_test(ports_that_every_port_includes_are_left_out),

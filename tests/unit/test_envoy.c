@@ -113,6 +113,7 @@ static const struct expectation {
 		  {"upstream_flush_active", 36, 0},
 },
   own_names[] = {
+	  {"cx_past_limit", 0, 0},
 	  {"draining", 36, 0},           {"retries_active", 34, 0},
 	  {"rq_overflow", 500000, 0},    {"udp_sessions_active", 35, 0},
 	  {"udp_sessions_total", 15, 0}, {"udp_sessions_overflow", 16, 0},
@@ -193,7 +194,7 @@ static void our_own_statistics_are_verdicts_clusters_and_the_rest(void **state)
 
 	(void)state;
 	assert_int_equal(eg_own_stats_visit(&own, record, &visits), 0);
-	assert_int_equal(visits.count, EG_REASON_COUNT + 2 * EG_COUNT_OF(own_names) + 4);
+	assert_int_equal(visits.count, EG_REASON_COUNT + 2 * EG_COUNT_OF(own_names) + 5);
 	assert_visited(&visits, 0, "egressd", "", "verdicts.mesh", 4);
 	assert_visited(&visits, visits.count - 1, "egressd", "", "events_lost", 9);
 }
@@ -327,6 +328,13 @@ static const struct event {
 		{.cx_no_route = 1},
 		{},
 		{"tcp.downstream_cx_no_route", "tcp.downstream_cx_total"},
+	},
+	{
+		"connecting past max_connections, in audit mode",
+		{.cx_total = 1, .cx_overflow = 1, .cx_past_limit = 1},
+		{.connections = 1, .pending = 1},
+		{"cluster.upstream_cx_active", "cluster.upstream_cx_overflow", "cluster.upstream_cx_total",
+		 "cluster.upstream_rq_pending_active", "cluster.upstream_rq_pending_total", "tcp.downstream_cx_total"},
 	},
 };
 

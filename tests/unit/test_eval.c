@@ -129,6 +129,21 @@ static void what_no_rule_names_follows_passthrough(void **state)
 	assert_null(rule_of(fixture, "192.0.2.1", 443));
 }
 
+static void in_audit_mode_what_would_be_blocked_is_so_for_the_same_reason_and_goes_on(void **state)
+{
+	struct fixture *fixture = *state;
+	struct eg_flow flow = flow_to("192.0.2.1", 443, IPPROTO_TCP);
+	struct eg_decision decision;
+
+	fixture->subject.mode = EG_MODE_AUDIT;
+	decision = eg_eval(&fixture->subject, &flow, NULL);
+	assert_int_equal(decision.verdict, EG_VERDICT_AUDITED);
+	assert_int_equal(decision.reason, EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+	assert_int_equal(decision.block_errno, 0);
+	fixture->subject.passthrough = true;
+	assert_int_equal(eg_eval(&fixture->subject, &flow, NULL).verdict, EG_VERDICT_ALLOWED);
+}
+
 static void the_earlier_class_wins_however_specific_the_later_one_is(void **state)
 {
 	struct fixture *fixture = *state;
@@ -223,6 +238,7 @@ int main(void)
 		eval_test(without_a_policy_even_loopback_is_refused_with_eperm),
 		eval_test(loopback_is_exempt_in_every_form_and_its_neighbours_are_not),
 		eval_test(what_no_rule_names_follows_passthrough),
+		eval_test(in_audit_mode_what_would_be_blocked_is_so_for_the_same_reason_and_goes_on),
 		eval_test(the_earlier_class_wins_however_specific_the_later_one_is),
 		eval_test(a_rule_holds_for_its_port_and_protocols_only),
 		eval_test(any_protocol_includes_those_without_a_name),

@@ -39,6 +39,10 @@ static void verdicts_and_families_have_names(void **state)
 	(void)state;
 	assert_string_equal(eg_verdict_name(EG_VERDICT_ALLOWED), "allowed");
 	assert_string_equal(eg_verdict_name(EG_VERDICT_BLOCKED), "blocked");
+	/* The policy says the same, whatever becomes of it. */
+	assert_string_equal(eg_verdict_name(EG_VERDICT_AUDITED), "blocked");
+	assert_string_equal(eg_outcome_name(EG_VERDICT_AUDITED), "audited");
+	assert_string_equal(eg_outcome_name(EG_VERDICT_BLOCKED), "blocked");
 	assert_string_equal(eg_family_name(EG_FAMILY_IPV4), "ipv4");
 	assert_string_equal(eg_family_name(EG_FAMILY_IPV6), "ipv6");
 }

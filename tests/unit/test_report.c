@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "export/names.h"
 #include "export/report.h"
 
 #define NSEC_PER_SEC 1000000000ull
@@ -50,8 +51,8 @@ static json_int_t integer_at(const json_t *object, const char *key)
 static void a_run_that_did_nothing_has_every_number_and_all_are_zero(void **state)
 {
 	static const char *const keys[] = {
-		"workload", "mesh",         "passthrough",         "stats",          "histograms",
-		"verdicts", "destinations", "destinations_missed", "refused_before",
+		"workload", "mesh",         "mode",                "passthrough",    "stats",        "histograms",
+		"verdicts", "destinations", "destinations_missed", "refused_before", "not_enforced",
 	};
 	struct eg_totals totals = {};
 	struct eg_destinations none = {};
@@ -68,7 +69,7 @@ static void a_run_that_did_nothing_has_every_number_and_all_are_zero(void **stat
 	assert_true(json_is_false(json_object_get(report, "passthrough")));
 	assert_int_equal(json_array_size(json_object_get(report, "destinations")), 0);
 	assert_int_equal(json_object_size(json_object_get(report, "verdicts")), EG_REASON_COUNT);
-	assert_int_equal(json_object_size(json_object_get(report, "stats")), 2 * (31 + 7 + 8));
+	assert_int_equal(json_object_size(json_object_get(report, "stats")), 2 * (31 + 7 + 9));
 	assert_int_equal(json_object_size(json_object_get(report, "histograms")), 4);
 	json_object_foreach(json_object_get(report, "verdicts"), name, value)
 		assert_int_equal(json_integer_value(value), 0);
@@ -79,7 +80,7 @@ static void a_run_that_did_nothing_has_every_number_and_all_are_zero(void **stat
 static struct eg_destination destination(uint32_t family, const char *address, uint16_t port, enum eg_reason reason)
 {
 	struct eg_destination result = {
-		.key = {.slot = 1, .flow = {.family = family, .port = port, .protocol = IPPROTO_TCP}, .reason = reason},
+		.key = {.slot = 1, .flow = {.family = family, .port = port, .protocol = IPPROTO_TCP}, .reason = reason, .verdict = eg_reason_verdict(reason)},
 		.seen = {.count = 3, .pid = 4711, .uid = UINT32_MAX, .comm = "curl"},
 	};
 
@@ -92,17 +93,20 @@ static void a_destination_has_bare_address_integer_port_and_its_verdict(void **s
 	struct eg_destination list[] = {
 		destination(EG_FAMILY_IPV4, "192.0.2.1", 443, EG_REASON_BLOCKED_PASSTHROUGH_OFF),
 		destination(EG_FAMILY_IPV6, "2001:db8::1", 65535, EG_REASON_MESH),
+		destination(EG_FAMILY_IPV4, "192.0.2.2", 1, EG_REASON_BLOCKED_MAX_CONNECTIONS),
 	};
 	struct eg_destinations destinations = {.list = {.items = list, .len = EG_COUNT_OF(list)}};
 	struct eg_totals totals = {};
 	json_auto_t *report = NULL;
-	const json_t *first, *second;
+	const json_t *first, *second, *third;
 
 	(void)state;
 	list[1].key.flow.protocol = 262;
+	list[2].key.verdict = EG_VERDICT_AUDITED;
 	report = format("curl", &totals, &destinations);
 	first = json_array_get(json_object_get(report, "destinations"), 0);
 	second = json_array_get(json_object_get(report, "destinations"), 1);
+	third = json_array_get(json_object_get(report, "destinations"), 2);
 	assert_string_equal(string_at(first, "address"), "192.0.2.1");
 	assert_int_equal(integer_at(first, "port"), 443);
 	assert_string_equal(string_at(first, "protocol"), "tcp");
@@ -118,6 +122,10 @@ static void a_destination_has_bare_address_integer_port_and_its_verdict(void **s
 	assert_string_equal(string_at(second, "protocol"), "262");
 	assert_string_equal(string_at(second, "family"), "ipv6");
 	assert_string_equal(string_at(second, "verdict"), "allowed");
+	assert_true(json_is_true(json_object_get(first, "enforced")));
+	/* audit mode: the verdict is the policy's, and did not hold */
+	assert_string_equal(string_at(third, "verdict"), "blocked");
+	assert_true(json_is_false(json_object_get(third, "enforced")));
 }
 
 static void whatever_a_process_calls_itself_the_report_stays_json(void **state)

@@ -35,11 +35,11 @@ static void what_came_in_through_a_listener_of_its_namespace_is_not_outbound(voi
 	const struct eg_walk walk = {.sockets = {.items = sockets, .len = EG_COUNT_OF(sockets)}};
 
 	(void)state;
-	assert_int_equal(eg_uncounted_of(&walk, 1).outbound, 2);
-	assert_int_equal(eg_uncounted_of(&walk, 1).first.netns, 2);
-	assert_int_equal(eg_uncounted_of(&walk, 1).forbidden, 0);
-	assert_int_equal(eg_uncounted_of(&walk, 2).outbound, 1);
-	assert_int_equal(eg_uncounted_of(&walk, 3).outbound, 0);
+	assert_int_equal(eg_uncounted_of(&walk, 1, EG_MODE_ENFORCE).outbound, 2);
+	assert_int_equal(eg_uncounted_of(&walk, 1, EG_MODE_ENFORCE).first.netns, 2);
+	assert_int_equal(eg_uncounted_of(&walk, 1, EG_MODE_ENFORCE).forbidden, 0);
+	assert_int_equal(eg_uncounted_of(&walk, 2, EG_MODE_ENFORCE).outbound, 1);
+	assert_int_equal(eg_uncounted_of(&walk, 3, EG_MODE_ENFORCE).outbound, 0);
 }
 
 static void those_that_the_policy_forbids_are_among_them(void **state)
@@ -51,8 +51,23 @@ static void those_that_the_policy_forbids_are_among_them(void **state)
 	const struct eg_walk walk = {.sockets = {.items = sockets, .len = EG_COUNT_OF(sockets)}};
 
 	(void)state;
-	assert_int_equal(eg_uncounted_of(&walk, 1).outbound, 2);
-	assert_int_equal(eg_uncounted_of(&walk, 1).forbidden, 1);
+	assert_int_equal(eg_uncounted_of(&walk, 1, EG_MODE_ENFORCE).outbound, 2);
+	assert_int_equal(eg_uncounted_of(&walk, 1, EG_MODE_ENFORCE).forbidden, 1);
+}
+
+static void in_audit_mode_what_the_policy_forbids_lacks_nothing(void **state)
+{
+	struct eg_held_socket sockets[] = {
+		found(1, TCP_ESTABLISHED, 1, 40000, EG_REASON_BLOCKED_PASSTHROUGH_OFF),
+		found(1, TCP_ESTABLISHED, 1, 40001, EG_REASON_MATCHED),
+	};
+	const struct eg_walk walk = {.sockets = {.items = sockets, .len = EG_COUNT_OF(sockets)}};
+	struct eg_uncounted uncounted = eg_uncounted_of(&walk, 1, EG_MODE_AUDIT);
+
+	(void)state;
+	assert_int_equal(uncounted.outbound, 1);
+	assert_int_equal(uncounted.forbidden, 0);
+	assert_int_equal(uncounted.first.local_port, 40001);
 }
 
 int main(void)
@@ -60,6 +75,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_came_in_through_a_listener_of_its_namespace_is_not_outbound),
 		cmocka_unit_test(those_that_the_policy_forbids_are_among_them),
+		cmocka_unit_test(in_audit_mode_what_the_policy_forbids_lacks_nothing),
 	};
 
 	return cmocka_run_group_tests_name("uncounted", tests, NULL, NULL);

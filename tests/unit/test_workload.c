@@ -62,8 +62,7 @@ static void ports_may_be_one_text_as_in_kumas_annotation(void **state)
 static void fields_without_a_mechanism_are_refused(void **state)
 {
 	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "allowProtocols: [sctp]",
-					     "onPolicyChange: keep", "gracePeriod: 5s",  "redirect: {to: 127.0.0.1:1}",
-					     "mode: audit"};
+					     "onPolicyChange: keep", "gracePeriod: 5s",  "redirect: {to: 127.0.0.1:1}"};
 	char text[128];
 
 	(void)state;
@@ -71,6 +70,26 @@ static void fields_without_a_mechanism_are_refused(void **state)
 		snprintf(text, sizeof(text), WORKLOAD "%s\n", fields[i]);
 		assert_refused(text, "not supported yet");
 	}
+}
+
+static void mode_is_enforce_or_audit_and_enforce_unless_written(void **state)
+{
+	struct policy *plain = policy_read(WORKLOAD), *audited = policy_read(WORKLOAD "mode: audit\n");
+
+	(void)state;
+	assert_int_equal(plain->model->workloads.items[0]->mode, EG_MODE_ENFORCE);
+	assert_string_equal(audited->findings, "");
+	assert_int_equal(audited->model->workloads.items[0]->mode, EG_MODE_AUDIT);
+	policy_free(plain);
+	policy_free(audited);
+	assert_refused(WORKLOAD "mode: Audit\n", "mode: \"mode\" must be one of [\"enforce\", \"audit\"]; did you mean \"audit\"?");
+}
+
+static void a_gate_is_said_to_have_no_effect_in_audit_mode(void **state)
+{
+	(void)state;
+	assert_findings("type: Workload\nname: w\ncgroup: /w/*\nunenrolled: refuse\nmode: audit\n",
+			"p.yaml:1:1: warning: unenrolled: refuse has no effect while mode is audit: nothing is refused\n");
 }
 
 static void a_cgroup_is_a_path_below_the_mount(void **state)
@@ -102,7 +121,7 @@ static void rules_that_cannot_be_meant_are_refused(void **state)
 		       "allow[0].protocol: must be one of tcp");
 	assert_refused(WORKLOAD "allow: [{cidr: 10.0.0.0/8, port: 1, protocol: icmp}]\n", "icmp has no ports");
 	assert_refused(WORKLOAD "blockErrno: EFOO\n", "blockErrno: must be one of EPERM");
-	assert_refused(WORKLOAD "mode: observe\n", "mode: must be enforce");
+	assert_refused(WORKLOAD "mode: observe\n", "mode: \"mode\" must be one of");
 }
 
 static void a_rule_that_is_refused_is_not_in_the_model(void **state)
@@ -120,6 +139,8 @@ int main(void)
 		cmocka_unit_test(what_the_model_holds_is_read),
 		cmocka_unit_test(ports_may_be_one_text_as_in_kumas_annotation),
 		cmocka_unit_test(fields_without_a_mechanism_are_refused),
+		cmocka_unit_test(mode_is_enforce_or_audit_and_enforce_unless_written),
+		cmocka_unit_test(a_gate_is_said_to_have_no_effect_in_audit_mode),
 		cmocka_unit_test(a_cgroup_is_a_path_below_the_mount),
 		cmocka_unit_test(a_workload_without_a_cgroup_is_warned_about),
 		cmocka_unit_test(rules_that_cannot_be_meant_are_refused),

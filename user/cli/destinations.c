@@ -82,7 +82,7 @@ static void print_row(const struct eg_destination *destination, const char *name
 	eg_addr_format(flow->family, &flow->addr, address);
 	snprintf(place, sizeof(place), flow->family == EG_FAMILY_IPV6 ? "[%s]:%u" : "%s:%u", address, flow->port);
 	printf("%-20s %-7s %-23s %-8s %-28s %8" PRIu64 "  %s  %s[%u]\n", name,
-	       eg_verdict_name(eg_reason_verdict(destination->key.reason)), eg_reason_name(destination->key.reason),
+	       eg_outcome_name(destination->key.verdict), eg_reason_name(destination->key.reason),
 	       eg_protocol_name(flow->protocol, protocol), place, (uint64_t)destination->seen.count,
 	       eg_time_format(destination->seen.last_seen_ns, last), eg_comm_format(destination->seen.comm, comm),
 	       destination->seen.pid);

@@ -101,12 +101,13 @@ static json_t *destination_json(const struct eg_explanation *explanation)
 	const struct eg_origin *cause = eg_explanation_cause(explanation);
 	const struct eg_flow *flow = &explanation->flow;
 	char address[EG_ADDR_TEXT_MAX], protocol[12];
-	json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "address",
+	json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:b}", "address",
 				 eg_addr_format(flow->family, &flow->addr, address), "port", (int)flow->port,
 				 "protocol", eg_protocol_name(flow->protocol, protocol), "family",
 				 eg_family_name(flow->family), "verdict",
 				 eg_verdict_name(explanation->decision.verdict), "reason",
-				 eg_reason_name(explanation->decision.reason));
+				 eg_reason_name(explanation->decision.reason), "enforced",
+				 explanation->decision.verdict != EG_VERDICT_AUDITED);
 
 	if (json && explanation->rule)
 		json_object_set_new(json, "rule", rule_json(explanation->rule));
@@ -122,7 +123,7 @@ int eg_explanation_print_json(const struct eg_explanation *explanation)
 	const struct eg_proxy_template *template = eg_patches_template(&subject->patches);
 	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:s?, s:s?, s:o, s:o, s:o, s:o}", "workload",
 				      subject->name, "mesh", subject->mesh, "cgroup", subject->cgroup, "mode",
-				      "enforce", "passthrough", subject->passthrough, "passthrough_policy",
+				      eg_modes[subject->mode], "passthrough", subject->passthrough, "passthrough_policy",
 				      policy ? policy->head.name : NULL, "template", template ? template->name : NULL,
 				      "shadowed", shadowed_json(&subject->patches.templates, false), "clusters",
 				      clusters_json(subject, false), "origins", origins_json(subject),

@@ -117,8 +117,9 @@ static void print_verdict(const struct eg_explanation *explanation)
 	const struct eg_rule *rule = explanation->rule;
 	char prefix[EG_ADDR_TEXT_MAX];
 
-	printf("%-12s %s: %s\n", "verdict", eg_verdict_name(explanation->decision.verdict),
-	       eg_reason_name(explanation->decision.reason));
+	printf("%-12s %s: %s%s\n", "verdict", eg_verdict_name(explanation->decision.verdict),
+	       eg_reason_name(explanation->decision.reason),
+	       explanation->decision.verdict == EG_VERDICT_AUDITED ? ", not enforced" : "");
 	if (!cause)
 		return;
 	if (rule)
@@ -139,7 +140,7 @@ void eg_explanation_print(const struct eg_explanation *explanation)
 	print_value("mesh", subject->mesh, NULL);
 	if (subject->cgroup)
 		print_value("cgroup", subject->cgroup, NULL);
-	print_value("mode", "enforce", NULL);
+	print_value("mode", eg_modes[subject->mode], NULL);
 	print_passthrough(subject);
 	print_templates(subject);
 	print_cluster(subject, EG_FAMILY_IPV4);

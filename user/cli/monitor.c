@@ -20,7 +20,8 @@
 static const struct eg_command_help help = {
 	.name = "monitor",
 	.usage = "[--json] [WORKLOAD]",
-	.text = "Prints a line for each refused attempt until it is interrupted; what is allowed\n"
+	.text = "Prints a line for each refused attempt, and each that audit mode let pass, until it\n"
+		"is interrupted; what is allowed\n"
 		"is counted and gives no event. Events over a workload's rate limit are\n"
 		"suppressed, and lost when nobody reads; how many is said on standard error.\n"
 		"Run one at a time: an event goes to one reader only. Needs no running agent.",
@@ -53,7 +54,7 @@ static void print_line(const struct eg_event *event, const char *workload)
 	bool v6 = flow->family == EG_FAMILY_IPV6;
 
 	printf("%s %s %s %s %s %s%s%s:%u %s[%u]\n", eg_time_format(event->time_ns, time), *workload ? workload : "(none)",
-	       eg_verdict_name(event->verdict), eg_reason_name(event->reason),
+	       eg_outcome_name(event->verdict), eg_reason_name(event->reason),
 	       eg_protocol_name(flow->protocol, protocol), v6 ? "[" : "",
 	       eg_addr_format(flow->family, &flow->addr, address), v6 ? "]" : "", flow->port,
 	       eg_comm_format(event->comm, comm), event->pid);

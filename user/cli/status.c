@@ -17,6 +17,7 @@
 #include "datapath/uncounted.h"
 #include "export/json.h"
 #include "export/limits.h"
+#include "policy/model.h"
 #include "watches.h"
 #include "workload/agent.h"
 #include "workload/cgroup.h"
@@ -42,7 +43,8 @@ struct finding {
 
 struct workload_state {
 	const struct eg_pinned_slot *slot;
-	bool enforced;
+	enum eg_mode mode;
+	bool in_place;	/* its programs are what the kernel runs */
 	struct eg_uncounted uncounted;
 };
 
@@ -221,7 +223,7 @@ static int add_uncounted_finding(struct status *status, const char *name, const 
 	if (uncounted->outbound == 0)
 		return 0;
 	return add_finding(status, name, "restart the workload; or wait, they count no more once they end",
-			   "%" PRIu64 " outbound connections are older than the enrolment: no limit counts them and no timeout "
+			   "%" PRIu64 " outbound connections are older than the enrolment or the end of audit mode: no limit counts them and no timeout "
 			   "ends them (outbound by inference: nothing listens on their ports); the policy forbids %" PRIu64
 			   " of them; the first is to %s, port %u",
 			   uncounted->outbound, uncounted->forbidden,
@@ -229,11 +231,28 @@ static int add_uncounted_finding(struct status *status, const char *name, const 
 			   uncounted->first.remote_port);
 }
 
-static int inspect_workload(struct status *status, const struct look *look, const struct eg_pinned_slot *slot)
+static int read_mode(const struct status *status, struct workload_state *workload)
 {
-	const struct eg_slot_info *info = &slot->info;
-	const struct record record = {info->name, info->cgroup, info->cgroup_id, slot->slot};
-	struct workload_state workload = {.slot = slot, .uncounted = eg_uncounted_of(&status->uncounted, slot->slot)};
+	struct eg_workload_policy policy;
+	int r = eg_maps_read_policy(&status->pinned.maps, workload->slot->slot, &policy);
+
+	if (r == 0)
+		workload->mode = policy.flags & EG_WORKLOAD_AUDIT ? EG_MODE_AUDIT : EG_MODE_ENFORCE;
+	return r;
+}
+
+static int add_mode_finding(struct status *status, const struct workload_state *workload)
+{
+	if (workload->mode != EG_MODE_AUDIT)
+		return 0;
+	return add_finding(status, workload->slot->info.name, "set its mode to enforce",
+			   "it is in audit mode: what its policy refuses is counted and passes, no limit and no timeout acts");
+}
+
+static int inspect_place(struct status *status, const struct look *look, struct workload_state *workload)
+{
+	const struct eg_slot_info *info = &workload->slot->info;
+	const struct record record = {info->name, info->cgroup, info->cgroup_id, workload->slot->slot};
 	int r;
 
 	if (info->use == EG_SLOT_LEAVING)
@@ -243,10 +262,29 @@ static int inspect_workload(struct status *status, const struct look *look, cons
 		r = add_finding(status, info->name, "the agent takes it in as soon as it is there",
 				"it has no cgroup right now: %s", info->cgroup);
 	else
-		r = inspect_cgroup(status, look, &record, &workload.enforced);
+		r = inspect_cgroup(status, look, &record, &workload->in_place);
+	return r;
+}
+
+static int inspect_workload(struct status *status, const struct look *look, const struct eg_pinned_slot *slot)
+{
+	struct workload_state workload = {.slot = slot};
+	int r = read_mode(status, &workload);
+
 	if (r == 0)
-		r = add_uncounted_finding(status, info->name, &workload.uncounted);
+		r = add_mode_finding(status, &workload);
+	if (r == 0)
+		r = inspect_place(status, look, &workload);
+	workload.uncounted = eg_uncounted_of(&status->uncounted, slot->slot, workload.mode);
+	if (r == 0)
+		r = add_uncounted_finding(status, slot->info.name, &workload.uncounted);
 	return r < 0 ? r : eg_array_push(&status->workloads, workload);
+}
+
+/* Programs that let pass what they would refuse enforce nothing. */
+static bool is_enforced(const struct workload_state *workload)
+{
+	return workload->in_place && workload->mode == EG_MODE_ENFORCE;
 }
 
 static int inspect_gate(struct status *status, const struct look *look, struct gate_state *state)
@@ -425,8 +463,8 @@ static json_t *workloads_json(const struct status *status)
 
 		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I}", "name", text(info->name), "mesh",
 							  text(info->mesh), "cgroup", text(info->cgroup), "slot",
-							  (int)workload->slot->slot, "mode", "enforce", "enforced",
-							  workload->enforced, "uncounted",
+							  (int)workload->slot->slot, "mode", eg_modes[workload->mode],
+							  "enforced", is_enforced(workload), "uncounted",
 							  (json_int_t)workload->uncounted.outbound)) < 0) {
 			json_decref(list);
 			list = NULL;
@@ -554,12 +592,19 @@ static const char *enforced_text(bool enforced)
 	return enforced ? "yes" : "NO";
 }
 
+static const char *workload_text(const struct workload_state *workload)
+{
+	if (workload->in_place && workload->mode == EG_MODE_AUDIT)
+		return "audit";
+	return enforced_text(is_enforced(workload));
+}
+
 static void print_agent(const struct status *status)
 {
 	size_t enforced = 0, gates_enforced = 0;
 
 	for (size_t i = 0; i < status->workloads.len; i++)
-		enforced += status->workloads.items[i].enforced;
+		enforced += is_enforced(&status->workloads.items[i]);
 	for (size_t i = 0; i < status->gates.len; i++)
 		gates_enforced += status->gates.items[i].enforced;
 	print_sight(status);
@@ -584,7 +629,7 @@ static void print_workloads(const struct status *status)
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		printf("%-8s %-28s %-14s %5u  %s\n", enforced_text(workload->enforced), info->name, info->mesh,
+		printf("%-8s %-28s %-14s %5u  %s\n", workload_text(workload), info->name, info->mesh,
 		       workload->slot->slot, info->cgroup);
 	}
 }

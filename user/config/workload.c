@@ -71,19 +71,13 @@ static const struct eg_type dataplane_type = {"name of a Dataplane", read_datapl
 static int read_mode(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
 {
-	const char *text = eg_read_text(reader, node);
+	size_t index;
 
-	(void)field;
-	(void)target;
-	if (!text || strcmp(text, "enforce") == 0)
-		return 0;
-	if (strcmp(text, "audit") == 0)
-		eg_reader_error(reader, node, "not supported yet: audit; only enforce acts");
-	else
-		eg_reader_error(reader, node, "must be enforce, not \"%.64s\"", text);
+	if (eg_read_choice(reader, field, node, &index))
+		*(enum eg_mode *)target = index;
 	return 0;
 }
-static const struct eg_type mode_type = {"enforce", read_mode};
+static const struct eg_type mode_type = {"enforce or audit", read_mode};
 
 static const char *const unenrolled_choices[] = {"allow", "refuse", NULL};
 
@@ -280,8 +274,11 @@ static const struct eg_field workload_fields[] = {
 	{.name = "dataplane", .type = &dataplane_type, .doc = "The Dataplane of the same mesh that this workload is."},
 	{.name = "mode",
 	 .type = &mode_type,
+	 .choices = eg_modes,
+	 .offset = offsetof(struct eg_workload, mode),
 	 .fallback = "enforce",
-	 .doc = "That what is blocked is refused; audit is not supported yet."},
+	 .doc = "enforce, or audit: what the policy would refuse is counted and reported as refused, and passes. No limit and "
+		"no timeout acts, nor does unenrolled."},
 	{.name = "blockErrno",
 	 .type = &eg_type_errno,
 	 .offset = offsetof(struct eg_workload, block_errno),

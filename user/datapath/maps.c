@@ -231,7 +231,9 @@ static int compare_destinations(const void *a, const void *b)
 		return x->flow.port < y->flow.port ? -1 : 1;
 	if (x->flow.protocol != y->flow.protocol)
 		return x->flow.protocol < y->flow.protocol ? -1 : 1;
-	return (int)x->reason - (int)y->reason;
+	if (x->reason != y->reason)
+		return (int)x->reason - (int)y->reason;
+	return (int)x->verdict - (int)y->verdict;
 }
 
 /* An entry may vanish between the two calls. */

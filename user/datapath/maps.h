@@ -113,7 +113,7 @@ struct eg_destinations {
 
 /* Every slot's. */
 #define EG_ALL_SLOTS UINT32_MAX
-/* Adds a slot's destinations, sorted by slot, family, address, port, protocol and reason. */
+/* Adds a slot's destinations, sorted by slot, family, address, port, protocol, reason and verdict. */
 int eg_maps_read_destinations(const struct eg_maps *maps, uint32_t slot, struct eg_destinations *ret_destinations);
 
 #endif

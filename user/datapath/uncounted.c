@@ -16,18 +16,21 @@ static bool is_inbound(const struct eg_walk *walk, const struct eg_held_socket *
 	return false;
 }
 
-struct eg_uncounted eg_uncounted_of(const struct eg_walk *walk, uint32_t slot)
+struct eg_uncounted eg_uncounted_of(const struct eg_walk *walk, uint32_t slot, enum eg_mode mode)
 {
 	struct eg_uncounted uncounted = {};
 
 	for (size_t i = 0; i < walk->sockets.len; i++) {
 		const struct eg_held_socket *socket = &walk->sockets.items[i];
+		const bool is_forbidden = socket->reason == EG_REASON_BLOCKED_PASSTHROUGH_OFF;
 
 		if (eg_lease_slot(socket->word) != slot || socket->tcp_state == TCP_LISTEN || is_inbound(walk, socket))
 			continue;
+		if (is_forbidden && mode == EG_MODE_AUDIT)
+			continue;
 		if (uncounted.outbound++ == 0)
 			uncounted.first = *socket;
-		uncounted.forbidden += socket->reason == EG_REASON_BLOCKED_PASSTHROUGH_OFF;
+		uncounted.forbidden += is_forbidden;
 	}
 	return uncounted;
 }

@@ -6,9 +6,10 @@
 #include <stdint.h>
 
 #include "datapath/walk.h"
+#include "policy/model.h"
 
 struct eg_uncounted {
-	uint64_t outbound;           /* to where a lease would be needed */
+	uint64_t outbound;           /* to where a lease is wanting */
 	uint64_t forbidden;          /* of those, to where the policy in force lets nobody connect */
 	struct eg_held_socket first; /* of outbound */
 };
@@ -16,7 +17,8 @@ struct eg_uncounted {
 /*
  * Those of a slot in a walk by eg_pins_read_uncounted(). Who connected is inferred: one
  * whose local port a socket of the same network namespace listens on came from outside.
+ * In audit mode what the policy forbids passes by rights, and no lease is wanting.
  */
-struct eg_uncounted eg_uncounted_of(const struct eg_walk *walk, uint32_t slot);
+struct eg_uncounted eg_uncounted_of(const struct eg_walk *walk, uint32_t slot, enum eg_mode mode);
 
 #endif

@@ -85,8 +85,9 @@ static uint64_t accepted(const struct cluster *cluster)
 {
 	const struct eg_cluster_counts *counts = &cluster->counts;
 
-	return counts->cx_total + counts->cx_no_route + counts->cx_overflow + counts->rq_pending_overflow +
-	       counts->rq_overflow + counts->rq_retry_overflow;
+	/* What audit mode let past a limit is in its overflow and in the total. */
+	return counts->cx_total - counts->cx_past_limit + counts->cx_no_route + counts->cx_overflow +
+	       counts->rq_pending_overflow + counts->rq_overflow + counts->rq_retry_overflow;
 }
 
 /* ---- names ---- */
@@ -145,6 +146,7 @@ static const struct statistic statistics[] = {
 };
 
 static const struct statistic own_statistics[] = {
+	{"egressd", "cx_past_limit", COUNTER(cx_past_limit)},
 	{"egressd", "draining", GAUGE(draining)},
 	{"egressd", "retries_active", GAUGE(retries)},
 	{"egressd", "rq_overflow", COUNTER(rq_overflow)},
@@ -266,6 +268,7 @@ int eg_own_stats_visit(const struct eg_totals *totals, eg_stat_visitor visit, vo
 		uint64_t value;
 	} others[] = {
 		{"egressd.refused_before", totals->counts.refused_before},
+		{"egressd.not_enforced", totals->counts.not_enforced},
 		{"egressd.destinations_missed", totals->counts.destinations_missed},
 		{"egressd.events_suppressed", totals->counts.events_suppressed},
 		{"egressd.events_lost", totals->counts.events_lost},

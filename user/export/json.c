@@ -49,11 +49,11 @@ json_t *eg_json_destination(const struct eg_destination *destination)
 	const struct eg_flow *flow = &destination->key.flow;
 	char address[EG_ADDR_TEXT_MAX], protocol[12];
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "address",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:o}", "address",
 			 eg_addr_format(flow->family, &flow->addr, address), "port", (int)flow->port, "protocol",
 			 eg_protocol_name(flow->protocol, protocol), "family", eg_family_name(flow->family), "verdict",
-			 eg_verdict_name(eg_reason_verdict(destination->key.reason)), "reason",
-			 eg_reason_name(destination->key.reason), "count", (json_int_t)destination->seen.count, "pid",
+			 eg_verdict_name(destination->key.verdict), "reason", eg_reason_name(destination->key.reason),
+			 "enforced", destination->key.verdict != EG_VERDICT_AUDITED, "count", (json_int_t)destination->seen.count, "pid",
 			 (json_int_t)destination->seen.pid, "uid", (json_int_t)destination->seen.uid, "comm",
 			 eg_json_text(destination->seen.comm, strnlen(destination->seen.comm, EG_COMM_LEN)), "first_seen",
 			 format_time(destination->seen.first_seen_ns), "last_seen",
@@ -65,9 +65,10 @@ json_t *eg_json_event(const struct eg_event *event, const char *workload)
 	const struct eg_flow *flow = &event->flow;
 	char address[EG_ADDR_TEXT_MAX], protocol[12];
 
-	return json_pack("{s:o, s:s*, s:i, s:s, s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:I}", "time",
+	return json_pack("{s:o, s:s*, s:i, s:s, s:s, s:b, s:s, s:i, s:s, s:s, s:o, s:I, s:I}", "time",
 			 format_time(event->time_ns), "workload", workload, "slot", (int)event->slot, "verdict",
-			 eg_verdict_name(event->verdict), "reason", eg_reason_name(event->reason), "address",
+			 eg_verdict_name(event->verdict), "reason", eg_reason_name(event->reason), "enforced",
+			 event->verdict != EG_VERDICT_AUDITED, "address",
 			 eg_addr_format(flow->family, &flow->addr, address), "port", (int)flow->port, "protocol",
 			 eg_protocol_name(flow->protocol, protocol), "family", eg_family_name(flow->family), "comm",
 			 eg_json_text(event->comm, strnlen(event->comm, EG_COMM_LEN)), "pid", (json_int_t)event->pid,

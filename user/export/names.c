@@ -45,6 +45,11 @@ const char *eg_verdict_name(unsigned int verdict)
 	return verdict == EG_VERDICT_ALLOWED ? "allowed" : "blocked";
 }
 
+const char *eg_outcome_name(unsigned int verdict)
+{
+	return verdict == EG_VERDICT_AUDITED ? "audited" : eg_verdict_name(verdict);
+}
+
 const char *eg_family_name(uint32_t family)
 {
 	return family == EG_FAMILY_IPV4 ? "ipv4" : "ipv6";

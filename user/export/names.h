@@ -12,8 +12,10 @@
 
 /* "mesh", "blocked-passthrough-off"; "unknown" for a number of another version. */
 const char *eg_reason_name(unsigned int reason);
-/* "allowed", "blocked". */
+/* "allowed", "blocked": what the policy says, be it enforced or not. */
 const char *eg_verdict_name(unsigned int verdict);
+/* "allowed", "blocked", "audited": the same with what became of it, for people. */
+const char *eg_outcome_name(unsigned int verdict);
 /* The verdict that a reason stands for. */
 enum eg_verdict eg_reason_verdict(unsigned int reason);
 /* "ipv4", "ipv6". */

@@ -62,13 +62,14 @@ int eg_report_format(const struct eg_subject *subject, const struct eg_totals *t
 	json_auto_t *report = NULL;
 	_cleanup_free_ char *json = NULL;
 
-	report = json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:I, s:I}", "workload",
-			   eg_json_text(subject->name, strlen(subject->name)), "mesh", subject->mesh, "passthrough",
+	report = json_pack("{s:o, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "workload",
+			   eg_json_text(subject->name, strlen(subject->name)), "mesh", subject->mesh, "mode",
+			   eg_modes[subject->mode], "passthrough",
 			   subject->passthrough, "stats", format_stats(totals), "histograms",
 			   eg_json_histograms(totals), "verdicts", format_verdicts(counts), "destinations",
 			   format_destinations(destinations), "destinations_missed",
 			   (json_int_t)counts->destinations_missed, "refused_before",
-			   (json_int_t)counts->refused_before);
+			   (json_int_t)counts->refused_before, "not_enforced", (json_int_t)counts->not_enforced);
 	json = report ? json_dumps(report, JSON_INDENT(2)) : NULL;
 	if (!json || asprintf(ret_text, "%s\n", json) < 0)
 		return -ENOMEM;

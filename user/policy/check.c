@@ -216,6 +216,9 @@ static void check_workload(struct check *check, const struct eg_workload *worklo
 	if (!workload->cgroup)
 		eg_diag_add(check->diag, EG_SEVERITY_WARNING, workload->origin, "cgroup",
 			    "is not set: only `egressctl run` can use this Workload");
+	if (workload->refuses_unenrolled && workload->mode == EG_MODE_AUDIT)
+		eg_diag_add(check->diag, EG_SEVERITY_WARNING, workload->origin, "unenrolled",
+			    "refuse has no effect while mode is audit: nothing is refused");
 }
 
 static int check_template(struct check *check, const struct eg_proxy_template *template)

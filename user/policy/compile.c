@@ -324,17 +324,31 @@ static int compile_scope(struct compiler *compiler, const struct eg_scope *scope
 	return 0;
 }
 
+/* Audit mode ends nothing: its traffic goes on. */
+static struct eg_cluster_policy compile_cluster(const struct eg_subject *subject, uint32_t family)
+{
+	struct eg_cluster_policy cluster = *eg_subject_cluster(subject, family);
+
+	if (subject->mode != EG_MODE_AUDIT)
+		return cluster;
+	cluster.connect_timeout_ms = UINT32_MAX;
+	cluster.idle_timeout_ms = 0;
+	cluster.max_duration_ms = 0;
+	return cluster;
+}
+
 static int compile_subject(struct compiler *compiler, const struct eg_subject *subject)
 {
 	const struct eg_workload_policy value = {
-		.flags = EG_WORKLOAD_PRESENT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0),
+		.flags = EG_WORKLOAD_PRESENT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0) |
+			 (subject->mode == EG_MODE_AUDIT ? EG_WORKLOAD_AUDIT : 0),
 		.mesh_scope = subject->mesh_scope->id,
 		.own_scope = subject->own_scope ? subject->own_scope->id : 0,
 		.block_errno = subject->block_errno,
 		.breaker_errno = subject->breaker_errno,
 		.retry_window_ms = subject->retry_window_ms,
-		.ipv4 = subject->ipv4,
-		.ipv6 = subject->ipv6,
+		.ipv4 = compile_cluster(subject, EG_FAMILY_IPV4),
+		.ipv6 = compile_cluster(subject, EG_FAMILY_IPV6),
 	};
 
 	return add_entry(compiler, EG_TABLE_WORKLOADS, &subject->slot, &value);

@@ -23,6 +23,14 @@ static struct eg_decision block(enum eg_reason reason, uint16_t block_errno)
 	return (struct eg_decision){.verdict = EG_VERDICT_BLOCKED, .reason = reason, .block_errno = block_errno};
 }
 
+/* Audit mode: the same reason, and the call goes on. */
+static struct eg_decision block_by(const struct eg_subject *subject, enum eg_reason reason)
+{
+	if (subject->mode == EG_MODE_AUDIT)
+		return (struct eg_decision){.verdict = EG_VERDICT_AUDITED, .reason = reason};
+	return block(reason, subject->block_errno);
+}
+
 static struct eg_flow normalise(const struct eg_flow *flow)
 {
 	struct eg_prefix destination = eg_prefix_of_addr(flow->family, &flow->addr);
@@ -94,5 +102,5 @@ struct eg_decision eg_eval(const struct eg_subject *subject, const struct eg_flo
 
 	if (subject->passthrough)
 		return allow(EG_REASON_PASSTHROUGH);
-	return block(EG_REASON_BLOCKED_PASSTHROUGH_OFF, subject->block_errno);
+	return block_by(subject, EG_REASON_BLOCKED_PASSTHROUGH_OFF);
 }

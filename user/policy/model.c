@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const eg_modes[] = {
+	[EG_MODE_ENFORCE] = "enforce",
+	[EG_MODE_AUDIT] = "audit",
+	NULL,
+};
+
 struct eg_model *eg_model_new(void)
 {
 	return calloc(1, sizeof(struct eg_model));

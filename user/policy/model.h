@@ -254,6 +254,15 @@ struct eg_located_port {
 	struct eg_origin origin;
 };
 
+/* What becomes of a refusal. */
+enum eg_mode {
+	EG_MODE_ENFORCE,
+	EG_MODE_AUDIT,	/* it is counted and reported, and the traffic goes on */
+};
+
+/* By enum eg_mode, as they are written; NULL behind the last. */
+extern const char *const eg_modes[];
+
 struct eg_workload {
 	const char *name;
 	const char *mesh;
@@ -264,6 +273,7 @@ struct eg_workload {
 	struct eg_origin dataplane_origin;
 	struct eg_tags tags;
 	struct eg_tags labels;
+	enum eg_mode mode;
 	bool refuses_unenrolled;	/* unenrolled: refuse */
 	struct eg_optional_errno block_errno;
 	struct eg_optional_errno breaker_errno;

@@ -479,6 +479,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->workload = source->workload;
 	subject->cgroup = source->cgroup ? source->cgroup : source->workload ? source->workload->cgroup : NULL;
 	subject->slot = source->slot;
+	subject->mode = source->workload ? source->workload->mode : EG_MODE_ENFORCE;
 	subject->mesh_scope = entry->scope;
 	set_errnos(subject, source->workload, node);
 	identity = identity_of(resolution, subject);

@@ -56,6 +56,7 @@ struct eg_subject {
 	const char *cgroup;			/* NULL: none named */
 	const struct eg_workload *workload;	/* as written; NULL for a command without a Workload document */
 	uint32_t slot;				/* from 1; the key of eg_workloads_* */
+	enum eg_mode mode;
 	bool passthrough;
 	struct eg_origin passthrough_origin;	/* file NULL: the default */
 	const struct eg_mesh_passthrough *passthrough_policy;	/* whose mode it has; NULL: none is for it, or a flag */

@@ -193,6 +193,7 @@ static void add_subject(struct generator *generator, struct eg_ruleset *rules, u
 	subject->mesh_scope = rules->scopes.items[generate_below(generator, meshes)];
 	if (chance(generator, 70))
 		subject->own_scope = generate_scope(generator, rules);
+	subject->mode = chance(generator, 20) ? EG_MODE_AUDIT : EG_MODE_ENFORCE;
 }
 
 struct eg_ruleset *generate_ruleset(struct generator *generator)

@@ -115,6 +115,8 @@ struct eg_decision interpret_image(const struct eg_image *image, uint32_t slot, 
 			return decision_of(reasons[i], 0);
 	if (workload->flags & EG_WORKLOAD_PASSTHROUGH)
 		return decision_of(EG_REASON_PASSTHROUGH, 0);
+	if (workload->flags & EG_WORKLOAD_AUDIT)
+		return (struct eg_decision){EG_VERDICT_AUDITED, EG_REASON_BLOCKED_PASSTHROUGH_OFF, 0};
 	return decision_of(EG_REASON_BLOCKED_PASSTHROUGH_OFF, workload->block_errno);
 }
 
