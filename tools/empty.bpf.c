@@ -5,6 +5,22 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* Asks for the states, as whoever must know a connection's end. */
+SEC("sockops")
+int empty_sockops(struct bpf_sock_ops *ctx)
+{
+	if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		bpf_sock_ops_cb_flags_set(ctx, BPF_SOCK_OPS_STATE_CB_FLAG);
+	return 1;
+}
+
+SEC("cgroup/sock_release")
+int empty_release(struct bpf_sock *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
 SEC("cgroup/connect4")
 int empty_connect4(struct bpf_sock_addr *ctx)
 {

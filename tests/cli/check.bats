@@ -389,6 +389,14 @@ status 3'
 	is "${line:0:11}" '    1 | ...'
 }
 
+@test "thousands of findings in one line of megabytes are printed in time" {
+	python3 -c 'print("{\"type\": \"Mesh\", \"name\": \"m\", " + ", ".join("\"field-%06d\": 1" % i for i in range(300000)) + "}")' >p.json
+	on_terminal timeout $TIME_LIMIT_S "$EGRESSCTL" check p.json
+	is "$(tail -n 1 <<<"$output")" "status 3"
+	is "$(grep -c 'error: field-' <<<"$output")" 5000
+	hasnt "$output" "^"
+}
+
 @test "what steers a terminal stays in the file" {
 	printf 'type: Mesh\nname: m\nfoo: "\xc2\x9b31m"\n\xe2\x80\xa8bar: "\x01"\n' >p.yaml
 	on_terminal "$EGRESSCTL" check p.yaml
@@ -508,6 +516,26 @@ status 3'
 	sed -i 's/MeshSubset, tags: {a: b}, proxyTypes: .Sidecar./Dataplane, labels: {a: b}/' p.yaml
 	run --separate-stderr ctl check --kuma 3 p.yaml
 	is "$output" ""
+}
+
+@test "check --kuma 3 warns of a MeshProxyPatch that names a cluster as older releases do" {
+	cat >p.yaml <<-'END'
+		type: MeshProxyPatch
+		mesh: default
+		name: x
+		spec:
+		  default:
+		    appendModifications:
+		    - cluster: {operation: Patch, match: {name: "outbound:passthrough:ipv6"}, value: "connectTimeout: 5s"}
+		    - cluster: {operation: Patch, match: {origin: transparent}, value: "connectTimeout: 6s"}
+		    - networkFilter:
+		        operation: Patch
+		        match: {name: envoy.filters.network.tcp_proxy, listenerName: "outbound:passthrough:ipv6"}
+		        jsonPatches: [{op: add, path: /idleTimeout, value: 5s}]
+	END
+	run --separate-stderr ctl check --kuma 3 p.yaml
+	is "$(grep -c 'Kuma 3' <<<"$output")" 1
+	has "$output" "p.yaml:7:42: warning: spec.default.appendModifications[0].cluster.match: Kuma 3 calls this cluster self_transparentproxy_passthrough_outbound_ipv6, and the patch changes nothing"
 }
 
 @test "--kuma takes no other release" {

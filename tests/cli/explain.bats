@@ -362,3 +362,87 @@ template() {
 	is "$output" ""
 	has "$stderr" "name its policy with --policy"
 }
+
+# ---- MeshProxyPatch ----
+
+@test "explain names the patches in the order in which they apply, and what of them matches nothing" {
+	cat >>p.yaml <<-'END'
+		---
+		type: MeshProxyPatch
+		name: specific
+		mesh: shopping
+		spec:
+		  targetRef: {kind: MeshSubset, tags: {kuma.io/service: shop}}
+		  default:
+		    appendModifications:
+		    - cluster: {operation: Patch, match: {name: backend}, value: 'connectTimeout: 1s'}
+		    - cluster: {operation: Patch, match: {origin: transparent}, value: 'connectTimeout: 2s'}
+		---
+		type: MeshProxyPatch
+		name: general
+		mesh: shopping
+		spec:
+		  default:
+		    appendModifications:
+		    - cluster: {operation: Patch, match: {origin: transparent}, value: 'connectTimeout: 3s'}
+	END
+	ctl explain --policy p.yaml shop >out
+	is "$(grep -E '^(patch|template|unmatched) ' out)" "$(printf '%-12s %s\n' patch 'general  (p.yaml:33:1)' patch 'specific  (p.yaml:23:1)' template none unmatched 'spec.default.appendModifications[0].cluster  (p.yaml:30:16)')"
+	grep -q '^  connect_timeout  *2s  *(p.yaml:31:72)$' out
+	is "$(explained 'd["patches"], d["origins"]["patches"]')" "(['general', 'specific'], ['p.yaml:33:1', 'p.yaml:23:1'])"
+	is "$(explained 'd["unmatched"]')" "[{'path': 'spec.default.appendModifications[0].cluster', 'origin': 'p.yaml:30:16'}]"
+}
+
+# ---- the six blocks of Kuma's page "Non-mesh traffic", each in both forms ----
+
+DEFAULTS="{'max_connections': 1024, 'max_pending_requests': 1024, 'max_requests': 1024, 'max_retries': 3, 'connect_timeout_ms': 10000, 'idle_timeout_ms': 3600000}"
+LIMITS="{'max_connections': 2048, 'max_pending_requests': 2048, 'max_requests': 2048, 'max_retries': 4, 'connect_timeout_ms': 10000, 'idle_timeout_ms': 3600000}"
+TIMEOUTS="{'max_connections': 1024, 'max_pending_requests': 1024, 'max_requests': 1024, 'max_retries': 3, 'connect_timeout_ms': 99000, 'idle_timeout_ms': 10800000}"
+
+# page_gives BLOCK IPV4: these values on IPv4, the defaults on IPv6 and a warning that it keeps them.
+page_gives() {
+	ctl explain --policy "$BATS_TEST_DIRNAME/../fixtures/page/$1.yaml" --json curl >e.json || return
+	is "$(json e.json 'd["clusters"]["outbound:passthrough:ipv4"]')" "$2" || return
+	is "$(json e.json 'd["clusters"]["outbound:passthrough:ipv6"]')" "$DEFAULTS" || return
+	has "$(json e.json 'd["warnings"]')" "outbound:passthrough:ipv4 alone; outbound:passthrough:ipv6 stays as it is"
+}
+
+@test "the page's limits as a ProxyTemplate of Kubernetes hold on IPv4, and a warning tells of IPv6" {
+	page_gives limits-template-kubernetes "$LIMITS"
+}
+
+@test "the page's limits as a Universal ProxyTemplate hold on IPv4, and a warning tells of IPv6" {
+	page_gives limits-template-universal "$LIMITS"
+}
+
+@test "the page's limits as a MeshProxyPatch hold on IPv4, and a warning tells of IPv6" {
+	page_gives limits-patch-universal "$LIMITS"
+	page_gives limits-patch-kubernetes "$LIMITS"
+}
+
+@test "the page's timeouts as a ProxyTemplate of Kubernetes hold on IPv4, and a warning tells of IPv6" {
+	page_gives timeouts-template-kubernetes "$TIMEOUTS"
+}
+
+@test "the page's timeouts as a Universal ProxyTemplate hold on IPv4, and a warning tells of IPv6" {
+	page_gives timeouts-template-universal "$TIMEOUTS"
+}
+
+@test "the page's timeouts as a MeshProxyPatch with jsonPatches hold on IPv4, and a warning tells of IPv6" {
+	page_gives timeouts-patch-universal "$TIMEOUTS"
+	page_gives timeouts-patch-kubernetes "$TIMEOUTS"
+}
+
+@test "the page's limits and timeouts hold together when the template is renamed, or is a MeshProxyPatch" {
+	local page=$BATS_TEST_DIRNAME/../fixtures/page both=${LIMITS/10000, /99000, }
+	both=${both/3600000/10800000}
+	for timeouts in template patch; do
+		{
+			cat "$page/limits-patch-universal.yaml"
+			printf -- '---\n'
+			sed 's/name: custom-mpp-1/name: custom-mpp-2/' "$page/timeouts-$timeouts-universal.yaml"
+		} >both.yaml
+		ctl explain --policy both.yaml --json curl >e.json
+		is "$(json e.json 'd["clusters"]["outbound:passthrough:ipv4"]')" "$both"
+	done
+}

@@ -84,3 +84,21 @@ synopsis() {
 	sed -n '/^\.Ss Mesh$/,/^\.Ss /p' "$POLICY_PAGE" | grep -qx '.It Va networking.outbound.passthrough'
 	sed -n '/^\.Ss Cluster$/,/^\.Ss /p' "$POLICY_PAGE" | grep -qx '.It Va circuitBreakers.thresholds\[\].maxConnections'
 }
+
+# explained EXPRESSION FILE: of a command under a policy without a Workload.
+explained() {
+	ctl explain --policy "$2" --json curl >e.json 2>/dev/null || return
+	json e.json "$1"
+}
+
+@test "what egress-policy(5) says is the same in two kinds is the same to explain" {
+	for what in 'd["clusters"]' 'd["passthrough"]'; do
+		is "$(explained "$what" "$EXAMPLES/migration-proxytemplate.yaml")" "$(explained "$what" "$EXAMPLES/migration-meshproxypatch.yaml")"
+		is "$(explained "$what" "$EXAMPLES/migration-passthrough.yaml")" "$(explained "$what" "$EXAMPLES/migration-meshpassthrough.yaml")"
+	done
+	is "$(explained 'd["passthrough"]' "$EXAMPLES/migration-meshpassthrough.yaml")" False
+	is "$(explained 'd["clusters"]["outbound:passthrough:ipv4"]' "$EXAMPLES/migration-meshproxypatch.yaml")" \
+		"{'max_connections': 2048, 'max_pending_requests': 2048, 'max_requests': 2048, 'max_retries': 4, 'connect_timeout_ms': 99000, 'idle_timeout_ms': 10800000}"
+	ctl check --kuma 3 "$EXAMPLES/migration-meshpassthrough.yaml" >out
+	is "$(cat out)" ""
+}

@@ -130,6 +130,107 @@ static void gateways_follow_kumas_rules(void **state)
 		       "networking: has to contain at least one inbound interface or gateway");
 }
 
+static void an_inbound_must_not_lead_to_itself(void **state)
+{
+	static const char refusal[] = "networking.inbound[0].serviceAddress: serviceAddress and servicePort has to "
+				      "differ from address and port";
+
+	(void)state;
+	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80, serviceAddress: 10.0.0.1}]\n", refusal);
+	assert_refused(DATAPLANE
+		       "  address: 10.0.0.1\n"
+		       "  inbound: [{port: 80, address: 10.0.0.2, serviceAddress: 10.0.0.2, servicePort: 80}]\n",
+		       refusal);
+	assert_accepted(DATAPLANE
+			"  address: 10.0.0.1\n  inbound: [{port: 80, serviceAddress: 10.0.0.1, servicePort: 81}]\n");
+}
+
+static void the_admin_port_is_nobody_elses(void **state)
+{
+	(void)state;
+	assert_refused(DATAPLANE "  address: 127.0.0.1\n  inbound: [{port: 80}]\n  admin: {port: 80}\n",
+		       "networking.admin.port: must differ from inbound");
+	assert_refused(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80}]\n  admin: {port: 81}\n"
+				 "  outbound: [{port: 81, backendRef: {kind: MeshService, name: a, port: 1}}]\n",
+		       "networking.admin.port: must differ from outbound");
+	assert_accepted(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80}]\n  admin: {port: 80}\n");
+}
+
+static void listeners_share_names_and_ports_with_inbounds(void **state)
+{
+	static const char head[] = DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80, name: http}]\n";
+	static const struct {
+		const char *listeners;
+		const char *refusal;
+	} cases[] = {
+		{"[{port: 1}]", "networking.listeners[0].address: address can't be empty"},
+		{"[{address: 10.0.0.1, port: 0}]",
+		 "networking.listeners[0].port: port must be in the range [1, 65535]"},
+		{"[{address: 10.0.0.1, port: 80}]",
+		 "networking.listeners[0]: address:port 10.0.0.1:80 collides with an inbound listener"},
+		{"[{address: 10.0.0.2, port: 80}, {address: 10.0.0.2, port: 80}]",
+		 "networking.listeners[1]: address:port 10.0.0.2:80 collides with another listener"},
+		{"[{address: 10.0.0.2, port: 80, name: http}]",
+		 "networking.listeners[0].name: name \"http\" must be unique across inbounds and listeners"},
+		{"[{address: 10.0.0.2, port: 80, type: Zone}]",
+		 "networking.listeners[0].type: \"type\" must be one of [\"ZoneIngress\", \"ZoneEgress\"]"},
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "%s  listeners: %s\n", head, cases[i].listeners);
+		assert_refused(text, cases[i].refusal);
+	}
+	assert_accepted(DATAPLANE "  address: 10.0.0.1\n  inbound: [{port: 80, name: http}, {port: 81, name: http}]\n"
+				  "  listeners: [{type: ZoneEgress, address: 10.0.0.1, port: 82, name: egress}]\n");
+}
+
+static void parts_about_the_proxy_are_checked_to_the_last_field(void **state)
+{
+	static const struct {
+		const char *fields;
+		const char *refusal;
+	} cases[] = {
+		{"  - {port: 1, health: {redy: true}}\n",
+		 "networking.inbound[1].health.redy: unknown field; did you mean \"ready\"?"},
+		{"  - {port: 1, state: Redy}\n",
+		 "networking.inbound[1].state: \"state\" must be one of [\"Ready\", \"NotReady\", \"Ignored\"]"},
+		{"  - {port: 1, serviceProbe: {interval: 0s}}\n",
+		 "networking.inbound[1].serviceProbe.interval: must have a positive value"},
+		{"  transparentProxying: {ipFamilyMode: ipv4}\n",
+		 "networking.transparentProxying.ipFamilyMode: \"ipFamilyMode\" must be one of"},
+		{"  transparentProxying: {redirectPortOutbond: 15001}\n", "did you mean \"redirectPortOutbound\"?"},
+		{"  transparentProxying: {directAccessServices: a}\n",
+		 "networking.transparentProxying.directAccessServices: must be a list"},
+		/* Sic: it is how Kuma spells it. */
+		{"  transparentProxying: {reachableBackends: {refs: [{kind: Service, name: a}]}}\n",
+		 "networking.transparentProxing.reachableBackends.refs[0].kind: invalid value. Available values are: "
+		 "MeshExternalService,MeshMultiZoneService,MeshService"},
+		{"  transparentProxying: {reachableBackends: {refs: [{kind: MeshService}]}}\n",
+		 "refs[0].name: name or labels are required"},
+		{"  transparentProxying: {reachableBackends: {refs: [{kind: MeshService, namespace: a}]}}\n",
+		 "refs[0].name: name is required, when namespace is defined"},
+		{"  transparentProxying: {reachableBackends: {refs: [{kind: MeshService, name: a, labels: {b: c}}]}}\n",
+		 "refs[0].labels: labels cannot be defined when name is specified"},
+		{"  transparentProxying: {reachableBackends: {refs: [{kind: MeshService, name: 'a.-b'}]}}\n",
+		 "refs[0].name: invalid characters. A lowercase RFC 1123 subdomain"},
+		{"probes: {port: 0}\n", "probes.port: port must be in the range [1, 65535]"},
+		{"probes: {port: 1, endpoints: [{inboundPort: 1, inboundPath: a, path: /}]}\n",
+		 "probes.endpoints[0].inboundPath: should be a valid URL Path"},
+		{"metrics: {type: custom}\n", "metrics.type: unknown backend type. Available backends: \"prometheus\""},
+		{"metrics: {type: prometheus, conf: {aggregate: [{name: a}, {name: b}, {name: a}]}}\n",
+		 "metrics.conf.aggregate[2].name: duplicate entry: a, values have to be unique"},
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "%s%s", DATAPLANE INBOUND, cases[i].fields);
+		assert_refused(text, cases[i].refusal);
+	}
+}
+
 static void a_misplaced_inbound_is_refused(void **state)
 {
 	(void)state;
@@ -140,10 +241,18 @@ static void a_misplaced_inbound_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_the_model_holds_is_read), cmocka_unit_test(of_two_spellings_camel_case_wins),
-		cmocka_unit_test(addresses_follow_kumas_rules), cmocka_unit_test(a_host_name_is_a_warning),
-		cmocka_unit_test(ports_follow_kumas_rules),     cmocka_unit_test(tags_follow_kumas_rules),
-		cmocka_unit_test(gateways_follow_kumas_rules),  cmocka_unit_test(a_misplaced_inbound_is_refused),
+		cmocka_unit_test(what_the_model_holds_is_read),
+		cmocka_unit_test(of_two_spellings_camel_case_wins),
+		cmocka_unit_test(addresses_follow_kumas_rules),
+		cmocka_unit_test(a_host_name_is_a_warning),
+		cmocka_unit_test(ports_follow_kumas_rules),
+		cmocka_unit_test(tags_follow_kumas_rules),
+		cmocka_unit_test(gateways_follow_kumas_rules),
+		cmocka_unit_test(a_misplaced_inbound_is_refused),
+		cmocka_unit_test(an_inbound_must_not_lead_to_itself),
+		cmocka_unit_test(the_admin_port_is_nobody_elses),
+		cmocka_unit_test(listeners_share_names_and_ports_with_inbounds),
+		cmocka_unit_test(parts_about_the_proxy_are_checked_to_the_last_field),
 	};
 
 	return cmocka_run_group_tests_name("dataplane", tests, NULL, NULL);

@@ -71,13 +71,48 @@ static json_t *shadowed_json(const struct eg_template_list *templates, bool of_o
 	return list;
 }
 
+/* The same of the MeshProxyPatches, in the order in which they apply. */
+static json_t *patches_json(const struct eg_patches *patches, bool of_origins)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < patches->len; i++)
+		json_array_append_new(list, of_origins ? origin_json(&patches->items[i]->head.origin)
+						       : json_string(patches->items[i]->head.name));
+	return list;
+}
+
+static void add_unmatched(json_t *list, const struct eg_modifications *modifications)
+{
+	for (size_t i = 0; list && i < modifications->list.len; i++) {
+		const struct eg_modification *modification = &modifications->list.items[i];
+
+		if (modification->families == 0)
+			json_array_append_new(list, json_pack("{s:s, s:o}", "path", modification->path, "origin",
+							      origin_json(&modification->origin)));
+	}
+}
+
+/* The modifications of what applies that match nothing. */
+static json_t *unmatched_json(const struct eg_patches *patches)
+{
+	const struct eg_proxy_template *template = eg_patches_template(patches);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < patches->len; i++)
+		add_unmatched(list, &patches->items[i]->modifications);
+	if (template)
+		add_unmatched(list, &template->modifications);
+	return list;
+}
+
 /* Where each of the values beside it was written; "default" for what nobody wrote. */
 static json_t *origins_json(const struct eg_subject *subject)
 {
 	const struct eg_proxy_template *template = eg_patches_template(&subject->patches);
-	json_t *json = json_pack("{s:o, s:o, s:o}", "passthrough", origin_json(&subject->passthrough_origin),
-				 "shadowed", shadowed_json(&subject->patches.templates, true), "clusters",
-				 clusters_json(subject, true));
+	json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "passthrough", origin_json(&subject->passthrough_origin),
+				 "shadowed", shadowed_json(&subject->patches.templates, true), "patches",
+				 patches_json(&subject->patches, true), "clusters", clusters_json(subject, true));
 
 	if (json && subject->workload)
 		json_object_set_new(json, "workload", origin_json(&subject->workload->origin));
@@ -121,12 +156,13 @@ int eg_explanation_print_json(const struct eg_explanation *explanation)
 	const struct eg_subject *subject = explanation->subject;
 	const struct eg_mesh_passthrough *policy = subject->passthrough_policy;
 	const struct eg_proxy_template *template = eg_patches_template(&subject->patches);
-	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:s?, s:s?, s:o, s:o, s:o, s:o}", "workload",
+	json_auto_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:b, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "workload",
 				      subject->name, "mesh", subject->mesh, "cgroup", subject->cgroup, "mode",
 				      eg_modes[subject->mode], "passthrough", subject->passthrough, "passthrough_policy",
 				      policy ? policy->head.name : NULL, "template", template ? template->name : NULL,
-				      "shadowed", shadowed_json(&subject->patches.templates, false), "clusters",
-				      clusters_json(subject, false), "origins", origins_json(subject),
+				      "shadowed", shadowed_json(&subject->patches.templates, false), "patches",
+				      patches_json(&subject->patches, false), "unmatched",
+				      unmatched_json(&subject->patches), "clusters", clusters_json(subject, false), "origins", origins_json(subject),
 				      "warnings", warnings_json(explanation->diag));
 
 	if (json && explanation->has_flow)

@@ -43,14 +43,33 @@ static void print_passthrough(const struct eg_subject *subject)
 	printf("\n");
 }
 
-static void print_templates(const struct eg_subject *subject)
+static void print_templates(const struct eg_template_list *templates)
 {
-	const struct eg_template_list *templates = &subject->patches.templates;
-
 	if (templates->len == 0)
 		print_value("template", "none", NULL);
 	for (size_t i = 0; i < templates->len; i++)
 		print_value(i == 0 ? "template" : "shadowed", templates->items[i]->name, &templates->items[i]->origin);
+}
+
+static void print_unmatched(const struct eg_modifications *modifications)
+{
+	for (size_t i = 0; i < modifications->list.len; i++)
+		if (modifications->list.items[i].families == 0)
+			print_value("unmatched", modifications->list.items[i].path, &modifications->list.items[i].origin);
+}
+
+/* In the order in which they apply, which the template does last. */
+static void print_patches(const struct eg_patches *patches)
+{
+	const struct eg_proxy_template *template = eg_patches_template(patches);
+
+	for (size_t i = 0; i < patches->len; i++)
+		print_value("patch", patches->items[i]->head.name, &patches->items[i]->head.origin);
+	print_templates(&patches->templates);
+	for (size_t i = 0; i < patches->len; i++)
+		print_unmatched(&patches->items[i]->modifications);
+	if (template)
+		print_unmatched(&template->modifications);
 }
 
 /* --- the clusters --- */
@@ -142,7 +161,7 @@ void eg_explanation_print(const struct eg_explanation *explanation)
 		print_value("cgroup", subject->cgroup, NULL);
 	print_value("mode", eg_modes[subject->mode], NULL);
 	print_passthrough(subject);
-	print_templates(subject);
+	print_patches(&subject->patches);
 	print_cluster(subject, EG_FAMILY_IPV4);
 	print_cluster(subject, EG_FAMILY_IPV6);
 	if (!explanation->has_flow)

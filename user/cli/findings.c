@@ -14,6 +14,8 @@
 
 /* Policy files are no longer; /etc/resolv.conf is not either. */
 #define SOURCE_BYTES_MAX (16u << 20)
+/* Longer ones are no longer read by people, and may have thousands of findings. */
+#define LINE_LEN_MAX 16384
 #define TAB_CELLS 8
 #define MARGIN_CELLS 8 /* "  123 | " */
 #define ROOM_CELLS_MIN 20
@@ -117,7 +119,8 @@ struct source {
 	char *bytes;      /* NULL: it cannot be read */
 	size_t len;
 	const char *line;
-	uint32_t number; /* of that line, from 1 */
+	uint32_t number; /* of that line, from 1; 0: before the first */
+	size_t line_len; /* without its end */
 };
 
 static void source_clear(struct source *source)
@@ -134,37 +137,41 @@ static void source_open(struct source *source, const char *file)
 	source->file = file;
 	if (eg_file_read(file, SOURCE_BYTES_MAX, &source->bytes, &source->len) < 0)
 		source->bytes = NULL;
-	source->line = source->bytes;
-	source->number = 1;
+}
+
+/* Where the next line begins; NULL behind the last. */
+static const char *find_next_line(const struct source *source)
+{
+	const char *end = source->bytes + source->len;
+
+	return source->number == 0 ? source->bytes : eg_text_next_line(source->line + source->line_len, end);
+}
+
+/* A line's end takes no cell, and would be shown as one that cannot be. */
+static size_t measure_line(const char *line, const char *end)
+{
+	const char *next = eg_text_next_line(line, end);
+
+	if (!next)
+		return (size_t)(end - line);
+	while (next > line && eg_text_next_line(line, next))
+		next--;
+	return (size_t)(next - line);
 }
 
 /* False where there is no such line: the file has changed, or its name had to be escaped. */
 static bool source_seek(struct source *source, uint32_t number)
 {
-	const char *end = source->bytes + source->len;
-
 	while (source->bytes && source->number < number) {
-		const char *next = eg_text_next_line(source->line, end);
+		const char *next = find_next_line(source);
 
 		if (!next)
 			return false;
 		source->line = next;
+		source->line_len = measure_line(next, source->bytes + source->len);
 		source->number++;
 	}
 	return source->bytes && source->number == number;
-}
-
-static size_t source_line_len(const struct source *source)
-{
-	const char *end = source->bytes + source->len;
-	const char *next = eg_text_next_line(source->line, end);
-
-	if (!next)
-		return (size_t)(end - source->line);
-	/* The line's end takes no cell, and would be shown as one that cannot be. */
-	while (next > source->line && eg_text_next_line(source->line, next))
-		next--;
-	return (size_t)(next - source->line);
 }
 
 /* --- all findings --- */
@@ -208,8 +215,8 @@ static void print_on_terminal(const struct eg_diag *diag, FILE *out)
 		if (!finding->origin.file || finding->origin.line == 0)
 			continue;
 		source_open(&source, finding->origin.file);
-		if (source_seek(&source, finding->origin.line))
-			print_line(source.line, source_line_len(&source), source.number, finding->origin.column, cells,
+		if (source_seek(&source, finding->origin.line) && source.line_len <= LINE_LEN_MAX)
+			print_line(source.line, source.line_len, source.number, finding->origin.column, cells,
 				   colours, out);
 	}
 	eg_diag_print_rest(diag, out);

@@ -93,3 +93,18 @@ bool eg_is_unspecified(const char *text)
 	return eg_addr_parse(text, &family, &addr) == 0 &&
 	       !(addr.word_be[0] | addr.word_be[1] | addr.word_be[2] | addr.word_be[3]);
 }
+
+static int read_ip(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		   void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	if (!text || text[0] == '\0')
+		return 0;
+	if (!eg_is_ip(text)) {
+		eg_reader_error(reader, node, "%s has to be valid IP address, not \"%.64s\"", field->name, text);
+		return 0;
+	}
+	return eg_read_copy(reader, text, target);
+}
+const struct eg_type eg_type_ip = {"IP address", read_ip};

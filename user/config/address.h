@@ -16,6 +16,8 @@ bool eg_read_located_prefix(struct eg_reader *reader, const struct eg_yaml_node 
 
 /* A DNS name as Kuma takes it in networking.address. */
 bool eg_is_host_name(const char *text);
+/* const char *, in the model's arena: an IP address as it is written; NULL for "". */
+extern const struct eg_type eg_type_ip;
 bool eg_is_ip(const char *text);
 /* Says, of a host name, that nobody looks up where it leads. Nothing for an address. */
 void eg_warn_host_name(struct eg_reader *reader, const struct eg_yaml_node *node, const char *text);

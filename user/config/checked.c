@@ -14,6 +14,21 @@ static int check_text(struct eg_reader *reader, const struct eg_field *field, co
 }
 const struct eg_type eg_checked_text = {"text", check_text};
 
+static int check_text_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	(void)target;
+	eg_read_text(reader, node);
+	return 0;
+}
+
+static int check_texts(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		       void *target)
+{
+	(void)field;
+	return eg_read_list(reader, node, check_text_item, target);
+}
+const struct eg_type eg_checked_texts = {"list of texts", check_texts};
+
 static int check_bool(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		      void *target)
 {
@@ -134,3 +149,10 @@ static int check_list(struct eg_reader *reader, const struct eg_field *field, co
 	return eg_read_list(reader, node, check_item, &items);
 }
 const struct eg_type eg_checked_list = {"list", check_list};
+
+int eg_checked_read(struct eg_reader *reader, const struct eg_envelope *envelope)
+{
+	char unread;
+
+	return eg_read_object(reader, envelope->spec, reader->kind, &unread);
+}

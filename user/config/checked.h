@@ -6,9 +6,10 @@
  * Values that are checked as Kuma checks them and kept nowhere. Their fields need no
  * offset: the target is that of the object around them.
  */
-#include "config/schema.h"
+#include "config/envelope.h"
 
 extern const struct eg_type eg_checked_text;
+extern const struct eg_type eg_checked_texts; /* a list of them */
 extern const struct eg_type eg_checked_bool;
 /* One of field->choices. */
 extern const struct eg_type eg_checked_choice;
@@ -20,6 +21,9 @@ extern const struct eg_type eg_checked_factor;
 extern const struct eg_type eg_checked_percentage;
 /* A list of objects that have field->fields; all have the target of the object around the list. */
 extern const struct eg_type eg_checked_list;
+
+/* Reads a document of which nothing is kept: what there is of it is checked. */
+int eg_checked_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 
 /* More than 0, in the words of Dataplane and of the newer kinds. */
 extern const struct eg_range eg_range_positive;

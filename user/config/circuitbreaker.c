@@ -80,28 +80,15 @@ static int check_conf(struct eg_reader *reader, const struct eg_yaml_node *node,
 	}
 	if (!is_set[0] && !is_set[1])
 		eg_reader_error(reader, node, "must have at least one of the detector or threshold configured");
-	for (size_t i = 0; is_set[0] != is_set[1] && i < EG_COUNT_OF(parts); i++) {
-		const size_t before = eg_path_enter(reader, parts[i].name);
-
+	for (size_t i = 0; is_set[0] != is_set[1] && i < EG_COUNT_OF(parts); i++)
 		if (!is_set[i] && eg_has_field(node, parts[i].name))
-			eg_reader_error(reader, eg_yaml_get(node, parts[i].name), "can't be empty");
-		eg_path_leave(reader, before);
-	}
+			eg_reader_error_at(reader, eg_yaml_get(node, parts[i].name), parts[i].name, "can't be empty");
 	return 0;
 }
 static const struct eg_schema conf_schema = {EG_SCHEMA_FIELDS(conf_fields), .finish = check_conf};
 
 static const struct eg_field circuit_breaker_fields[] = {
-	{.name = "sources",
-	 .type = &eg_checked_selectors,
-	 .fields = &eg_selector_schema,
-	 .missing = EG_SELECTORS_MISSING,
-	 .doc = "Whom it is for."},
-	{.name = "destinations",
-	 .type = &eg_checked_selectors,
-	 .fields = &eg_destination_schema,
-	 .missing = EG_SELECTORS_MISSING,
-	 .doc = "The services that they connect to."},
+	EG_SELECTOR_FIELDS,
 	{.name = "conf",
 	 .type = &eg_type_object,
 	 .fields = &conf_schema,
@@ -113,10 +100,3 @@ const struct eg_schema eg_circuit_breaker_schema = {
 	.doc = "Limits between services, in the older form. " EG_INERT_DOC,
 	EG_SCHEMA_FIELDS(circuit_breaker_fields),
 };
-
-int eg_circuit_breaker_read(struct eg_reader *reader, const struct eg_envelope *envelope)
-{
-	char unread;
-
-	return eg_read_object(reader, envelope->spec, &eg_circuit_breaker_schema, &unread);
-}

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "config/address.h"
 #include "config/checked.h"
+#include "config/dataplaneparts.h"
 #include "config/tags.h"
 
 #define DEFAULT_OUTBOUND_ADDRESS "127.0.0.1"
@@ -16,6 +17,8 @@ struct inbound_draft {
 	struct eg_inbound inbound;
 	uint16_t service_port;
 	const char *service_address;
+	const char *dataplane_address; /* networking.address; NULL: refused, or none */
+	const struct eg_yaml_node *name;
 	const struct eg_yaml_node *service_address_node;
 	const struct eg_yaml_node *tags;
 };
@@ -42,32 +45,25 @@ struct dataplane_draft {
 	const struct eg_yaml_node *outbound;
 	const struct eg_yaml_node *listeners;
 	const struct eg_yaml_node *transparent_proxying;
+	const struct eg_yaml_node *reachable_backends;
 	const struct eg_yaml_node *probes;
 	struct gateway_draft gateway;
+	EG_ARRAY(const struct eg_yaml_node *) inbound_names;
+	EG_ARRAY(struct eg_listener) listener_list;
 	uint16_t admin_port;
 	bool has_tags; /* somewhere; read before outbounds, which then must have some */
 };
 
+static void draft_clear(struct dataplane_draft *draft)
+{
+	eg_array_clear(&draft->inbound_names);
+	eg_array_clear(&draft->listener_list);
+}
+
 /* --- values --- */
 
-static const struct eg_type kept_type = {"text", eg_read_node};
 static const struct eg_type kept_tags_type = {"mapping of tags", eg_read_node};
 static const struct eg_type kept_labels_type = {"mapping of labels", eg_read_node};
-
-static int read_ip(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-		   void *target)
-{
-	const char *text = eg_read_text(reader, node);
-
-	if (!text || text[0] == '\0')
-		return 0;
-	if (!eg_is_ip(text)) {
-		eg_reader_error(reader, node, "%s has to be valid IP address, not \"%.64s\"", field->name, text);
-		return 0;
-	}
-	return eg_read_copy(reader, text, target);
-}
-static const struct eg_type ip_type = {"IP address", read_ip};
 
 static int read_host(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
@@ -120,19 +116,20 @@ static int read_inbound_tags(struct eg_reader *reader, const struct eg_yaml_node
 	return r;
 }
 
+static bool is_same(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
 static void check_service_address(struct eg_reader *reader, const struct inbound_draft *draft)
 {
-	const char *address = draft->inbound.address;
-	size_t before;
-
-	if (!draft->service_address || !address || strcmp(draft->service_address, address) != 0)
+	if (!is_same(draft->service_address, draft->inbound.address) &&
+	    !is_same(draft->service_address, draft->dataplane_address))
 		return;
 	if (draft->service_port != 0 && draft->service_port != draft->inbound.port)
 		return;
-	before = eg_path_enter(reader, "serviceAddress");
-	eg_reader_error(reader, draft->service_address_node,
-			"serviceAddress and servicePort has to differ from address and port");
-	eg_path_leave(reader, before);
+	eg_reader_error_at(reader, draft->service_address_node, "serviceAddress",
+			   "serviceAddress and servicePort has to differ from address and port");
 }
 
 static int read_service_address(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -141,7 +138,7 @@ static int read_service_address(struct eg_reader *reader, const struct eg_field 
 	struct inbound_draft *draft = target;
 
 	draft->service_address_node = node;
-	return read_ip(reader, field, node, &draft->service_address);
+	return eg_type_ip.read(reader, field, node, &draft->service_address);
 }
 static const struct eg_type service_address_type = {"IP address", read_service_address};
 
@@ -154,21 +151,6 @@ static int finish_inbound(struct eg_reader *reader, const struct eg_yaml_node *n
 	return draft->tags ? read_inbound_tags(reader, draft->tags, &draft->inbound.tags) : 0;
 }
 
-static const struct eg_field probe_fields[] = {
-	{.name = "interval", .type = &eg_checked_duration, .range = &eg_range_positive, .doc = "Checked; not read."},
-	{.name = "timeout", .type = &eg_checked_duration, .range = &eg_range_positive, .doc = "Checked; not read."},
-	{.name = "unhealthyThreshold",
-	 .type = &eg_checked_number,
-	 .range = &eg_range_positive,
-	 .doc = "Checked; not read."},
-	{.name = "healthyThreshold",
-	 .type = &eg_checked_number,
-	 .range = &eg_range_positive,
-	 .doc = "Checked; not read."},
-	{.name = "tcp", .doc = "Not read."},
-};
-static const struct eg_schema probe_schema = {EG_SCHEMA_FIELDS(probe_fields)};
-
 static const struct eg_field inbound_fields[] = {
 	{.name = "port",
 	 .type = &eg_type_port,
@@ -176,7 +158,7 @@ static const struct eg_field inbound_fields[] = {
 	 .missing = "port must be in the range [1, 65535]",
 	 .doc = "The port that others connect to."},
 	{.name = "address",
-	 .type = &ip_type,
+	 .type = &eg_type_ip,
 	 .offset = offsetof(struct inbound_draft, inbound.address),
 	 .fallback = "networking.address",
 	 .doc = "The address that others connect to."},
@@ -190,18 +172,32 @@ static const struct eg_field inbound_fields[] = {
 	 .offset = offsetof(struct inbound_draft, tags),
 	 .doc = "What the Workload of this Dataplane is, for policies that select by tags.",
 	 .kuma3 = "ignores them; labels of the Dataplane take their place"},
-	{.name = "serviceProbe", .type = &eg_type_object, .fields = &probe_schema, .doc = "Checked; not read."},
-	{.name = "health", .doc = "Not read."},
-	{.name = "state", .doc = "Not read."},
-	{.name = "name", .doc = "Not read."},
-	{.name = "protocol", .doc = "Not read."},
+	{.name = "serviceProbe",
+	 .type = &eg_type_object,
+	 .fields = &eg_dataplane_service_probe_schema,
+	 .doc = "Checked; not read."},
+	{.name = "health",
+	 .type = &eg_type_object,
+	 .fields = &eg_dataplane_health_schema,
+	 .doc = "Checked; not read: a port is of the mesh whatever its state."},
+	{.name = "state",
+	 .type = &eg_checked_choice,
+	 .choices = eg_dataplane_states,
+	 .fallback = "Ready",
+	 .doc = "Checked; not read: a port is of the mesh whatever its state."},
+	{.name = "name",
+	 .type = &eg_type_text_node,
+	 .offset = offsetof(struct inbound_draft, name),
+	 .doc = "Checked; not read."},
+	{.name = "protocol", .type = &eg_checked_text, .doc = "Not read: all are TCP."},
 };
 static const struct eg_schema inbound_schema = {EG_SCHEMA_FIELDS(inbound_fields), .finish = finish_inbound};
 
 static int read_inbound_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct dataplane_draft *draft = target;
-	struct inbound_draft item = {.inbound = {.origin = eg_reader_origin(reader, node)}};
+	struct inbound_draft item = {.inbound = {.origin = eg_reader_origin(reader, node)},
+				     .dataplane_address = draft->dataplane->address};
 	int r;
 
 	if (!eg_reader_take_address(reader, node))
@@ -210,7 +206,8 @@ static int read_inbound_item(struct eg_reader *reader, const struct eg_yaml_node
 	if (r < 0)
 		return r;
 	draft->has_tags |= item.tags != NULL;
-	return eg_array_push(&draft->dataplane->inbounds, item.inbound);
+	r = item.name ? eg_array_push(&draft->inbound_names, item.name) : 0;
+	return r < 0 ? r : eg_array_push(&draft->dataplane->inbounds, item.inbound);
 }
 
 static int read_inbounds(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -255,16 +252,12 @@ struct backend_ref {
 static int finish_backend_ref(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	const struct backend_ref *ref = target;
-	size_t before = eg_path_enter(reader, "name");
 
 	if (!ref->name && !ref->labels)
-		eg_reader_error(reader, node, "cannot be empty");
-	eg_path_leave(reader, before);
+		eg_reader_error_at(reader, node, "name", "cannot be empty");
 	if (ref->port || !ref->kind || ref->kind->kind != EG_YAML_SCALAR || !is_ported_kind(ref->kind->text))
 		return 0;
-	before = eg_path_enter(reader, "port");
-	eg_reader_error(reader, node, "port must be in the range [1, 65535]");
-	eg_path_leave(reader, before);
+	eg_reader_error_at(reader, node, "port", "port must be in the range [1, 65535]");
 	return 0;
 }
 
@@ -274,14 +267,20 @@ static const struct eg_field backend_ref_fields[] = {
 	 .offset = offsetof(struct backend_ref, kind),
 	 .missing = "invalid value. Available values are: MeshExternalService,MeshService",
 	 .doc = "Checked; not read."},
-	{.name = "name", .type = &kept_type, .offset = offsetof(struct backend_ref, name), .doc = "Checked; not read."},
-	{.name = "labels", .type = &kept_labels_type, .offset = offsetof(struct backend_ref, labels), .doc = "Not read."},
+	{.name = "name",
+	 .type = &eg_type_text_node,
+	 .offset = offsetof(struct backend_ref, name),
+	 .doc = "Checked; not read."},
+	{.name = "labels",
+	 .type = &kept_labels_type,
+	 .offset = offsetof(struct backend_ref, labels),
+	 .doc = "Not read."},
 	{.name = "port",
 	 .type = &eg_type_port,
 	 .offset = offsetof(struct backend_ref, port),
 	 .doc = "Checked; not read."},
-	{.name = "namespace", .doc = "Not read."},
-	{.name = "mesh", .doc = "Not read."},
+	{.name = "namespace", .type = &eg_checked_text, .doc = "Not read."},
+	{.name = "mesh", .type = &eg_checked_text, .doc = "Not read."},
 };
 static const struct eg_schema backend_ref_schema = {EG_SCHEMA_FIELDS(backend_ref_fields), .finish = finish_backend_ref};
 
@@ -313,7 +312,6 @@ static int finish_outbound(struct eg_reader *reader, const struct eg_yaml_node *
 {
 	const struct outbound_draft *draft = target;
 	const bool is_named = draft->tags || draft->service;
-	size_t before;
 
 	if (!draft->backend_ref && draft->service && !draft->tags)
 		return 0;
@@ -321,18 +319,17 @@ static int finish_outbound(struct eg_reader *reader, const struct eg_yaml_node *
 		return check_outbound_tags(reader, node, draft->tags);
 	if (draft->backend_ref && !is_named)
 		return 0;
-	before = eg_path_enter(reader, "backendRef");
 	if (is_named)
-		eg_reader_error(reader, draft->backend_ref, "both backendRef and tags/service cannot be defined");
+		eg_reader_error_at(reader, draft->backend_ref, "backendRef",
+				   "both backendRef and tags/service cannot be defined");
 	else
-		eg_reader_error(reader, node, "must be defined");
-	eg_path_leave(reader, before);
+		eg_reader_error_at(reader, node, "backendRef", "must be defined");
 	return 0;
 }
 
 static const struct eg_field outbound_fields[] = {
 	{.name = "address",
-	 .type = &ip_type,
+	 .type = &eg_type_ip,
 	 .offset = offsetof(struct outbound_draft, outbound.address),
 	 .fallback = DEFAULT_OUTBOUND_ADDRESS,
 	 .doc = "The address that the workload connects to."},
@@ -464,43 +461,13 @@ static const struct eg_field admin_fields[] = {
 };
 static const struct eg_schema admin_schema = {EG_SCHEMA_FIELDS(admin_fields)};
 
-static const struct eg_field transparent_fields[] = {
-	{.name = "redirectPortInbound", .type = &eg_type_optional_port, .doc = "Checked; not read."},
-	{.name = "redirectPortOutbound", .type = &eg_type_optional_port, .doc = "Checked; not read."},
-	{.name = "redirectPortInboundV6", .type = &eg_type_optional_port, .doc = "Checked; not read."},
-	{.name = "directAccessServices", .doc = "Not read."},
-	{.name = "reachableServices", .doc = "Not read.", .kuma3 = "ignores it; reachableBackends takes its place"},
-	{.name = "reachableBackends", .doc = "Not read."},
-	{.name = "ipFamilyMode", .doc = "Not read."},
-	{.name = "redirectPort", .doc = "Not read: of releases before 0.7."},
-};
-static const struct eg_schema transparent_schema = {EG_SCHEMA_FIELDS(transparent_fields)};
-
-static const struct eg_field listener_fields[] = {
-	{.name = "type", .doc = "Not read."},
-	{.name = "address",
-	 .type = &ip_type,
-	 .offset = offsetof(struct eg_inbound, address),
-	 .missing = "address can't be empty",
-	 .doc = "Checked; not read."},
-	{.name = "port",
-	 .type = &eg_type_port,
-	 .offset = offsetof(struct eg_inbound, port),
-	 .missing = "port must be in the range [1, 65535]",
-	 .doc = "Checked; not read."},
-	{.name = "name", .doc = "Not read."},
-	{.name = "state", .doc = "Not read."},
-	{.name = "tags", .doc = "Not read."},
-	{.name = "protocol", .doc = "Not read."},
-};
-static const struct eg_schema listener_schema = {EG_SCHEMA_FIELDS(listener_fields)};
-
-static int check_listener(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+static int read_listener(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
-	struct eg_inbound unread = {};
+	struct dataplane_draft *draft = target;
+	struct eg_listener listener = {.node = node};
+	int r = eg_read_object(reader, node, &eg_dataplane_listener_schema, &listener);
 
-	(void)target;
-	return eg_read_object(reader, node, &listener_schema, &unread);
+	return r < 0 ? r : eg_array_push(&draft->listener_list, listener);
 }
 
 static int read_listeners(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -510,7 +477,7 @@ static int read_listeners(struct eg_reader *reader, const struct eg_field *field
 
 	(void)field;
 	draft->listeners = node->count > 0 ? node : NULL;
-	return eg_read_list(reader, node, check_listener, NULL);
+	return eg_read_list(reader, node, read_listener, draft);
 }
 static const struct eg_type listeners_type = {"list of listeners", read_listeners};
 
@@ -534,20 +501,31 @@ static void check_gateway_alone(struct eg_reader *reader, const struct dataplane
 	refuse_field(reader, "probes", draft->probes, "probes cannot be defined for builtin gateways");
 }
 
+static void refuse_admin_port(struct eg_reader *reader, struct eg_origin origin, const char *other)
+{
+	const size_t before = eg_path_enter(reader, "admin.port");
+
+	eg_diag_add(reader->diag, EG_SEVERITY_ERROR, origin, reader->path, "must differ from %s", other);
+	eg_path_leave(reader, before);
+}
+
 /* Envoy's admin server listens on the loopback address. */
 static void check_admin_port(struct eg_reader *reader, const struct dataplane_draft *draft)
 {
-	size_t before;
+	const struct eg_dataplane *dataplane = draft->dataplane;
 
-	for (size_t i = 0; draft->admin_port && i < draft->dataplane->inbounds.len; i++) {
-		const struct eg_inbound *inbound = &draft->dataplane->inbounds.items[i];
-		const char *address = inbound->address ? inbound->address : draft->dataplane->address;
+	for (size_t i = 0; draft->admin_port && i < dataplane->inbounds.len; i++) {
+		const struct eg_inbound *inbound = &dataplane->inbounds.items[i];
+		const char *address = inbound->address ? inbound->address : dataplane->address;
 
-		if (inbound->port != draft->admin_port || !address || strcmp(address, "127.0.0.1") != 0)
-			continue;
-		before = eg_path_enter(reader, "admin.port");
-		eg_diag_add(reader->diag, EG_SEVERITY_ERROR, inbound->origin, reader->path, "must differ from inbound");
-		eg_path_leave(reader, before);
+		if (inbound->port == draft->admin_port && is_same(address, DEFAULT_OUTBOUND_ADDRESS))
+			refuse_admin_port(reader, inbound->origin, "inbound");
+	}
+	for (size_t i = 0; draft->admin_port && i < dataplane->outbounds.len; i++) {
+		const struct eg_endpoint *outbound = &dataplane->outbounds.items[i];
+
+		if (outbound->port == draft->admin_port && is_same(outbound->address, DEFAULT_OUTBOUND_ADDRESS))
+			refuse_admin_port(reader, outbound->origin, "outbound");
 	}
 }
 
@@ -556,20 +534,35 @@ static bool has_purpose(const struct dataplane_draft *draft)
 	return draft->inbound || draft->gateway.is_written || draft->listeners || draft->transparent_proxying;
 }
 
+/* Kuma says transparentProxing there, and that is what people search for. */
+static int check_reachable_backends(struct eg_reader *reader, struct dataplane_draft *draft)
+{
+	const size_t before = eg_path_enter(reader, "transparentProxing.reachableBackends");
+	int r = draft->reachable_backends
+			? eg_read_object(reader, draft->reachable_backends, &eg_dataplane_reachable_schema, draft)
+			: 0;
+
+	eg_path_leave(reader, before);
+	return r;
+}
+
 static int finish_networking(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
-	const struct dataplane_draft *draft = target;
-	const size_t before = eg_path_enter(reader, "address");
+	struct dataplane_draft *draft = target;
+	int r;
 
 	/* A zone proxy has an address on each listener. */
 	if (!draft->address && !draft->listeners)
-		eg_reader_error(reader, node, "address can't be empty");
-	eg_path_leave(reader, before);
+		eg_reader_error_at(reader, node, "address", "address can't be empty");
 	if (!has_purpose(draft))
 		eg_reader_error(reader, node, "has to contain at least one inbound interface or gateway");
 	check_gateway_alone(reader, draft);
 	check_admin_port(reader, draft);
-	return 0;
+	r = check_reachable_backends(reader, draft);
+	if (r < 0)
+		return r;
+	return eg_dataplane_check_listeners(reader, draft->listener_list.items, draft->listener_list.len,
+					    draft->dataplane, draft->inbound_names.items, draft->inbound_names.len);
 }
 
 static int read_address(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -604,10 +597,9 @@ static int read_transparent(struct eg_reader *reader, const struct eg_field *fie
 			    void *target)
 {
 	struct dataplane_draft *draft = target;
-	uint16_t unread;
 
 	draft->transparent_proxying = node;
-	return eg_read_object(reader, node, field->fields, &unread);
+	return eg_read_object(reader, node, field->fields, &draft->reachable_backends);
 }
 static const struct eg_type transparent_type = {"object", read_transparent};
 
@@ -625,98 +617,38 @@ static const struct eg_field networking_fields[] = {
 	{.name = "admin", .type = &admin_type, .fields = &admin_schema, .doc = "Checked; not read."},
 	{.name = "transparentProxying",
 	 .type = &transparent_type,
-	 .fields = &transparent_schema,
+	 .fields = &eg_dataplane_transparent_schema,
 	 .doc = "Checked; not read."},
 	{.name = "listeners",
 	 .type = &listeners_type,
-	 .fields = &listener_schema,
+	 .fields = &eg_dataplane_listener_schema,
 	 .doc = "Checked; not read: the listeners of zone proxies."},
 	{.name = "ingress", .doc = "Not read: the zone ingress of releases before 1.2."},
 };
 static const struct eg_schema networking_schema = {EG_SCHEMA_FIELDS(networking_fields), .finish = finish_networking};
 
-static int read_url_path(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			 void *target)
-{
-	const char *text = eg_read_text(reader, node);
-
-	(void)field;
-	(void)target;
-	if (text && text[0] != '/')
-		eg_reader_error(reader, node, "should be a valid URL Path");
-	return 0;
-}
-static const struct eg_type url_path_type = {"URL path", read_url_path};
-
-struct probe_endpoint {
-	uint16_t inbound_port;
-};
-
-static const struct eg_field endpoint_fields[] = {
-	{.name = "inboundPort",
-	 .type = &eg_type_port,
-	 .offset = offsetof(struct probe_endpoint, inbound_port),
-	 .missing = "port must be in the range [1, 65535]",
-	 .doc = "Checked; not read."},
-	{.name = "inboundPath",
-	 .type = &url_path_type,
-	 .missing = "should be a valid URL Path",
-	 .doc = "Checked; not read."},
-	{.name = "path", .type = &url_path_type, .missing = "should be a valid URL Path", .doc = "Checked; not read."},
-};
-static const struct eg_schema endpoint_schema = {EG_SCHEMA_FIELDS(endpoint_fields)};
-
-static int check_endpoint(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
-{
-	struct probe_endpoint unread;
-
-	(void)target;
-	return eg_read_object(reader, node, &endpoint_schema, &unread);
-}
-
-static int read_endpoints(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			  void *target)
-{
-	(void)field;
-	(void)target;
-	return eg_read_list(reader, node, check_endpoint, NULL);
-}
-static const struct eg_type endpoints_type = {"list of endpoints", read_endpoints};
-
-struct probes {
-	uint16_t port;
-};
-
-static const struct eg_field probes_fields[] = {
-	{.name = "port",
-	 .type = &eg_type_port,
-	 .offset = offsetof(struct probes, port),
-	 .missing = "port must be in the range [1, 65535]",
-	 .doc = "Checked; not read."},
-	{.name = "endpoints", .type = &endpoints_type, .fields = &endpoint_schema, .doc = "Checked; not read."},
-};
-static const struct eg_schema probes_schema = {EG_SCHEMA_FIELDS(probes_fields)};
-
 static int read_probes(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
 {
 	struct dataplane_draft *draft = target;
-	struct probes unread;
 
 	draft->probes = node;
-	return eg_read_object(reader, node, field->fields, &unread);
+	return eg_read_object(reader, node, field->fields, target);
 }
 static const struct eg_type probes_type = {"object", read_probes};
 
 static const struct eg_field dataplane_fields[] = {
 	/* Before networking, whose checks look at it. */
-	{.name = "probes", .type = &probes_type, .fields = &probes_schema, .doc = "Checked; not read."},
+	{.name = "probes", .type = &probes_type, .fields = &eg_dataplane_probes_schema, .doc = "Checked; not read."},
 	{.name = "networking",
 	 .type = &eg_type_object,
 	 .fields = &networking_schema,
 	 .missing = "must be defined",
 	 .doc = "See its fields."},
-	{.name = "metrics", .doc = "Not read."},
+	{.name = "metrics",
+	 .type = &eg_type_object,
+	 .fields = &eg_dataplane_metrics_schema,
+	 .doc = "Checked; not read."},
 };
 const struct eg_schema eg_dataplane_schema = {
 	.name = "Dataplane",
@@ -727,7 +659,7 @@ const struct eg_schema eg_dataplane_schema = {
 int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {
 	struct eg_dataplane *dataplane = eg_arena_alloc(&reader->model->arena, sizeof(*dataplane));
-	struct dataplane_draft draft = {.dataplane = dataplane};
+	_cleanup_(draft_clear) struct dataplane_draft draft = {.dataplane = dataplane};
 	int r;
 
 	if (!dataplane)

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/suggest.h"
+#include "config/checked.h"
 
 #define KUMA "kuma.io/v1alpha1"
 #define EGRESSD "egressd.io/v1alpha1"
@@ -33,9 +34,9 @@ static const struct eg_kind kinds[] = {
 	 EG_FORM_SPEC, EG_NAMED_IN_MESH},
 	{"MeshTimeout", EG_KIND_INERT, KUMA, &eg_mesh_timeout_schema, eg_mesh_timeout_read, EG_FORM_SPEC,
 	 EG_NAMED_IN_MESH},
-	{"CircuitBreaker", EG_KIND_INERT, KUMA, &eg_circuit_breaker_schema, eg_circuit_breaker_read, EG_FORM_FLAT,
+	{"CircuitBreaker", EG_KIND_INERT, KUMA, &eg_circuit_breaker_schema, eg_checked_read, EG_FORM_FLAT,
 	 EG_NAMED_IN_MESH},
-	{"Timeout", EG_KIND_INERT, KUMA, &eg_timeout_schema, eg_timeout_read, EG_FORM_FLAT, EG_NAMED_IN_MESH},
+	{"Timeout", EG_KIND_INERT, KUMA, &eg_timeout_schema, eg_checked_read, EG_FORM_FLAT, EG_NAMED_IN_MESH},
 };
 
 /*

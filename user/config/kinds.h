@@ -66,8 +66,6 @@ int eg_mesh_external_service_read(struct eg_reader *reader, const struct eg_enve
 int eg_mesh_service_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_mesh_circuit_breaker_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_mesh_timeout_read(struct eg_reader *reader, const struct eg_envelope *envelope);
-int eg_circuit_breaker_read(struct eg_reader *reader, const struct eg_envelope *envelope);
-int eg_timeout_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_workload_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_node_read(struct eg_reader *reader, const struct eg_envelope *envelope);
 int eg_proxy_template_read(struct eg_reader *reader, const struct eg_envelope *envelope);

@@ -129,26 +129,20 @@ static int check_default(struct eg_reader *reader, const struct eg_yaml_node *no
 }
 static const struct eg_schema default_schema = {EG_SCHEMA_FIELDS(default_fields), .finish = check_default};
 
-#define DEFAULT \
-	{ \
-		.name = "default", .type = &eg_type_object, .fields = &default_schema, .missing = DEFAULT_EMPTY, \
-		.doc = "What holds for it." \
-	}
-
 static const struct eg_field to_fields[] = {
 	EG_TRAFFIC_REF(eg_traffic_to_ref, "What it is about: the mesh, or a service."),
-	DEFAULT,
+	EG_TRAFFIC_DEFAULT(default_schema, DEFAULT_EMPTY),
 };
 static const struct eg_schema to_schema = {EG_SCHEMA_FIELDS(to_fields)};
 
 static const struct eg_field from_fields[] = {
 	EG_TRAFFIC_REF(eg_traffic_from_ref, "Whose connections: kind Mesh."),
-	DEFAULT,
+	EG_TRAFFIC_DEFAULT(default_schema, DEFAULT_EMPTY),
 };
 static const struct eg_schema from_schema = {EG_SCHEMA_FIELDS(from_fields)};
 
 static const struct eg_field rule_fields[] = {
-	DEFAULT,
+	EG_TRAFFIC_DEFAULT(default_schema, DEFAULT_EMPTY),
 };
 static const struct eg_schema rule_schema = {EG_SCHEMA_FIELDS(rule_fields)};
 

@@ -7,6 +7,7 @@
 #include "config/address.h"
 #include "config/checked.h"
 #include "config/service.h"
+#include "config/tags.h"
 
 #define PORT_REFUSAL "port must be a valid (1-65535)"
 
@@ -76,11 +77,24 @@ static int check_selector(struct eg_reader *reader, const struct eg_yaml_node *n
 	return 0;
 }
 
+static const struct eg_field reference_fields[] = {
+	{.name = "name", .type = &eg_checked_text, .doc = "The name of a Dataplane."},
+};
+static const struct eg_schema reference_schema = {EG_SCHEMA_FIELDS(reference_fields)};
+
+static const struct eg_field labels_fields[] = {
+	{.name = "matchLabels", .type = &eg_checked_labels, .doc = "Labels that a Dataplane must have."},
+};
+static const struct eg_schema labels_schema = {EG_SCHEMA_FIELDS(labels_fields)};
+
 static const struct eg_field selector_fields[] = {
-	{.name = "dataplaneTags", .doc = "Not read."},
-	{.name = "dataplaneRef", .doc = "Not read."},
-	{.name = "dataplaneLabels", .doc = "Not read."},
-	{.name = "dataplane", .doc = "Not read: the labels again, in release 3."},
+	{.name = "dataplaneTags", .type = &eg_checked_labels, .doc = "Checked; not read."},
+	{.name = "dataplaneRef", .type = &eg_type_object, .fields = &reference_schema, .doc = "Checked; not read."},
+	{.name = "dataplaneLabels", .type = &eg_type_object, .fields = &labels_schema, .doc = "Checked; not read."},
+	{.name = "dataplane",
+	 .type = &eg_type_object,
+	 .fields = &labels_schema,
+	 .doc = "Checked; not read: what release 3 calls dataplaneLabels."},
 };
 static const struct eg_schema selector_schema = {EG_SCHEMA_FIELDS(selector_fields), .finish = check_selector};
 

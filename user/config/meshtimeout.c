@@ -22,13 +22,9 @@ static const struct eg_range not_negative = {0, INT64_MAX, "of 0s or more", "mus
 static void refuse_fields(struct eg_reader *reader, const struct eg_yaml_node *node, const char *const *fields,
 			  const char *why)
 {
-	for (size_t i = 0; fields[i]; i++) {
-		const size_t before = eg_path_enter(reader, fields[i]);
-
+	for (size_t i = 0; fields[i]; i++)
 		if (eg_has_field(node, fields[i]))
-			eg_reader_error(reader, eg_yaml_get(node, fields[i]), "can't be specified when %s", why);
-		eg_path_leave(reader, before);
-	}
+			eg_reader_error_at(reader, node, fields[i], "can't be specified when %s", why);
 }
 
 /* A route, and who connects, are known only when the connection is there. */
@@ -90,23 +86,17 @@ static int check_default(struct eg_reader *reader, const struct eg_yaml_node *no
 	return 0;
 }
 
-#define DEFAULT \
-	{ \
-		.name = "default", .type = &eg_type_object, .fields = &default_schema, .missing = DEFAULT_EMPTY, \
-		.doc = "What holds for it." \
-	}
-
 /* --- to and from --- */
 
 static const struct eg_field to_fields[] = {
 	EG_TRAFFIC_REF(eg_traffic_to_ref, "What it is about: the mesh, a service or a route."),
-	DEFAULT,
+	EG_TRAFFIC_DEFAULT(default_schema, DEFAULT_EMPTY),
 };
 static const struct eg_schema to_schema = {EG_SCHEMA_FIELDS(to_fields)};
 
 static const struct eg_field from_fields[] = {
 	EG_TRAFFIC_REF(eg_traffic_from_ref, "Whose connections: kind Mesh."),
-	DEFAULT,
+	EG_TRAFFIC_DEFAULT(default_schema, DEFAULT_EMPTY),
 };
 static const struct eg_schema from_schema = {EG_SCHEMA_FIELDS(from_fields)};
 
@@ -182,7 +172,7 @@ static const struct eg_field rule_fields[] = {
 	 .fields = &match_schema,
 	 .fallback = "every connection",
 	 .doc = "Which connections."},
-	DEFAULT,
+	EG_TRAFFIC_DEFAULT(default_schema, DEFAULT_EMPTY),
 };
 static const struct eg_schema rule_schema = {EG_SCHEMA_FIELDS(rule_fields), .finish = finish_rule};
 
@@ -192,12 +182,10 @@ static const struct eg_schema rule_schema = {EG_SCHEMA_FIELDS(rule_fields), .fin
 static int check_parts(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	const struct eg_traffic_policy *policy = target;
-	const size_t before = eg_path_enter(reader, "from");
 
 	if ((policy->targets == EG_TARGET_MESH_HTTP_ROUTE || policy->targets == EG_TARGET_MESH_GATEWAY) &&
 	    eg_has_field(node, "from"))
-		eg_reader_error(reader, eg_yaml_get(node, "from"), "must not be defined");
-	eg_path_leave(reader, before);
+		eg_reader_error_at(reader, node, "from", "must not be defined");
 	return eg_traffic_check_parts(reader, node, target);
 }
 

@@ -447,6 +447,22 @@ static void refuse_match(struct eg_reader *reader, const struct change *change)
 
 /* --- cluster --- */
 
+/* There it compares the whole name of a cluster; of a listener it takes the old ones too. A ProxyTemplate is gone. */
+static void warn_of_kuma3(struct eg_reader *reader, const struct change *change)
+{
+	static const char prefix[] = "outbound:passthrough:";
+	const char *name = change->match.name;
+	size_t before;
+
+	if (!reader->is_for_kuma3 || !change->dialect->is_newer || !name || strncmp(name, prefix, strlen(prefix)) != 0)
+		return;
+	before = eg_path_enter(reader, "match");
+	eg_reader_say(reader, EG_SEVERITY_WARNING, change->match.node,
+		      "Kuma 3 calls this cluster self_transparentproxy_passthrough_outbound_%.4s, and the patch changes "
+		      "nothing; origin: " EG_MADE_BY_KUMA " matches in every release", name + strlen(prefix));
+	eg_path_leave(reader, before);
+}
+
 static int finish_cluster(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	_cleanup_(content_clear) struct content content = {};
@@ -462,6 +478,8 @@ static int finish_cluster(struct eg_reader *reader, const struct eg_yaml_node *n
 		content.value.families = match_families(&change->match, change->match.name);
 	if (!content.value.is_whole && content.value.families == 0)
 		warn_no_match(reader, node, change, "cluster", change->match.name);
+	else if (!content.value.is_whole)
+		warn_of_kuma3(reader, change);
 	r = read_content(reader, node, change, &of_cluster, &content);
 	if (r < 0)
 		return r;

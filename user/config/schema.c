@@ -314,6 +314,13 @@ int eg_read_node(struct eg_reader *reader, const struct eg_field *field, const s
 	return 0;
 }
 
+static int read_text_node(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			  void *target)
+{
+	return eg_read_text(reader, node) ? eg_read_node(reader, field, node, target) : 0;
+}
+const struct eg_type eg_type_text_node = {"text", read_text_node};
+
 /* --- YAML in a text --- */
 
 /* The same text may stand behind many aliases. */

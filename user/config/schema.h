@@ -108,6 +108,9 @@ bool eg_has_any_field(const struct eg_yaml_node *mapping, const struct eg_schema
 /* For types whose value is looked at when all fields are known. const struct eg_yaml_node * */
 int eg_read_node(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node, void *target);
 
+/* The same of a text, which it must be. */
+extern const struct eg_type eg_type_text_node;
+
 /*
  * A text that is one YAML document itself: calls root() for it. Its fields are those
  * of `kind`, for suggestions; NULL: of any. Nothing is called for a text that is empty

@@ -15,4 +15,16 @@ extern const struct eg_schema eg_destination_schema;
 extern const struct eg_type eg_checked_selectors;
 #define EG_SELECTORS_MISSING "must have at least one element"
 
+/* The fields of the policies for traffic between services. */
+#define EG_SELECTOR_FIELDS \
+	{.name = "sources", \
+	 .type = &eg_checked_selectors, \
+	 .fields = &eg_selector_schema, \
+	 .missing = EG_SELECTORS_MISSING, \
+	 .doc = "Whom it is for."}, \
+	{ \
+		.name = "destinations", .type = &eg_checked_selectors, .fields = &eg_destination_schema, \
+		.missing = EG_SELECTORS_MISSING, .doc = "The services that they connect to." \
+	}
+
 #endif

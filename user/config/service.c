@@ -51,14 +51,25 @@ const struct eg_yaml_node *eg_service_vip(const struct eg_yaml_node *mapping)
 	return ip && ip->kind == EG_YAML_SCALAR && eg_is_ip(ip->text) ? ip : NULL;
 }
 
+static const struct eg_field reference_fields[] = {
+	{.name = "kind", .type = &eg_checked_text, .doc = "Not read."},
+	{.name = "name", .type = &eg_checked_text, .doc = "Not read."},
+};
+static const struct eg_schema reference_schema = {EG_SCHEMA_FIELDS(reference_fields)};
+
+static const struct eg_field inline_fields[] = {
+	{.name = "value", .type = &eg_checked_text, .doc = "Not read."},
+};
+static const struct eg_schema inline_schema = {EG_SCHEMA_FIELDS(inline_fields)};
+
 static const struct eg_field data_source_fields[] = {
 	{.name = "secret", .type = &eg_checked_text, .doc = "The name of a secret. Not read."},
 	{.name = "inline", .type = &eg_checked_text, .doc = "The content in base64. Not read."},
 	{.name = "inlineString", .type = &eg_checked_text, .doc = "The content. Not read."},
 	{.name = "file", .doc = "Not read."},
 	{.name = "type", .type = &eg_checked_text, .doc = "Secret or InsecureInline, in the newer form. Not read."},
-	{.name = "secretRef", .doc = "Not read."},
-	{.name = "insecureInline", .doc = "Not read."},
+	{.name = "secretRef", .type = &eg_type_object, .fields = &reference_schema, .doc = "Not read."},
+	{.name = "insecureInline", .type = &eg_type_object, .fields = &inline_schema, .doc = "Not read."},
 	{.name = "envVar", .doc = "Not read."},
 };
 const struct eg_schema eg_data_source_schema = {EG_SCHEMA_FIELDS(data_source_fields)};

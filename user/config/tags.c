@@ -153,6 +153,15 @@ const char *eg_tag_text(const struct eg_yaml_node *tags, const char *name)
 	return value && value->kind == EG_YAML_SCALAR ? value->text : NULL;
 }
 
+static int check_labels(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			void *target)
+{
+	(void)field;
+	(void)target;
+	return eg_read_labels(reader, node, NULL);
+}
+const struct eg_type eg_checked_labels = {"mapping of labels", check_labels};
+
 static bool is_known_protocol(const char *name)
 {
 	static const char *const names[] = {"grpc", "http", "http2", "kafka", "tcp", "tls"};

@@ -20,6 +20,9 @@ int eg_add_tag(struct eg_reader *reader, const char *name, const char *value, st
 /* The written value of a tag, or NULL. */
 const char *eg_tag_text(const struct eg_yaml_node *tags, const char *name);
 
+/* Labels that are only checked. */
+extern const struct eg_type eg_checked_labels;
+
 /* Of a service: whether its protocol is one that Kuma knows. */
 void eg_check_protocol_tag(struct eg_reader *reader, const struct eg_yaml_node *tags);
 

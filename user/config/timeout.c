@@ -77,16 +77,7 @@ static const struct eg_field conf_fields[] = {
 static const struct eg_schema conf_schema = {EG_SCHEMA_FIELDS(conf_fields)};
 
 static const struct eg_field timeout_fields[] = {
-	{.name = "sources",
-	 .type = &eg_checked_selectors,
-	 .fields = &eg_selector_schema,
-	 .missing = EG_SELECTORS_MISSING,
-	 .doc = "Whom it is for."},
-	{.name = "destinations",
-	 .type = &eg_checked_selectors,
-	 .fields = &eg_destination_schema,
-	 .missing = EG_SELECTORS_MISSING,
-	 .doc = "The services that they connect to."},
+	EG_SELECTOR_FIELDS,
 	{.name = "conf",
 	 .type = &eg_type_object,
 	 .fields = &conf_schema,
@@ -98,10 +89,3 @@ const struct eg_schema eg_timeout_schema = {
 	.doc = "Timeouts between services, in the older form. " EG_INERT_DOC,
 	EG_SCHEMA_FIELDS(timeout_fields),
 };
-
-int eg_timeout_read(struct eg_reader *reader, const struct eg_envelope *envelope)
-{
-	char unread;
-
-	return eg_read_object(reader, envelope->spec, &eg_timeout_schema, &unread);
-}

@@ -38,6 +38,13 @@ extern const struct eg_type eg_traffic_from_ref;   /* from[].targetRef */
 		.missing = "must be defined", .doc = (text) \
 	}
 
+/* The `default` of an entry, and what to say of one that is empty. */
+#define EG_TRAFFIC_DEFAULT(default_schema, refusal) \
+	{ \
+		.name = "default", .type = &eg_type_object, .fields = &(default_schema), .missing = (refusal), \
+		.doc = "What holds for it." \
+	}
+
 /* The fields of such a kind, with what its entries are like. */
 #define EG_TRAFFIC_FIELDS(to_entry, from_entry, rule_entry) \
 	/* First, since the others depend on it. */ \
