@@ -93,7 +93,7 @@ static __always_inline bool change_word(struct eg_lease *lease, __u64 word, __u6
 #define IN_STATE(state) (1u << (state))
 #define IN_ANY_STATE \
 	(IN_STATE(EG_LEASE_CONNECTING) | IN_STATE(EG_LEASE_ESTABLISHED) | IN_STATE(EG_LEASE_DRAINING) | \
-	 IN_STATE(EG_LEASE_SESSION))
+	 IN_STATE(EG_LEASE_SESSION) | IN_STATE(EG_LEASE_TRUSTED))
 
 /*
  * Takes the lease of a socket from one of these states to another. The word before, for

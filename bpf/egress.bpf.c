@@ -14,6 +14,7 @@
 #include "decide.bpf.h"
 #include "emit.bpf.h"
 #include "flow.bpf.h"
+#include "guard.bpf.h"
 #include "lifecycle.bpf.h"
 #include "maps.bpf.h"
 #include "move.bpf.h"
@@ -96,15 +97,20 @@ __noinline int eg_account(struct observation *seen, int refused_before)
 	if (slot && seen->decision.verdict == EG_VERDICT_ALLOWED && refused_before)
 		count(&slot->counts.refused_before);
 	else if (slot)
-		account(slot, seen);
+		account(slot, seen, true);
 	return 0;
+}
+
+static __always_inline __u32 enrolled_slot(void)
+{
+	const struct eg_enrolment *enrolment = bpf_get_local_storage(&eg_cgroups, 0);
+
+	return enrolment->slot;
 }
 
 static __always_inline struct observation observe(enum eg_hook hook, struct eg_flow flow)
 {
-	const struct eg_enrolment *enrolment = bpf_get_local_storage(&eg_cgroups, 0);
-
-	return (struct observation){.slot_id = enrolment->slot, .hook = hook, .flow = flow};
+	return (struct observation){.slot_id = enrolled_slot(), .hook = hook, .flow = flow};
 }
 
 /* From a decision to the hook's answer. */
@@ -167,8 +173,11 @@ int eg_sockops(struct bpf_sock_ops *ctx)
 	}
 	cookie = bpf_get_socket_cookie(ctx);
 	lease = find_lease(cookie);
-	if (!lease)
+	if (!lease) {
+		if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+			on_accepted(ctx, enrolled_slot(), cookie);
 		return 1;
+	}
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
 		on_connect(ctx, lease);
@@ -221,6 +230,49 @@ SEC("cgroup/sendmsg6")
 int eg_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	return judge_datagram(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
+}
+
+enum packet_answer {
+	PACKET_DROP = 0,
+	PACKET_PASS = 1,
+};
+
+/* Dropped packets are counted one by one, as long as the sender tries. */
+__noinline int eg_account_drop(struct observation *seen)
+{
+	struct eg_slot *slot;
+	__u32 slot_id;
+
+	if (!seen)
+		return 0;
+	slot_id = seen->slot_id;
+	slot = find_slot(&slot_id);
+	seen->slot_id = slot_id;
+	seen->time_ns = bpf_ktime_get_coarse_ns();
+	if (slot)
+		account(slot, seen, false);
+	return 0;
+}
+
+/* Attached only while the policy is not to let everything out. */
+SEC("cgroup_skb/egress")
+int eg_guard_out(struct __sk_buff *skb)
+{
+	struct observation seen = {.slot_id = enrolled_slot(), .hook = EG_HOOK_PACKET};
+	struct policy_view view = view_policy(seen.slot_id);
+	struct bpf_sock *sk = skb->sk;
+
+	if (view.workload && !(view.workload->flags & EG_WORKLOAD_GUARDED))
+		return PACKET_PASS;
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (sk)
+		seen.decision = guard_packet(skb, sk, &view, &seen.flow);
+	else
+		seen.decision = block(EG_REASON_BLOCKED_GUARD, EPERM);
+	if (seen.decision.verdict == EG_VERDICT_ALLOWED)
+		return PACKET_PASS;
+	eg_account_drop(&seen);
+	return PACKET_DROP;
 }
 
 /* Cgroups nested deeper than this are taken for not enrolled. */

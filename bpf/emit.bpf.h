@@ -92,14 +92,17 @@ static __always_inline bool touch_destination(const struct eg_dest_key *key, __u
 }
 
 /* Takes a place of the slot's quota, adds the destination, or gives the place back. */
-static __always_inline bool add_destination(struct eg_slot_state *state, const struct eg_dest_key *key, __u64 time_ns)
+static __always_inline bool add_destination(struct eg_slot_state *state, const struct eg_dest_key *key, __u64 time_ns,
+					    bool has_process)
 {
 	struct eg_dest dest = {.first_seen_ns = time_ns, .last_seen_ns = time_ns, .count = 1};
 
 	if (__sync_fetch_and_add(&state->destinations, 1) < eg_dest_quota) {
-		dest.pid = bpf_get_current_pid_tgid() >> 32;
-		dest.uid = bpf_get_current_uid_gid();
-		bpf_get_current_comm(dest.comm, sizeof(dest.comm));
+		if (has_process) {
+			dest.pid = bpf_get_current_pid_tgid() >> 32;
+			dest.uid = bpf_get_current_uid_gid();
+			bpf_get_current_comm(dest.comm, sizeof(dest.comm));
+		}
 		if (bpf_map_update_elem(&eg_dests, key, &dest, BPF_NOEXIST) == 0)
 			return true;
 	}
@@ -107,7 +110,7 @@ static __always_inline bool add_destination(struct eg_slot_state *state, const s
 	return false;
 }
 
-static __always_inline void record_destination(struct eg_slot *slot, const struct observation *seen)
+static __always_inline void record_destination(struct eg_slot *slot, const struct observation *seen, bool has_process)
 {
 	struct eg_dest_key key = {
 		.slot = seen->slot_id,
@@ -119,7 +122,7 @@ static __always_inline void record_destination(struct eg_slot *slot, const struc
 	/* Loopback never leaves the node. */
 	if (seen->decision.reason == EG_REASON_EXEMPT_LOOPBACK)
 		return;
-	if (touch_destination(&key, seen->time_ns) || add_destination(&slot->state, &key, seen->time_ns))
+	if (touch_destination(&key, seen->time_ns) || add_destination(&slot->state, &key, seen->time_ns, has_process))
 		return;
 	/* No place, or another CPU added the very same one first. */
 	if (!touch_destination(&key, seen->time_ns))
@@ -140,7 +143,7 @@ static __always_inline bool is_event_due(struct eg_slot_state *state, __u64 time
 	return __sync_fetch_and_add(&state->event_count, 1) < eg_event_rate;
 }
 
-static __always_inline void emit_event(struct eg_slot *slot, const struct observation *seen)
+static __always_inline void emit_event(struct eg_slot *slot, const struct observation *seen, bool has_process)
 {
 	struct eg_event *event;
 
@@ -159,25 +162,31 @@ static __always_inline void emit_event(struct eg_slot *slot, const struct observ
 	event->slot = seen->slot_id;
 	event->time_ns = seen->time_ns;
 	event->flow = seen->flow;
-	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->uid = bpf_get_current_uid_gid();
 	event->hook = seen->hook;
 	event->verdict = seen->decision.verdict;
 	event->reason = seen->decision.reason;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	if (has_process) {
+		event->pid = bpf_get_current_pid_tgid() >> 32;
+		event->uid = bpf_get_current_uid_gid();
+		bpf_get_current_comm(event->comm, sizeof(event->comm));
+	}
 	bpf_ringbuf_submit(event, 0);
 }
 
-/* What was allowed is counted and listed; what was blocked, or would be, is an event as well. */
-static __always_inline void account(struct eg_slot *slot, const struct observation *seen)
+/*
+ * What was allowed is counted and listed; what was blocked, or would be, is an event as
+ * well. Whether the process at hand is the one is a constant: packet programs have no
+ * helper that would tell it.
+ */
+static __always_inline void account(struct eg_slot *slot, const struct observation *seen, bool has_process)
 {
 	count_verdict(&slot->counts, seen);
-	record_destination(slot, seen);
+	record_destination(slot, seen, has_process);
 	if (seen->decision.verdict == EG_VERDICT_ALLOWED)
 		return;
 	if (seen->decision.verdict == EG_VERDICT_AUDITED)
 		count(&slot->counts.not_enforced);
-	emit_event(slot, seen);
+	emit_event(slot, seen, has_process);
 }
 
 #endif

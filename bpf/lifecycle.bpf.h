@@ -12,6 +12,7 @@
 
 #include "breaker.bpf.h"
 #include "flow.bpf.h"
+#include "guard.bpf.h"
 #include "timeout.bpf.h"
 
 /* A timer tick may come this much before its time: what ends so close to the timeout was ended by it. */
@@ -142,12 +143,31 @@ static __always_inline void on_connect(struct bpf_sock_ops *ctx, const struct eg
 	shorten_first_timer(ctx, lease);
 }
 
+/* While packets are looked at, an accepted connection is to be told from one that was opened. */
+static __always_inline void on_accepted(struct bpf_sock_ops *ctx, __u32 slot_id, __u64 cookie)
+{
+	struct policy_view view = view_policy(slot_id);
+	struct eg_slot *slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+
+	if (!slot || !view.workload || !(view.workload->flags & EG_WORKLOAD_GUARDED))
+		return;
+	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	trust_socket(cookie, slot_id, slot->state.epoch);
+}
+
 /* What stands in CLOSE never sent a SYN: there was no way, or a program after ours refused it. No event told of it. */
 static __always_inline struct lease_end end_of_attempt(__u32 tcp_state)
 {
 	bool refused = tcp_state == BPF_TCP_CLOSE;
 
 	return (struct lease_end){.is_remote = refused, .without_event = refused};
+}
+
+/* What it wrote may still be on its way: the guard goes on to trust it, for a while if no event tells of its end. */
+static __always_inline void note_released(struct eg_lease *lease, __u64 cookie)
+{
+	if (is_lease_of(lease, cookie) && eg_lease_state(read_word(lease)) == EG_LEASE_TRUSTED)
+		lease->active_ns = bpf_ktime_get_ns();
 }
 
 /* On a local close this comes before the TCP states. A socket that closed already holds nothing. */
@@ -159,6 +179,7 @@ static __always_inline void on_release(struct eg_lease *lease, __u64 cookie, __u
 	drain_lease(lease, cookie, &closed);
 	end_lease(lease, cookie, IN_STATE(EG_LEASE_CONNECTING), &failed);
 	end_lease(lease, cookie, IN_STATE(EG_LEASE_SESSION), &session);
+	note_released(lease, cookie);
 }
 
 #endif

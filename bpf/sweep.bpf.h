@@ -217,6 +217,15 @@ static __always_inline void list_socket(struct bpf_iter_meta *meta, struct sock 
 /* After its timeout, and after the sweeps that should have found and destroyed it. */
 #define ABANDONED_NS (10 * NSEC_PER_SEC)
 
+/* Trusted, let go of by its processes, and no event has told of its end: as long as the kernel tries to send what is left. */
+#define FORGOTTEN_NS (180 * NSEC_PER_SEC)
+
+static __always_inline bool is_forgotten(const struct eg_lease *lease, __u64 word, __u64 now)
+{
+	return eg_lease_state(word) == EG_LEASE_TRUSTED && lease->active_ns &&
+	       has_passed(now, lease->active_ns, FORGOTTEN_NS);
+}
+
 /*
  * A slot that changed its owner has settled what its leases held, and programs that are
  * gone report no end of theirs. A connect of MPTCP without a route leaves nothing behind
@@ -231,7 +240,7 @@ static long collect_lease(void *map, __u32 *place, struct eg_lease *lease, const
 	(void)place;
 	if (!is_live(word))
 		return 0;
-	if (!find_cluster(word, &cluster) ||
+	if (!find_cluster(word, &cluster) || is_forgotten(lease, word, *now) ||
 	    (eg_lease_state(word) == EG_LEASE_CONNECTING &&
 	     has_passed(*now, lease->opened_ns, lease->connect_timeout_ms * NSEC_PER_MSEC + ABANDONED_NS)))
 		end_unseen(lease, word);

@@ -221,11 +221,15 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	if (r == 0)
 		r = compile_policy(policy, &plans, diag, &image);
 	if (r == 0)
+		r = eg_roster_guard(&daemon->roster, image);
+	if (r == 0)
 		r = eg_datapath_apply(daemon->datapath, &image);
 	if (r == 0)
 		r = eg_gates_remove_old(&daemon->gates, daemon->datapath, &gates);
 	if (r == 0)
 		r = eg_roster_carry_out(&daemon->roster, &plans, &try_again);
+	if (r == 0)
+		r = eg_roster_unguard(&daemon->roster);
 	if (r == 0 && try_again)
 		r = eg_timer_set(daemon->gather_timer, RETRY_MS);
 	return r < 0 ? r : eg_gates_add_new(&daemon->gates, daemon->datapath, daemon->mount_point, &gates);

@@ -17,6 +17,7 @@ void eg_roster_clear(struct eg_roster *roster)
 {
 	free(roster->infos);
 	free(roster->attached);
+	free(roster->guarded);
 	*roster = (struct eg_roster){};
 }
 
@@ -113,6 +114,7 @@ static int enrol(struct eg_roster *roster, uint32_t slot, bool say)
 	int r = fd < 0 ? fd : eg_datapath_enrol_pinned(roster->datapath, fd, slot);
 
 	roster->attached[slot] = r == 0;
+	roster->guarded[slot] = true;
 	if (r == 0 && say)
 		eg_log_info("%s: enforcing on %s, slot %u, %.1f ms after the cgroup was made", info->name, info->cgroup,
 			    slot, window_ms(fd));
@@ -216,6 +218,39 @@ static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, 
 	return 0;
 }
 
+static int guard(struct eg_roster *roster, uint32_t slot)
+{
+	_cleanup_close_ int fd = open_cgroup(roster, &roster->infos[slot]);
+	int r = fd < 0 ? fd : eg_datapath_guard(roster->datapath, fd, slot);
+
+	roster->guarded[slot] = true;
+	/* One that has just gone needs none. */
+	return r == -ENOENT || r == -ENODEV ? 0 : r;
+}
+
+int eg_roster_guard(struct eg_roster *roster, const struct eg_image *image)
+{
+	int r = 0;
+
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
+		if (roster->attached[slot] && eg_image_guards(image, slot) && !eg_datapath_guards(roster->datapath, slot))
+			r = guard(roster, slot);
+	return r;
+}
+
+int eg_roster_unguard(struct eg_roster *roster)
+{
+	int r = 0;
+
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
+		if (!roster->attached[slot] || !roster->guarded[slot] || eg_datapath_guards(roster->datapath, slot))
+			continue;
+		r = eg_datapath_unguard(roster->datapath, slot, roster->infos[slot].cgroup_id);
+		roster->guarded[slot] = r < 0;
+	}
+	return r;
+}
+
 bool eg_roster_is_done(const struct eg_roster *roster, const struct eg_slot_plans *plans)
 {
 	for (size_t i = 0; i < plans->list.len; i++) {
@@ -263,8 +298,11 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 
 	roster.infos = calloc(EG_SLOTS_MAX, sizeof(*roster.infos));
 	roster.attached = calloc(EG_SLOTS_MAX, sizeof(*roster.attached));
-	if (!roster.infos || !roster.attached)
+	roster.guarded = calloc(EG_SLOTS_MAX, sizeof(*roster.guarded));
+	if (!roster.infos || !roster.attached || !roster.guarded)
 		return -ENOMEM;
+	/* By whoever was here before. */
+	memset(roster.guarded, true, EG_SLOTS_MAX * sizeof(*roster.guarded));
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
 		r = eg_maps_read_info(&maps, slot, &roster.infos[slot]);
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {

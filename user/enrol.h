@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "datapath/datapath.h"
+#include "policy/compile.h"
 #include "workload/slots.h"
 
 struct eg_roster {
@@ -17,12 +18,20 @@ struct eg_roster {
 	const char *mount_point;      /* of cgroup v2 */
 	struct eg_slot_info *infos;   /* what eg_infos says, EG_SLOTS_MAX entries */
 	bool *attached;               /* slots whose links this process has seen complete, EG_SLOTS_MAX entries */
+	bool *guarded;                /* slots whose guard may be attached, EG_SLOTS_MAX entries */
 };
 
 void eg_roster_clear(struct eg_roster *roster);
 
 /* Reads what the slots stand for, and finishes what a predecessor was killed in. 0, or -errno. */
 int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct eg_roster *ret_roster);
+
+/*
+ * The guard of slots that are enrolled already: on before the image that wants it comes
+ * into force, and off, where the policy in force does not want it, afterwards. 0, or -errno.
+ */
+int eg_roster_guard(struct eg_roster *roster, const struct eg_image *image);
+int eg_roster_unguard(struct eg_roster *roster);
 
 /* Whether links and slots are what the plans say already. */
 bool eg_roster_is_done(const struct eg_roster *roster, const struct eg_slot_plans *plans);

@@ -27,6 +27,8 @@
  *                                the next connect after AF_UNSPEC, of which no program hears, and
  *                                the sweep
  *
+ *   TRUSTED      -> NONE         STATE_CB to CLOSE, or long after its sock_release; the next connect
+ *
  * What no socket is left for, or no program of its cgroup, the agent clears away: leases of
  * a slot's last owner, and connects that nothing ended long after their time.
  *
@@ -48,6 +50,7 @@ enum eg_lease_state {
 	EG_LEASE_ESTABLISHED, /* counts in connections */
 	EG_LEASE_DRAINING,    /* closed by its processes and still flushing */
 	EG_LEASE_SESSION,     /* connected UDP */
+	EG_LEASE_TRUSTED,     /* counts nowhere: accepted, so that the guard lets it answer */
 };
 
 enum eg_lease_mark {

@@ -68,6 +68,7 @@ enum eg_workload_flag {
 	EG_WORKLOAD_PRESENT = 1u << 0,		/* without it the slot has no policy and is refused */
 	EG_WORKLOAD_PASSTHROUGH = 1u << 1,	/* non-mesh traffic may leave */
 	EG_WORKLOAD_AUDIT = 1u << 2,		/* what would be refused goes on, and is counted as refused */
+	EG_WORKLOAD_GUARDED = 1u << 3,		/* packets are looked at: not everything may leave */
 };
 
 enum eg_cluster_flag {

@@ -44,7 +44,11 @@ enum __attribute__((packed)) eg_verdict {
 	X(BLOCKED_MAX_RETRIES, blocked_max_retries, "blocked-max-retries", BLOCKED, \
 	  "the circuit breaker's max_retries, which a policy wrote, are connecting again already") \
 	X(BLOCKED_NO_STATE, blocked_no_state, "blocked-no-state", BLOCKED, \
-	  "what the circuit breaker keeps for a socket could not be stored")
+	  "what the circuit breaker keeps for a socket could not be stored") \
+	X(BLOCKED_SOURCE_ROUTE, blocked_source_route, "blocked-source-route", BLOCKED, \
+	  "a packet with a source route or a routing header: its address is only the way to another one") \
+	X(BLOCKED_GUARD, blocked_guard, "blocked-guard", BLOCKED, \
+	  "a packet of a socket that no other hook has judged, and whose destination the policy does not allow")
 
 enum __attribute__((packed)) eg_reason {
 #define EG_REASON_ENUM(id, field, name, verdict, text) EG_REASON_##id,
@@ -53,7 +57,7 @@ enum __attribute__((packed)) eg_reason {
 	EG_REASON_COUNT,
 };
 
-/* Those from here on come from the circuit breaker: a decision by itself never has them. */
+/* Those from here on come from the circuit breaker and the guard: a decision by itself never has them. */
 #define EG_REASONS_DECIDED EG_REASON_BLOCKED_MAX_CONNECTIONS
 
 /* What decide() and its reference answer. */

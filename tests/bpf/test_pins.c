@@ -245,15 +245,15 @@ static bool is_enforced(const struct world *world)
 {
 	struct eg_link_pins pins = list_links(world->directory);
 	struct eg_inspection inspection = {};
-	struct eg_program_names programs, gates;
+	struct eg_program_sets sets;
 	_cleanup_free_ char *point = NULL;
 	struct stat st;
 	bool answer;
 
 	assert_int_equal(eg_cgroup_mount_point(&point), 0);
 	assert_int_equal(fstat(world->cgroup.fd, &st), 0);
-	assert_int_equal(eg_inspect_programs(&programs, &gates), 0);
-	assert_int_equal(eg_inspect_cgroup(&programs, &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection), 0);
+	assert_int_equal(eg_inspect_programs(&sets), 0);
+	assert_int_equal(eg_inspect_cgroup(&sets.open, &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection), 0);
 	answer = eg_inspection_is_enforced(&inspection);
 	eg_inspection_clear(&inspection);
 	eg_array_clear(&pins.list);

@@ -145,8 +145,11 @@ static void a_workload_without_rules_is_an_entry_by_its_slot(void **state)
 	assert_int_equal(policy->own_scope, 0);
 	slot = 2;
 	policy = interpret_lookup(&image->tables[EG_TABLE_WORKLOADS], &slot);
-	assert_int_equal(policy->flags, EG_WORKLOAD_PRESENT);
+	assert_int_equal(policy->flags, EG_WORKLOAD_PRESENT | EG_WORKLOAD_GUARDED);
 	assert_int_equal(policy->own_scope, 2);
+	assert_false(eg_image_guards(image, 1));
+	assert_true(eg_image_guards(image, 2));
+	assert_false(eg_image_guards(image, 3));
 	assert_int_equal(policy->block_errno, EACCES);
 }
 

@@ -217,7 +217,7 @@ static void passthrough_switched_is_one_entry_for_each_workload(void **state)
 	assert_int_equal(count_changes(changes), 1);
 	assert_int_equal(changes->tables[EG_TABLE_WORKLOADS].put.count, 1);
 	memcpy(&value, changes->tables[EG_TABLE_WORKLOADS].put.values, sizeof(value));
-	assert_int_equal(value.flags, EG_WORKLOAD_PRESENT);
+	assert_int_equal(value.flags, EG_WORKLOAD_PRESENT | EG_WORKLOAD_GUARDED);
 }
 
 static void a_threshold_or_timeout_that_changed_is_one_entry_of_its_workload(void **state)

@@ -155,8 +155,7 @@ static int add_escape_findings(struct status *status, const char *name, const ch
 
 /* What all cgroups are compared with. */
 struct look {
-	struct eg_program_names programs;	/* of a workload */
-	struct eg_program_names gate_programs;
+	struct eg_program_sets programs;
 	struct eg_link_pins pins;
 	char *mount_point;
 };
@@ -175,13 +174,27 @@ struct record {
 	uint32_t slot;
 };
 
+/* What belongs on a cgroup, by the policy in force. */
+static const struct eg_program_names *wanted_programs(const struct status *status, const struct look *look,
+						      const struct record *record)
+{
+	struct eg_workload_policy policy;
+
+	if (record->slot == EG_GATE_SLOT)
+		return &look->programs.gate;
+	if (eg_maps_read_policy(&status->pinned.maps, record->slot, &policy) < 0 ||
+	    (policy.flags & EG_WORKLOAD_GUARDED))
+		return &look->programs.guarded;
+	return &look->programs.open;
+}
+
 static int inspect_programs(struct status *status, const struct look *look, const struct record *record,
 			    const char *path, bool *ret_enforced)
 {
 	const bool is_gate = record->slot == EG_GATE_SLOT;
 	struct eg_inspection inspection = {};
-	int r = eg_inspect_cgroup(is_gate ? &look->gate_programs : &look->programs, &look->pins, record->slot,
-				  look->mount_point, path, record->cgroup_id, &inspection);
+	int r = eg_inspect_cgroup(wanted_programs(status, look, record), &look->pins, record->slot, look->mount_point,
+				  path, record->cgroup_id, &inspection);
 
 	if (r == 0) {
 		*ret_enforced = eg_inspection_is_enforced(&inspection);
@@ -317,7 +330,7 @@ static int inspect_cgroups(struct status *status, const char *workload)
 	int r = eg_cgroup_mount_point(&look.mount_point);
 
 	if (r == 0)
-		r = eg_inspect_programs(&look.programs, &look.gate_programs);
+		r = eg_inspect_programs(&look.programs);
 	if (r == 0)
 		r = eg_pins_list_links(status->pinned.directory, &look.pins, &problem);
 	if (problem)

@@ -162,6 +162,11 @@ int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)
 	return 0;
 }
 
+bool eg_datapath_guards(const struct eg_datapath *datapath, uint32_t slot)
+{
+	return eg_image_guards(datapath->image, slot);
+}
+
 uint64_t eg_datapath_generation(const struct eg_datapath *datapath)
 {
 	return datapath->control.generation;

@@ -48,9 +48,22 @@ bool eg_object_is_for_agent(const struct bpf_program *program)
 	return bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL || eg_object_is_gate(program);
 }
 
+bool eg_object_is_guard(const struct bpf_program *program)
+{
+	return strncmp(bpf_program__name(program), "eg_guard_", strlen("eg_guard_")) == 0;
+}
+
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
 {
-	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_for_agent(program);
+	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_for_agent(program) &&
+	       !eg_object_is_guard(program);
+}
+
+/* Whether it is to be on the cgroup of a slot, by the policy in force. */
+static bool belongs_on(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
+{
+	return eg_object_decides(datapath, program) ||
+	       (eg_object_is_guard(program) && eg_image_guards(datapath->image, slot));
 }
 
 /* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
@@ -67,14 +80,14 @@ static int set_slot(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 				    sizeof(enrolment), BPF_ANY);
 }
 
-static int attach_programs(struct eg_datapath *datapath, int cgroup_fd, struct eg_links *links)
+static int attach_programs(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, struct eg_links *links)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj) {
 		struct bpf_link *link;
 
-		if (!eg_object_decides(datapath, program))
+		if (!belongs_on(datapath, program, slot))
 			continue;
 		link = bpf_program__attach_cgroup(program, cgroup_fd);
 		if (!link)
@@ -104,7 +117,7 @@ int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot
 	r = set_slot(datapath, cgroup_fd, slot);
 	if (r < 0)
 		return r;
-	r = attach_programs(datapath, cgroup_fd, links);
+	r = attach_programs(datapath, cgroup_fd, slot, links);
 	if (r < 0)
 		return r;
 	*ret_links = TAKE_PTR(links);
@@ -171,10 +184,38 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
 		return -errno;
 	r = set_slot(datapath, cgroup_fd, slot);
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && eg_object_decides(datapath, program))
+		if (r == 0 && belongs_on(datapath, program, slot))
 			r = attach_and_pin(datapath, cgroup_fd, slot, st.st_ino, program);
 	/* From here on a gate above lets its tasks by. */
 	return r < 0 ? r : set_enrolled(datapath, st.st_ino, slot);
+}
+
+int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
+{
+	struct bpf_program *program;
+	struct stat st;
+	int r = fstat(cgroup_fd, &st) < 0 ? -errno : 0;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0 && eg_object_is_guard(program))
+			r = attach_and_pin(datapath, cgroup_fd, slot, st.st_ino, program);
+	return r;
+}
+
+int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id)
+{
+	struct bpf_program *program;
+	char path[PATH_MAX];
+	int r = 0;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj) {
+		if (r < 0 || !eg_object_is_guard(program))
+			continue;
+		r = pin_path(datapath, slot, cgroup_id, program, path, sizeof(path));
+		if (r == 0)
+			r = eg_pins_remove_link(path);
+	}
+	return r;
 }
 
 /* ---- gates ---- */

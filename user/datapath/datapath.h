@@ -50,6 +50,8 @@ EG_DEFINE_CLEANUP(struct eg_datapath *, eg_datapath_free)
  */
 int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image);
 /* How often a policy was put in force. */
+/* Whether the policy in force has a slot's packets looked at. */
+bool eg_datapath_guards(const struct eg_datapath *datapath, uint32_t slot);
 uint64_t eg_datapath_generation(const struct eg_datapath *datapath);
 /* Of the policy in force: see eg_image_shortest_timeout_ms(). */
 uint64_t eg_datapath_shortest_timeout_ms(const struct eg_datapath *datapath);

@@ -217,7 +217,7 @@ static int add_name(struct eg_program_names *names, const struct bpf_program *pr
 	return 0;
 }
 
-int eg_inspect_programs(struct eg_program_names *ret_programs, struct eg_program_names *ret_gates)
+int eg_inspect_programs(struct eg_program_sets *ret_sets)
 {
 	static const struct eg_datapath_options any = {.slots = 2, .destinations = 1, .leases = 1};
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
@@ -227,12 +227,16 @@ int eg_inspect_programs(struct eg_program_names *ret_programs, struct eg_program
 
 	if (r < 0)
 		return r;
-	*ret_programs = *ret_gates = (struct eg_program_names){};
+	*ret_sets = (struct eg_program_sets){};
 	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		if (r == 0 && eg_object_decides(datapath, program))
-			r = add_name(ret_programs, program);
+		bool decides = eg_object_decides(datapath, program);
+
+		if (r == 0 && decides)
+			r = add_name(&ret_sets->open, program);
+		if (r == 0 && (decides || eg_object_is_guard(program)))
+			r = add_name(&ret_sets->guarded, program);
 		if (r == 0 && eg_object_is_gate(program))
-			r = add_name(ret_gates, program);
+			r = add_name(&ret_sets->gate, program);
 	}
 	return r;
 }

@@ -42,8 +42,14 @@ struct eg_program_names {
 	char names[EG_PROGRAMS_MAX][16];
 };
 
-/* The programs of this build that decide for an enrolled cgroup, and those of a gate. */
-int eg_inspect_programs(struct eg_program_names *ret_programs, struct eg_program_names *ret_gates);
+/* The programs of this build that belong on a cgroup. */
+struct eg_program_sets {
+	struct eg_program_names open;    /* of a workload that may send everywhere */
+	struct eg_program_names guarded; /* of one that may not */
+	struct eg_program_names gate;
+};
+
+int eg_inspect_programs(struct eg_program_sets *ret_sets);
 
 /*
  * What holds for the cgroup at `path`, whose inode number is cgroup_id, by the links

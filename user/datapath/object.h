@@ -29,8 +29,10 @@ int eg_object_load(struct eg_datapath *datapath, char **ret_problem);
 int eg_object_write_control(struct eg_datapath *datapath, const struct eg_control *control);
 /* Returns when no program runs that may have seen what was there before the call. 0, or -errno. */
 int eg_object_wait_for_programs(struct eg_datapath *datapath);
-/* A program that judges the sockets of an enrolled cgroup, and is neither a gate nor a help to set up. */
+/* A program that judges the sockets of every enrolled cgroup: neither a guard, nor a gate, nor a help to set up. */
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program);
+/* A program that looks at packets and sockets of a cgroup whose policy is not to let everything out. */
+bool eg_object_is_guard(const struct bpf_program *program);
 /* A program that refuses what is in no enrolled cgroup. */
 bool eg_object_is_gate(const struct bpf_program *program);
 /* A program that only an agent has use for, which pins: a gate, or what moves counts. */

@@ -85,6 +85,14 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
 
 /*
+ * The guard, which costs something for each packet, is on a slot's cgroup before a
+ * policy that wants it comes into force, and goes after one that does not. Asking for
+ * what is so already is no mistake. 0, or -errno.
+ */
+int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
+int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id);
+
+/*
  * A gate on a cgroup refuses what its tasks, and those below, send while they are
  * in no enrolled cgroup. Adding one that is there, and removing one that is not, is
  * no mistake. Gates are pinned as links of slot 0 (EG_GATE_SLOT) and listed in eg_gates.

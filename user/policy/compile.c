@@ -337,11 +337,18 @@ static struct eg_cluster_policy compile_cluster(const struct eg_subject *subject
 	return cluster;
 }
 
+/* Audit lets everything out too: there is nothing for the guard to drop. */
+static __u32 flags_of(const struct eg_subject *subject)
+{
+	if (subject->mode == EG_MODE_AUDIT)
+		return EG_WORKLOAD_PRESENT | EG_WORKLOAD_AUDIT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0);
+	return EG_WORKLOAD_PRESENT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : EG_WORKLOAD_GUARDED);
+}
+
 static int compile_subject(struct compiler *compiler, const struct eg_subject *subject)
 {
 	const struct eg_workload_policy value = {
-		.flags = EG_WORKLOAD_PRESENT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0) |
-			 (subject->mode == EG_MODE_AUDIT ? EG_WORKLOAD_AUDIT : 0),
+		.flags = flags_of(subject),
 		.mesh_scope = subject->mesh_scope->id,
 		.own_scope = subject->own_scope ? subject->own_scope->id : 0,
 		.block_errno = subject->block_errno,
@@ -462,6 +469,18 @@ struct eg_image *eg_image_free(struct eg_image *image)
 	}
 	free(image);
 	return NULL;
+}
+
+bool eg_image_guards(const struct eg_image *image, uint32_t slot)
+{
+	const struct eg_table_image *table = &image->tables[EG_TABLE_WORKLOADS];
+	const struct eg_workload_policy *policies = table->values;
+	const uint32_t *slots = table->keys;
+
+	for (size_t i = 0; i < table->count; i++)
+		if (slots[i] == slot)
+			return policies[i].flags & EG_WORKLOAD_GUARDED;
+	return false;
 }
 
 static uint64_t shorter(uint64_t a, uint64_t b)

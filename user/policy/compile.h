@@ -3,6 +3,7 @@
 #define EG_POLICY_COMPILE_H
 
 /* Rules -> image: the very entries of one bank of the policy maps (include/egress/maps.h). */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,8 @@ int eg_image_compile(const struct eg_ruleset *rules, const struct eg_capacity *c
  * any order; they are sorted in place. 0, or -ENOMEM.
  */
 int eg_table_fill(struct eg_table_image *table, void *entries, size_t count);
+/* Whether a slot has a policy that is not to let everything out: packets are looked at. */
+bool eg_image_guards(const struct eg_image *image, uint32_t slot);
 /* The shortest idle timeout or greatest duration that an image has, in ms; 0 when it has none. */
 uint64_t eg_image_shortest_timeout_ms(const struct eg_image *image);
 /* The image of an empty bank. NULL without memory. */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_GUARD_BPF_H
+#define EG_GUARD_BPF_H
+
+/*
+ * The last look at what leaves a workload whose policy is not to let everything out:
+ * for sockets that no connect or sendmsg hook has judged. Those older than the
+ * enrolment, raw and ping sockets, protocols whose connect has no hook; and source
+ * routes, by which an allowed address is the way to another one.
+ *
+ * A socket's own peer is what its connect was judged by, and counts: the address on the
+ * wire may be another one by then, since NAT of the host comes before. Sockets without
+ * a peer are judged by the wire. Datagrams of unconnected UDP sockets were judged one
+ * by one.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "breaker.bpf.h"
+#include "decide.bpf.h"
+#include "flow.bpf.h"
+
+#define ETH_P_IP 0x0800
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+
+#define IPV4_HEADER_LEN 20
+#define IPV4_OPTIONS_MAX 40
+#define IPOPT_END 0
+#define IPOPT_NOOP 1
+#define IPOPT_LSRR 131
+#define IPOPT_SSRR 137
+
+#define IPV6_HEADER_LEN 40
+#define IPV6_HEADERS_MAX 8
+#define NEXTHDR_HOP 0
+#define NEXTHDR_ROUTING 43
+#define NEXTHDR_DEST 60
+
+/* ---- the packet ---- */
+
+/* As on the wire; no ports: they are the socket's to tell. */
+struct ip_header {
+	__u8 version_len;
+	__u8 skipped_1[8];
+	__u8 protocol;
+	__u8 skipped_2[6];
+	__be32 daddr;
+};
+
+struct ipv6_header {
+	__u8 skipped_1[6];
+	__u8 next;
+	__u8 skipped_2[17];
+	__be32 daddr[4];
+};
+
+/* 0 or 1; a packet that cannot be read has one, for all that anybody knows. */
+__noinline int eg_has_ipv4_route(struct __sk_buff *skb, __u32 header_len)
+{
+	__u8 options[IPV4_OPTIONS_MAX] = {};
+	__u32 len = header_len - IPV4_HEADER_LEN, at = 0;
+
+	if (header_len <= IPV4_HEADER_LEN)
+		return 0;
+	if (len == 0 || len > sizeof(options) || bpf_skb_load_bytes(skb, IPV4_HEADER_LEN, options, len) < 0)
+		return 1;
+	for (int i = 0; i < IPV4_OPTIONS_MAX; i++) {
+		if (at >= IPV4_OPTIONS_MAX - 1 || options[at] == IPOPT_END)
+			return 0;
+		if (options[at] == IPOPT_LSRR || options[at] == IPOPT_SSRR)
+			return 1;
+		/* One without a length that leads on is malformed: the kernel sends none such. */
+		at += options[at] == IPOPT_NOOP ? 1 : options[at + 1] > 1 ? options[at + 1] : IPV4_OPTIONS_MAX;
+	}
+	return 0;
+}
+
+/* A routing header stands among the first extension headers, or nobody on the way obeys it. */
+__noinline int eg_has_ipv6_route(struct __sk_buff *skb, __u32 next)
+{
+	__u32 at = IPV6_HEADER_LEN;
+
+	for (int i = 0; i < IPV6_HEADERS_MAX; i++) {
+		__u8 header[2];
+
+		if (next == NEXTHDR_ROUTING)
+			return 1;
+		if (next != NEXTHDR_HOP && next != NEXTHDR_DEST)
+			return 0;
+		if (bpf_skb_load_bytes(skb, at, header, sizeof(header)) < 0)
+			return 1;
+		next = header[0];
+		at += (header[1] + 1u) * 8;
+	}
+	return 1;
+}
+
+/* Where it goes, by its header. False when that cannot be read. */
+static __always_inline bool read_packet(struct __sk_buff *skb, struct eg_flow *ret_wire, bool *ret_routed)
+{
+	struct ipv6_header ipv6;
+	struct ip_header ipv4;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (bpf_skb_load_bytes(skb, 0, &ipv4, sizeof(ipv4)) < 0)
+			return false;
+		ret_wire->family = EG_FAMILY_IPV4;
+		ret_wire->addr.word_be[0] = ipv4.daddr;
+		ret_wire->protocol = ipv4.protocol;
+		*ret_routed = eg_has_ipv4_route(skb, (ipv4.version_len & 0xf) * 4u);
+		return true;
+	}
+	if (bpf_skb_load_bytes(skb, 0, &ipv6, sizeof(ipv6)) < 0)
+		return false;
+	ret_wire->family = EG_FAMILY_IPV6;
+	__builtin_memcpy(ret_wire->addr.word_be, ipv6.daddr, sizeof(ipv6.daddr));
+	ret_wire->protocol = ipv6.next;
+	*ret_routed = eg_has_ipv6_route(skb, ipv6.next);
+	return true;
+}
+
+/* ---- the socket ---- */
+
+/* Of a socket that is not connected: port 0. */
+static __always_inline struct eg_flow peer_of(const struct bpf_sock *sk)
+{
+	struct eg_flow flow = {
+		.family = sk->family,
+		.port = bpf_ntohs(sk->dst_port),
+		.protocol = sk->protocol,
+	};
+
+	if (flow.family == EG_FAMILY_IPV4) {
+		flow.addr.word_be[0] = sk->dst_ip4;
+		return flow;
+	}
+	flow.addr.word_be[0] = sk->dst_ip6[0];
+	flow.addr.word_be[1] = sk->dst_ip6[1];
+	flow.addr.word_be[2] = sk->dst_ip6[2];
+	flow.addr.word_be[3] = sk->dst_ip6[3];
+	normalise_flow(&flow);
+	return flow;
+}
+
+/* Whether somebody in the socket's namespace listens where it stands: it was accepted there. */
+static __always_inline bool has_listener(struct __sk_buff *skb, const struct bpf_sock *sk)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *listener;
+	bool found;
+
+	/* Without the peer's port, so that the connection itself is not what is found. */
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		tuple.ipv4.saddr = sk->dst_ip4;
+		tuple.ipv4.daddr = sk->src_ip4;
+		tuple.ipv4.dport = bpf_htons(sk->src_port);
+		listener = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		for (int i = 0; i < 4; i++) {
+			tuple.ipv6.saddr[i] = sk->dst_ip6[i];
+			tuple.ipv6.daddr[i] = sk->src_ip6[i];
+		}
+		tuple.ipv6.dport = bpf_htons(sk->src_port);
+		listener = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!listener)
+		return false;
+	found = listener->state == BPF_TCP_LISTEN;
+	bpf_sk_release(listener);
+	return found;
+}
+
+/*
+ * Notes that the guard lets this socket's packets pass whatever its peer is: it was
+ * accepted. Nothing is held, and nothing refused where the table has no place: whoever
+ * listens still vouches for it.
+ */
+static __always_inline void trust_socket(__u64 cookie, __u32 slot_id, __u32 epoch)
+{
+	static const struct eg_cluster_policy none;
+	struct eg_lease *lease = take_lease(cookie);
+
+	if (lease)
+		write_lease(lease, eg_lease_word(EG_LEASE_TRUSTED, 0, (__u16)slot_id, (__u16)epoch, 0), &none);
+}
+
+static __always_inline bool is_trusted(struct __sk_buff *skb, const struct bpf_sock *sk)
+{
+	const struct eg_lease *lease = find_lease(bpf_get_socket_cookie(skb));
+
+	if (lease && eg_lease_state(read_word(lease)) == EG_LEASE_TRUSTED)
+		return true;
+	return !lease && has_listener(skb, sk);
+}
+
+/* ---- the decision ---- */
+
+/* What the packet is judged by. */
+static __always_inline struct eg_flow judged_flow(const struct bpf_sock *sk, const struct eg_flow *wire)
+{
+	bool has_ports = sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP;
+
+	return has_ports && sk->dst_port ? peer_of(sk) : *wire;
+}
+
+/* TCP that listens answers whoever asks; datagrams of unconnected UDP sockets come from the sendmsg hooks. */
+static __always_inline bool was_judged(const struct bpf_sock *sk)
+{
+	if (sk->protocol == IPPROTO_TCP)
+		return sk->state == BPF_TCP_LISTEN;
+	return sk->protocol == IPPROTO_UDP && !sk->dst_port;
+}
+
+static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, const struct bpf_sock *sk,
+						       const struct policy_view *view, struct eg_flow *flow)
+{
+	struct eg_flow wire = {};
+	struct eg_decision decision;
+	bool routed = false;
+
+	if (!read_packet(skb, &wire, &routed)) {
+		*flow = wire;
+		return block(EG_REASON_BLOCKED_GUARD, EPERM);
+	}
+	*flow = judged_flow(sk, &wire);
+	if (routed)
+		return block(EG_REASON_BLOCKED_SOURCE_ROUTE, EPERM);
+	if (was_judged(sk) || is_loopback(&wire))
+		return allow(EG_REASON_EXEMPT_LOOPBACK);
+	decision = decide(view, flow);
+	if (decision.verdict == EG_VERDICT_ALLOWED || (sk->protocol == IPPROTO_TCP && is_trusted(skb, sk)))
+		return allow(EG_REASON_EXEMPT_LOOPBACK);
+	return block(EG_REASON_BLOCKED_GUARD, EPERM);
+}
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The guard: what a workload whose policy is not to let everything out sends through
+ * sockets that no connect or sendmsg hook has judged. Sockets are made in the cgroup,
+ * before it is enrolled where that matters; the network is a namespace of the test's own.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/support/cgroup.h"
+#include "../lib/support/image.h"
+#include "../lib/support/lease.h"
+#include "../lib/support/network.h"
+#include "base/cleanup.h"
+#include "datapath/pins.h"
+
+#define SLOT 1u
+/* Long enough for a packet over the loopback, where nothing is to come. */
+#define NOTHING_MS 200
+/* Not one of the protocols that a kernel knows: RFC 3692 keeps it for experiments. */
+#define EXPERIMENT 253
+
+#ifndef IPV6_RTHDR
+#define IPV6_RTHDR 57
+#endif
+
+struct guarded {
+	struct eg_datapath *datapath;
+	struct eg_cgroup cgroup;
+	struct eg_links *links;
+	struct eg_scope mesh;
+	char *home; /* cgroup.procs of where the process came from */
+	int listener;
+	uint16_t port;
+};
+
+static void move(const char *procs)
+{
+	FILE *file = fopen(procs, "we");
+
+	assert_non_null(file);
+	assert_true(fputs("0", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* In the cgroup, which is not enrolled yet; the listener stands outside. Its IPv6 addresses are mesh, IPv4 is not. */
+static void guarded_make(struct guarded *guarded)
+{
+	_cleanup_free_ char *own = NULL, *procs = NULL;
+
+	network_enter();
+	*guarded = (struct guarded){.mesh = {.id = 1, .name = "default"}};
+	guarded->datapath = datapath_load(SLOT + 1, 16);
+	guarded->listener = network_listen(0, 64, &guarded->port);
+	guarded->cgroup = cgroup_make("guard");
+	assert_int_equal(eg_cgroup_own_path(&own), 0);
+	assert_true(asprintf(&guarded->home, "%s/cgroup.procs", own) > 0);
+	assert_true(asprintf(&procs, "%s/cgroup.procs", guarded->cgroup.path) > 0);
+	move(procs);
+}
+
+static void guarded_enrol(struct guarded *guarded, bool passthrough)
+{
+	struct eg_subject subject = subject_of(SLOT, &guarded->mesh);
+
+	subject.passthrough = passthrough;
+	if (guarded->mesh.rules.len == 0)
+		scope_add(&guarded->mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV6), 0, EG_PROTO_ANY);
+	image_apply(guarded->datapath, &subject);
+	assert_int_equal(eg_datapath_enrol(guarded->datapath, guarded->cgroup.fd, SLOT, &guarded->links), 0);
+}
+
+static struct eg_slot_counts counts_of(const struct guarded *guarded)
+{
+	struct eg_maps maps = eg_datapath_maps(guarded->datapath);
+	struct eg_slot_counts counts;
+
+	assert_int_equal(eg_maps_read_counts(&maps, SLOT, &counts), 0);
+	return counts;
+}
+
+static void guarded_end(struct guarded *guarded)
+{
+	move(guarded->home);
+	close(guarded->listener);
+	eg_links_free(guarded->links);
+	cgroup_end(&guarded->cgroup);
+	eg_array_clear(&guarded->mesh.rules);
+	eg_datapath_free(guarded->datapath);
+	free(guarded->home);
+}
+
+static bool hears(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	return poll(&wait, 1, NOTHING_MS) == 1;
+}
+
+/* What the sender is told: 0, or the errno. */
+static int send_to(int fd, const char *address, uint16_t port)
+{
+	struct sockaddr_storage to = network_address(address, port);
+
+	return sendto(fd, "x", 1, 0, (struct sockaddr *)&to,
+		      to.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) < 0
+		       ? errno
+		       : 0;
+}
+
+static void a_connection_that_is_older_than_the_policy_is_cut_off_unless_its_peer_is_allowed(void **state)
+{
+	struct guarded guarded;
+	int forbidden, allowed, forbidden_peer, allowed_peer;
+
+	(void)state;
+	guarded_make(&guarded);
+	forbidden = network_connected(NETWORK_IPV4, guarded.port);
+	forbidden_peer = network_accept(guarded.listener);
+	allowed = network_connected(NETWORK_IPV6, guarded.port);
+	allowed_peer = network_accept(guarded.listener);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(write(forbidden, "x", 1), 1);
+	assert_int_equal(write(allowed, "x", 1), 1);
+	assert_true(hears(allowed_peer));
+	assert_false(hears(forbidden_peer));
+	assert_true(counts_of(&guarded).ipv4.verdicts.blocked_guard >= 1);
+	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_guard, 0);
+	network_abort(forbidden);
+	network_close_pair(allowed, allowed_peer);
+	close(forbidden_peer);
+	guarded_end(&guarded);
+}
+
+static void a_udp_socket_that_was_connected_before_is_refused_with_its_peer(void **state)
+{
+	struct guarded guarded;
+	int forbidden, allowed;
+
+	(void)state;
+	guarded_make(&guarded);
+	forbidden = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	allowed = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(forbidden, NETWORK_IPV4, 9), 0);
+	assert_int_equal(network_connect(allowed, NETWORK_IPV6, 9), 0);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(send(forbidden, "x", 1, 0), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(send(allowed, "x", 1, 0), 1);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 1);
+	close(forbidden);
+	close(allowed);
+	guarded_end(&guarded);
+}
+
+static void a_raw_socket_that_was_there_before_sends_to_allowed_addresses_only(void **state)
+{
+	struct guarded guarded;
+	int ipv4, ipv6;
+
+	(void)state;
+	guarded_make(&guarded);
+	ipv4 = network_socket(NETWORK_IPV4, SOCK_RAW, EXPERIMENT);
+	ipv6 = network_socket(NETWORK_IPV6, SOCK_RAW, EXPERIMENT);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(send_to(ipv4, NETWORK_IPV4, 0), EPERM);
+	assert_int_equal(send_to(ipv4, "127.0.0.1", 0), 0);
+	assert_int_equal(send_to(ipv6, NETWORK_IPV6, 0), 0);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 1);
+	close(ipv4);
+	close(ipv6);
+	guarded_end(&guarded);
+}
+
+static void a_routing_header_is_refused_even_on_the_way_to_an_allowed_address(void **state)
+{
+	/* A segment routing header: type 4, over one more address, which is the socket's own too. */
+	unsigned char header[40] = {0, 4, 4, 1, 1};
+	struct guarded guarded;
+	int fd;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	fd = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
+	assert_int_equal(send_to(fd, NETWORK_IPV6, 9), 0);
+	for (size_t at = 8; at < sizeof(header); at += sizeof(struct in6_addr))
+		assert_int_equal(inet_pton(AF_INET6, NETWORK_IPV6, header + at), 1);
+	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, header, sizeof(header)), 0);
+	assert_int_equal(send_to(fd, NETWORK_IPV6, 9), EPERM);
+	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_source_route, 1);
+	close(fd);
+	guarded_end(&guarded);
+}
+
+static void a_source_route_is_refused_even_on_the_way_to_an_allowed_address(void **state)
+{
+	/* LSRR over one hop, and the end of the options. */
+	static const unsigned char lsrr[8] = {131, 7, 4, 198, 51, 100, 1, 0};
+	struct guarded guarded;
+	int fd;
+
+	(void)state;
+	guarded_make(&guarded);
+	scope_add(&guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV4), 0, EG_PROTO_ANY);
+	guarded_enrol(&guarded, false);
+	fd = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(send_to(fd, NETWORK_IPV4, 9), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), 0);
+	assert_int_equal(send_to(fd, NETWORK_IPV4, 9), EPERM);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_source_route, 1);
+	close(fd);
+	guarded_end(&guarded);
+}
+
+/* A listener of the cgroup's own, and somebody from outside who connects to it. */
+static int connect_from_outside(struct guarded *guarded, int listener, uint16_t port, int *ret_accepted)
+{
+	_cleanup_free_ char *procs = NULL;
+	int client;
+
+	assert_true(asprintf(&procs, "%s/cgroup.procs", guarded->cgroup.path) > 0);
+	move(guarded->home);
+	client = network_connected(NETWORK_IPV4, port);
+	move(procs);
+	*ret_accepted = network_accept(listener);
+	return client;
+}
+
+static void an_accepted_connection_answers_and_outlives_its_listener(void **state)
+{
+	struct guarded guarded;
+	int listener, client, accepted;
+	uint16_t port;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	listener = network_listen(0, 8, &port);
+	client = connect_from_outside(&guarded, listener, port, &accepted);
+	close(listener);
+	assert_int_equal(write(accepted, "x", 1), 1);
+	assert_true(hears(client));
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 0);
+	network_close_pair(accepted, client);
+	/* What was trusted is forgotten with its connection. */
+	for (int i = 0; i < 100 && lease_table_read(eg_datapath_map_fd(guarded.datapath, "eg_leases")).taken; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(lease_table_read(eg_datapath_map_fd(guarded.datapath, "eg_leases")).taken, 0);
+	guarded_end(&guarded);
+}
+
+static void a_connection_that_was_accepted_before_answers_while_its_listener_stands(void **state)
+{
+	struct guarded guarded;
+	int listener, client, accepted;
+	uint16_t port;
+
+	(void)state;
+	guarded_make(&guarded);
+	listener = network_listen(0, 8, &port);
+	client = connect_from_outside(&guarded, listener, port, &accepted);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(write(accepted, "x", 1), 1);
+	assert_true(hears(client));
+	network_close_pair(accepted, client);
+	close(listener);
+	guarded_end(&guarded);
+}
+
+static void a_policy_that_lets_everything_out_has_no_guard(void **state)
+{
+	struct guarded guarded;
+	const int *fds;
+	size_t open, closed;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, true);
+	open = eg_links_fds(guarded.links, &fds);
+	eg_links_free(guarded.links);
+	guarded_enrol(&guarded, false);
+	closed = eg_links_fds(guarded.links, &fds);
+	assert_true(closed > open);
+	guarded_end(&guarded);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_connection_that_is_older_than_the_policy_is_cut_off_unless_its_peer_is_allowed),
+		cmocka_unit_test(a_udp_socket_that_was_connected_before_is_refused_with_its_peer),
+		cmocka_unit_test(a_raw_socket_that_was_there_before_sends_to_allowed_addresses_only),
+		cmocka_unit_test(a_routing_header_is_refused_even_on_the_way_to_an_allowed_address),
+		cmocka_unit_test(a_source_route_is_refused_even_on_the_way_to_an_allowed_address),
+		cmocka_unit_test(an_accepted_connection_answers_and_outlives_its_listener),
+		cmocka_unit_test(a_connection_that_was_accepted_before_answers_while_its_listener_stands),
+		cmocka_unit_test(a_policy_that_lets_everything_out_has_no_guard),
+	};
+
+	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
+}
