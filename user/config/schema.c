@@ -624,9 +624,13 @@ int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, co
 	}
 	match_values(reader, node, schema, values);
 	for (size_t i = 0; i < schema->count; i++) {
-		const size_t before = eg_path_enter(reader, schema->fields[i].name);
-		int r = read_field(reader, node, &schema->fields[i], values[i], target);
+		size_t before;
+		int r;
 
+		if (!values[i] && !schema->fields[i].missing)
+			continue;
+		before = eg_path_enter(reader, schema->fields[i].name);
+		r = read_field(reader, node, &schema->fields[i], values[i], target);
 		eg_path_leave(reader, before);
 		if (r < 0)
 			return r;

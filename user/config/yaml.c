@@ -16,6 +16,8 @@
 
 /* libyaml compares each %TAG line with all before it. */
 #define TAG_DIRECTIVES_MAX 64
+/* Of the words that mean a boolean or nothing: "false". */
+#define WORD_LEN_MAX 5
 /* Documents share memory until they hold this many nodes: most are small. */
 #define NODES_TO_KEEP 4096
 
@@ -361,7 +363,7 @@ static bool is_number(const char *text)
 	const char *p = text + (*text == '-' || *text == '+');
 	char *end;
 
-	if (strcasecmp(p, ".inf") == 0 || strcasecmp(p, ".nan") == 0)
+	if (*p == '.' && (strcasecmp(p, ".inf") == 0 || strcasecmp(p, ".nan") == 0))
 		return true;
 	if (*p != '.' && (*p < '0' || *p > '9'))
 		return false;
@@ -377,11 +379,14 @@ static bool is_number(const char *text)
 
 static enum eg_yaml_meaning plain_meaning(const char *text)
 {
-	if (is_null_word(text))
+	/* Most are longer than any of the words. */
+	const bool may_be_word = strnlen(text, WORD_LEN_MAX + 1) <= WORD_LEN_MAX;
+
+	if (is_number(text))
+		return EG_YAML_NUMBER;
+	if (may_be_word && is_null_word(text))
 		return EG_YAML_NULL;
-	if (is_true_word(text) || is_false_word(text))
-		return EG_YAML_BOOL;
-	return is_number(text) ? EG_YAML_NUMBER : EG_YAML_TEXT;
+	return may_be_word && (is_true_word(text) || is_false_word(text)) ? EG_YAML_BOOL : EG_YAML_TEXT;
 }
 
 /* !!str is the only tag with a use here; the others say what the value says by itself. */
