@@ -32,6 +32,18 @@
 		_r; \
 	})
 
+/* Gives back what growing took too much, of an array that will not grow any more. */
+#define eg_array_fit(array) \
+	do { \
+		void *_fitted = (array)->len > 0 ? reallocarray((array)->items, (array)->len, \
+								sizeof((array)->items[0])) \
+						 : NULL; \
+		if (_fitted) { \
+			(array)->items = _fitted; \
+			(array)->capacity = (array)->len; \
+		} \
+	} while (0)
+
 #define eg_array_clear(array) \
 	do { \
 		free((array)->items); \

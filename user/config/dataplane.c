@@ -672,5 +672,9 @@ int eg_dataplane_read(struct eg_reader *reader, const struct eg_envelope *envelo
 	r = eg_array_push(&reader->model->dataplanes, dataplane);
 	if (r < 0)
 		return r;
-	return eg_read_object(reader, envelope->spec, &eg_dataplane_schema, &draft);
+	r = eg_read_object(reader, envelope->spec, &eg_dataplane_schema, &draft);
+	/* There may be a million of them, most with one inbound. */
+	eg_array_fit(&dataplane->inbounds);
+	eg_array_fit(&dataplane->outbounds);
+	return r;
 }
