@@ -7,10 +7,12 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/support/generate.h"
+#include "../lib/support/policy.h"
 #include "base/cleanup.h"
 #include "policy/cluster.h"
 #include "policy/diff.h"
@@ -249,6 +251,61 @@ static void a_threshold_or_timeout_that_changed_is_one_entry_of_its_workload(voi
 	}
 }
 
+/* --- from documents --- */
+
+#define INBOUNDS 10
+
+/* Dataplanes with ten ports each, which no other has; `other` has another one in their place. */
+static char *write_dataplanes(unsigned int count, unsigned int other)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	fputs("type: Workload\nname: shop\ncgroup: /shop\n", out);
+	for (unsigned int i = 0; i < count; i++) {
+		fprintf(out, "---\ntype: Dataplane\nname: d%u\nnetworking:\n  address: 10.0.%u.%u\n  inbound:\n", i,
+			i / 256, i % 256);
+		for (unsigned int port = 0; port < INBOUNDS; port++)
+			fprintf(out, "  - {port: %u, tags: {kuma.io/service: s}}\n",
+				i == other && port == 0 ? 1 : 10000 + i + 5000 * port);
+	}
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static struct eg_image *compile_dataplanes(unsigned int count, unsigned int other)
+{
+	char *text = write_dataplanes(count, other);
+	struct case_of of = case_new(text, NULL);
+	struct eg_image *image = compile(of.rules);
+
+	case_free(&of);
+	free(text);
+	return image;
+}
+
+static void another_port_of_a_dataplane_is_as_many_entries_however_many_dataplanes_there_are(void **state)
+{
+	static const unsigned int counts[] = {3, 100, 5000};
+
+	(void)state;
+	for (size_t i = 0; i < EG_COUNT_OF(counts); i++) {
+		_cleanup_(eg_image_freep) struct eg_image *before = compile_dataplanes(counts[i], counts[i]);
+		_cleanup_(eg_image_freep) struct eg_image *after = compile_dataplanes(counts[i], counts[i] / 2);
+		_cleanup_(eg_diff_freep) struct eg_diff *changes = diff(before, after);
+
+		assert_int_equal(before->tables[EG_TABLE_EXACT].count, counts[i]);
+		assert_int_equal(before->tables[EG_TABLE_PORTS].count, INBOUNDS * counts[i]);
+		/* Its address names another set of ports, which comes whole in the place of the old one. */
+		assert_int_equal(changes->tables[EG_TABLE_EXACT].put.count, 1);
+		assert_int_equal(changes->tables[EG_TABLE_PORTS].put.count, INBOUNDS);
+		assert_int_equal(changes->tables[EG_TABLE_PORTS].remove.count, INBOUNDS);
+		assert_int_equal(count_changes(changes), 1 + 2 * INBOUNDS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +315,7 @@ int main(void)
 		cmocka_unit_test(a_new_port_in_front_of_a_thousand_others_is_two_entries),
 		cmocka_unit_test(passthrough_switched_is_one_entry_for_each_workload),
 		cmocka_unit_test(a_threshold_or_timeout_that_changed_is_one_entry_of_its_workload),
+		cmocka_unit_test(another_port_of_a_dataplane_is_as_many_entries_however_many_dataplanes_there_are),
 	};
 
 	return cmocka_run_group_tests_name("diff", tests, NULL, NULL);
