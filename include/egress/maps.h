@@ -209,6 +209,7 @@ enum eg_slot_use {
 
 #define EG_NAME_LEN 512		/* NAME:RELPATH of an instance */
 #define EG_MESH_LEN 256
+#define EG_SERVICE_LEN 256
 #define EG_CGROUP_LEN 1024
 
 struct eg_slot_info {
@@ -218,9 +219,11 @@ struct eg_slot_info {
 	__u64 enrolled_ns;	/* CLOCK_MONOTONIC, when this cgroup was taken in; 0: it has none */
 	char name[EG_NAME_LEN];		/* of the workload or instance */
 	char mesh[EG_MESH_LEN];
+	char dataplane[EG_NAME_LEN];	/* of the mesh; the slot's own name where its Workload names none */
+	char service[EG_SERVICE_LEN];	/* its kuma.io/service */
 	char cgroup[EG_CGROUP_LEN];	/* below the cgroup v2 mount, with its leading slash */
 };
-EG_STATIC_SIZE(struct eg_slot_info, 24 + EG_NAME_LEN + EG_MESH_LEN + EG_CGROUP_LEN);
+EG_STATIC_SIZE(struct eg_slot_info, 24 + 2 * EG_NAME_LEN + EG_MESH_LEN + EG_SERVICE_LEN + EG_CGROUP_LEN);
 
 /* Written before the gate's links are attached, removed after they are gone. */
 struct eg_gate_info {

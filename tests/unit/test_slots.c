@@ -148,6 +148,68 @@ static void new_cgroups_get_the_slots_that_are_free_in_the_order_of_their_names(
 	assert_string_equal(node->plans.list.items[1].info.mesh, "default");
 }
 
+static struct eg_tag service(const char *value)
+{
+	return (struct eg_tag){EG_SERVICE_TAG, value};
+}
+
+static void add_dataplane(struct node *node, const char *name, struct eg_tag *tag)
+{
+	struct eg_dataplane *dataplane = eg_arena_alloc(&node->model->arena, sizeof(*dataplane));
+	struct eg_inbound inbound = {.port = 80, .tags = {tag, 1}};
+
+	assert_non_null(dataplane);
+	dataplane->name = name;
+	dataplane->mesh = "default";
+	assert_int_equal(eg_array_push(&dataplane->inbounds, inbound), 0);
+	assert_int_equal(eg_array_push(&node->model->dataplanes, dataplane), 0);
+}
+
+static void a_slot_says_whose_dataplane_and_service_it_is(void **state)
+{
+	struct node *node = *state;
+	struct eg_workload *web = (struct eg_workload *)add_workload(node, "web", "/web/*");
+	struct eg_tag front = service("front");
+
+	add_dataplane(node, "front-1", &front);
+	web->dataplane = "front-1";
+	add_cgroup(node, web, "web:a", "/web/a", 8);
+	add_cgroup(node, add_workload(node, "lone", "/lone"), "lone", "/lone", 9);
+	assert_int_equal(plan(node), 0);
+	assert_string_equal(node->plans.list.items[0].info.name, "lone");
+	assert_string_equal(node->plans.list.items[0].info.dataplane, "lone");
+	assert_string_equal(node->plans.list.items[0].info.service, "lone");
+	assert_string_equal(node->plans.list.items[1].info.name, "web:a");
+	assert_string_equal(node->plans.list.items[1].info.dataplane, "front-1");
+	assert_string_equal(node->plans.list.items[1].info.service, "front");
+}
+
+static void a_workload_without_a_service_has_its_own_name_for_all_instances(void **state)
+{
+	struct node *node = *state;
+
+	add_cgroup(node, add_workload(node, "web", "/web/*"), "web:a", "/web/a", 8);
+	assert_int_equal(plan(node), 0);
+	assert_string_equal(node->plans.list.items[0].info.dataplane, "web:a");
+	assert_string_equal(node->plans.list.items[0].info.service, "web");
+}
+
+static void a_slot_that_is_kept_takes_another_service_over(void **state)
+{
+	struct node *node = *state;
+	struct eg_workload *web = (struct eg_workload *)add_workload(node, "web", "/web");
+	struct eg_tag tag = service("new"), inbound = service("not asked for");
+
+	add_dataplane(node, "front-1", &inbound);
+	web->dataplane = "front-1";
+	web->tags = (struct eg_tags){&tag, 1};
+	has_slot(node, 1, EG_SLOT_ENROLLED, "web", 7);
+	strcpy(node->infos[1].service, "old");
+	add_cgroup(node, web, "web", "/web", 7);
+	assert_string_equal(plans(node), "1 keep web /web 7\n");
+	assert_string_equal(node->plans.list.items[0].info.service, "new");
+}
+
 static void an_instance_whose_cgroup_is_gone_leaves_and_a_literal_path_waits(void **state)
 {
 	struct node *node = *state;
@@ -337,6 +399,9 @@ int main(void)
 		TEST(a_cgroup_that_is_still_there_keeps_its_slot_and_what_is_known_of_it),
 		TEST(a_cgroup_made_anew_under_its_name_takes_the_slot_over),
 		TEST(new_cgroups_get_the_slots_that_are_free_in_the_order_of_their_names),
+		TEST(a_slot_says_whose_dataplane_and_service_it_is),
+		TEST(a_workload_without_a_service_has_its_own_name_for_all_instances),
+		TEST(a_slot_that_is_kept_takes_another_service_over),
 		TEST(an_instance_whose_cgroup_is_gone_leaves_and_a_literal_path_waits),
 		TEST(a_literal_path_that_waits_goes_on_waiting_and_then_moves_in),
 		TEST(a_literal_path_that_never_had_a_cgroup_takes_no_slot),

@@ -23,19 +23,32 @@ static bool selects(const struct eg_tags *selector, const struct eg_tags *tags, 
 	return true;
 }
 
-static bool has_service(const struct eg_dataplane *dataplane)
+/* The first that a Dataplane has, or NULL. */
+static const char *find_service(const struct eg_dataplane *dataplane)
 {
-	for (size_t i = 0; i < dataplane->inbounds.len; i++)
-		if (eg_tags_find(&dataplane->inbounds.items[i].tags, EG_SERVICE_TAG))
-			return true;
+	for (size_t i = 0; i < dataplane->inbounds.len; i++) {
+		const char *service = eg_tags_find(&dataplane->inbounds.items[i].tags, EG_SERVICE_TAG);
+
+		if (service)
+			return service;
+	}
 	return eg_tags_find(&dataplane->gateway_tags, EG_SERVICE_TAG);
+}
+
+const char *eg_identity_service(const struct eg_identity *identity)
+{
+	const char *service = identity->workload ? eg_tags_find(&identity->workload->tags, EG_SERVICE_TAG) : NULL;
+
+	if (!service && identity->dataplane)
+		service = find_service(identity->dataplane);
+	return service ? service : identity->name;
 }
 
 bool eg_identity_has_tags(const struct eg_identity *identity, const struct eg_tags *selector)
 {
 	static const struct eg_tags none;
 	const struct eg_dataplane *dataplane = identity->dataplane;
-	const char *service = dataplane && has_service(dataplane) ? NULL : identity->name;
+	const char *service = dataplane && find_service(dataplane) ? NULL : identity->name;
 
 	if (selects(selector, identity->workload ? &identity->workload->tags : &none, service))
 		return true;

@@ -13,6 +13,9 @@ struct eg_identity {
 	const struct eg_dataplane *dataplane;	/* NULL: its Workload names none */
 };
 
+/* Its kuma.io/service: what its Workload says, else the first that its Dataplane has, else the name. */
+const char *eg_identity_service(const struct eg_identity *identity);
+
 /*
  * Whether one set of tags has all that a selector wants, where * is any value. Each
  * inbound of the Dataplane is a set of its own, and so is what the Workload says.

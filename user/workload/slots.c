@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/target.h"
 #include "workload/pattern.h"
 
 /* What a policy names: a cgroup that is there, or a literal path whose cgroup is not. */
 struct wanted {
 	const char *name;
 	const struct eg_workload *workload;
+	const struct eg_dataplane *dataplane; /* NULL: its Workload names none */
 	const struct eg_instance *instance; /* NULL: no cgroup now */
 	uint32_t slot;			    /* that is to be its own; 0: none yet */
 };
@@ -84,6 +86,15 @@ static int index_cgroups(struct wanted_list *wanted)
 	return r;
 }
 
+static int add_wanted(struct wanted_list *wanted, const struct eg_model *model, const struct eg_workload *workload,
+		      const char *name, const struct eg_instance *instance)
+{
+	const struct eg_dataplane *dataplane =
+		workload->dataplane ? eg_model_find_dataplane(model, workload->mesh, workload->dataplane) : NULL;
+
+	return eg_array_push(&wanted->list, {name, workload, dataplane, instance, 0});
+}
+
 static int list_wanted(const struct eg_model *model, const struct eg_instances *instances, struct wanted_list *wanted)
 {
 	size_t present;
@@ -92,7 +103,7 @@ static int list_wanted(const struct eg_model *model, const struct eg_instances *
 	for (size_t i = 0; i < instances->list.len && r == 0; i++) {
 		const struct eg_instance *instance = &instances->list.items[i];
 
-		r = eg_array_push(&wanted->list, {instance->name, instance->workload, instance, 0});
+		r = add_wanted(wanted, model, instance->workload, instance->name, instance);
 	}
 	sort_wanted(wanted);
 	present = wanted->list.len;
@@ -102,7 +113,7 @@ static int list_wanted(const struct eg_model *model, const struct eg_instances *
 		const struct wanted_list sorted = {.list = {wanted->list.items, present, present}};
 
 		if (workload->cgroup && !eg_has_wildcard(workload->cgroup) && !find_wanted(&sorted, workload->name))
-			r = eg_array_push(&wanted->list, {workload->name, workload, NULL, 0});
+			r = add_wanted(wanted, model, workload, workload->name, NULL);
 	}
 	sort_wanted(wanted);
 	return r < 0 ? r : index_cgroups(wanted);
@@ -110,11 +121,16 @@ static int list_wanted(const struct eg_model *model, const struct eg_instances *
 
 static struct eg_slot_info describe(const struct wanted *wanted, const struct eg_slot_info *before)
 {
+	const struct eg_identity identity = {wanted->workload->mesh, wanted->workload->name, wanted->workload,
+					     wanted->dataplane};
 	struct eg_slot_info info = before ? *before : (struct eg_slot_info){.use = EG_SLOT_ENROLLED};
 
 	info.cgroup_id = cgroup_of(wanted);
 	snprintf(info.name, sizeof(info.name), "%s", wanted->name);
 	snprintf(info.mesh, sizeof(info.mesh), "%s", wanted->workload->mesh);
+	snprintf(info.dataplane, sizeof(info.dataplane), "%s",
+		 wanted->dataplane ? wanted->dataplane->name : wanted->name);
+	snprintf(info.service, sizeof(info.service), "%s", eg_identity_service(&identity));
 	snprintf(info.cgroup, sizeof(info.cgroup), "%s",
 		 wanted->instance ? wanted->instance->cgroup : wanted->workload->cgroup);
 	return info;
