@@ -289,11 +289,57 @@ gates_of_status() {
 	run --separate-stderr "$EGRESSCTL" stats wob
 	is "$status" 1
 	has "$stderr" "no workload called 'wob'"
-	for option in "--format prometheus" "--filter x"; do
-		run --separate-stderr "$EGRESSCTL" stats $option
-		is "$status" 2
-		has "$stderr" "not supported yet"
-	done
+	run --separate-stderr "$EGRESSCTL" stats --format prometheus
+	is "$status" 2
+	has "$stderr" "not supported yet"
+}
+
+@test "stats --filter shows what the expression is found in, and says what is wrong with one" {
+	start_daemon
+	refuse_once
+	is "$("$EGRESSCTL" stats --filter 'tcp\.pass_through\.downstream_cx_no_route' web)" \
+		"tcp.outbound_passthrough_ipv4.downstream_cx_no_route: 1
+tcp.outbound_passthrough_ipv6.downstream_cx_no_route: 0"
+	"$EGRESSCTL" stats --json --filter ipv4.upstream_cx_length_ms web >stats.json
+	is "$(json stats.json "d['stats'], list(d['histograms'])")" \
+		"([], ['cluster.outbound_passthrough_ipv4.upstream_cx_length_ms'])"
+	is "$("$EGRESSCTL" stats --filter 'no such name' web)" ""
+	run --separate-stderr "$EGRESSCTL" stats --filter 'ipv(4'
+	is "$status" 2
+	is "$output" ""
+	has "$stderr" "--filter is no regular expression: missing closing parenthesis, at character 6"
+	run --separate-stderr "$EGRESSCTL" stats --filter '(.+)+[#@]'
+	is "$status" 1
+	is "$output" ""
+	has "$stderr" "takes too many steps"
+}
+
+@test "stats has what is the node's only where no workload is asked for" {
+	start_daemon
+	is "$(stat_of egressd.policy_generation)" 1
+	is "$(stat_of egressd.agent_running)" 1
+	is "$(stat_of egressd.workloads)" 1
+	is "$(stat_of server.live)" 1
+	is "$(stat_of egressd.policy_generation web)" ""
+	is "$(stat_of server.live web)" 1
+	is "$(stat_of egressd.audit_agrees web)" 1
+	kill_daemon
+	is "$(stat_of egressd.agent_running)" 0
+	is "$(stat_of server.live web)" 1
+}
+
+@test "stats shows what programs cost while the kernel counts it" {
+	local enabled=/proc/sys/kernel/bpf_stats_enabled
+	local was=$(cat $enabled)
+	start_daemon
+	refuse_once
+	[ "$was" = 1 ] || is "$("$EGRESSCTL" stats --filter programs)" ""
+	echo 1 >$enabled
+	refuse_once
+	echo "$was" >$enabled
+	is "$(stat_of egressd.programs.eg_connect4.runs)" $((1 + was))
+	[ "$(stat_of egressd.programs.eg_connect4.ns_per_run)" -gt 0 ]
+	is "$(stat_of egressd.programs.eg_connect6.runs)" 0
 }
 
 @test "destinations lists what was tried, with the workload, as table and as JSON" {

@@ -6,7 +6,8 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,117 +121,161 @@ static const struct expectation {
 	  {"without_event", 17, 0},      {"contended", 18, 0},
 };
 
-/* What a visit gave. */
-struct visits {
-	size_t count;
-	size_t stop_at; /* which visit answers -EINTR; 0: none */
-	struct {
-		char name[EG_STAT_NAME_MAX];
-		uint64_t value;
-	} list[256];
-};
-
-static int record(const char *name, uint64_t value, void *context)
+static const struct eg_stat *find(const char *scope, const char *name)
 {
-	struct visits *visits = context;
+	size_t count;
+	const struct eg_stat *stats = eg_stats(&count);
 
-	assert_true(visits->count < EG_COUNT_OF(visits->list));
-	assert_true(strlen(name) < EG_STAT_NAME_MAX);
-	strcpy(visits->list[visits->count].name, name);
-	visits->list[visits->count].value = value;
-	return ++visits->count == visits->stop_at ? -EINTR : 0;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(stats[i].scope, scope) == 0 && strcmp(stats[i].name, name) == 0)
+			return &stats[i];
+	fail_msg("%s, %s is not in the table", scope, name);
+	return NULL;
 }
 
-static void assert_visited(const struct visits *visits, size_t index, const char *scope, const char *family,
-			   const char *name, uint64_t value)
+static void assert_stat(const struct eg_stat *stat, size_t index, const char *name, uint64_t value)
 {
 	char dotted[EG_STAT_NAME_MAX];
 
-	snprintf(dotted, sizeof(dotted), "%s.%s%s", scope, family, name);
-	assert_true(index < visits->count);
-	assert_string_equal(visits->list[index].name, dotted);
-	assert_int_equal(visits->list[index].value, value);
+	eg_stat_name(stat, index, dotted);
+	assert_string_equal(dotted, name);
+	assert_int_equal(eg_stat_value(stat, &totals, index), value);
 }
 
-/* The visits from *index on are these, of both families. */
-static void assert_scope(const struct visits *visits, size_t *index, const char *scope,
-			 const struct expectation *expected, size_t count)
+/* These, in both clusters. */
+static void assert_scope(const char *scope, const struct expectation *expected, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		assert_visited(visits, (*index)++, scope, IPV4, expected[i].name, expected[i].ipv4);
-	for (size_t i = 0; i < count; i++)
-		assert_visited(visits, (*index)++, scope, IPV6, expected[i].name, expected[i].ipv6);
-}
+	for (size_t i = 0; i < count; i++) {
+		const struct eg_stat *stat = find(scope, expected[i].name);
+		char name[EG_STAT_NAME_MAX];
 
-static void every_statistic_is_visited_once_in_byte_order_with_its_value(void **state)
-{
-	struct visits visits = {};
-	size_t index = 0;
-
-	(void)state;
-	assert_int_equal(eg_envoy_visit(&totals, record, &visits), 0);
-	assert_scope(&visits, &index, "cluster", cluster_names, EG_COUNT_OF(cluster_names));
-	assert_scope(&visits, &index, "tcp", tcp_names, EG_COUNT_OF(tcp_names));
-	assert_int_equal(visits.count, index);
-	for (size_t i = 1; i < visits.count; i++)
-		assert_true(strcmp(visits.list[i - 1].name, visits.list[i].name) < 0);
-}
-
-static void what_envoy_has_no_name_for_has_one_of_ours(void **state)
-{
-	struct visits visits = {};
-	size_t index = 0;
-
-	(void)state;
-	assert_int_equal(eg_own_clusters_visit(&totals, record, &visits), 0);
-	assert_scope(&visits, &index, "egressd", own_names, EG_COUNT_OF(own_names));
-	assert_int_equal(visits.count, index);
-}
-
-static void our_own_statistics_are_verdicts_clusters_and_the_rest(void **state)
-{
-	const struct eg_totals own = {.counts = {.ipv6.verdicts = {.mesh = 4}, .events_lost = 9}};
-	struct visits visits = {};
-
-	(void)state;
-	assert_int_equal(eg_own_stats_visit(&own, record, &visits), 0);
-	assert_int_equal(visits.count, EG_REASON_COUNT + 2 * EG_COUNT_OF(own_names) + 5);
-	assert_visited(&visits, 0, "egressd", "", "verdicts.mesh", 4);
-	assert_visited(&visits, visits.count - 1, "egressd", "", "events_lost", 9);
-}
-
-static void the_first_result_that_is_not_0_ends_the_visit(void **state)
-{
-	struct visits whole = {};
-
-	(void)state;
-	assert_int_equal(eg_envoy_visit(&totals, record, &whole), 0);
-	for (size_t i = 1; i <= whole.count; i++) {
-		struct visits visits = {.stop_at = i};
-
-		assert_int_equal(eg_envoy_visit(&totals, record, &visits), -EINTR);
-		assert_int_equal(visits.count, i);
+		assert_int_equal(eg_stat_count(stat), 2);
+		snprintf(name, sizeof(name), "%s." IPV4 "%s", scope, expected[i].name);
+		assert_stat(stat, 0, name, expected[i].ipv4);
+		snprintf(name, sizeof(name), "%s." IPV6 "%s", scope, expected[i].name);
+		assert_stat(stat, 1, name, expected[i].ipv6);
 	}
 }
 
-static int add_value(const char *name, uint64_t value, void *context)
+static void every_statistic_of_a_cluster_has_its_name_and_value(void **state)
 {
-	(void)name;
-	*(uint64_t *)context += value;
-	return 0;
+	(void)state;
+	assert_scope("cluster", cluster_names, EG_COUNT_OF(cluster_names));
+	assert_scope("tcp", tcp_names, EG_COUNT_OF(tcp_names));
+	assert_scope("egressd", own_names, EG_COUNT_OF(own_names));
 }
 
-static void what_has_no_place_in_a_cluster_is_in_no_statistic(void **state)
+static size_t count_of(const char *scope, enum eg_stat_each each)
+{
+	size_t count, found = 0;
+	const struct eg_stat *stats = eg_stats(&count);
+
+	for (size_t i = 0; i < count; i++)
+		found += strcmp(stats[i].scope, scope) == 0 && stats[i].each == each &&
+			 stats[i].type != EG_STAT_HISTOGRAM;
+	return found;
+}
+
+static void there_is_no_other(void **state)
+{
+	(void)state;
+	assert_int_equal(count_of("cluster", EG_EACH_CLUSTER), EG_COUNT_OF(cluster_names));
+	assert_int_equal(count_of("tcp", EG_EACH_CLUSTER), EG_COUNT_OF(tcp_names));
+	assert_int_equal(count_of("egressd", EG_EACH_CLUSTER), EG_COUNT_OF(own_names));
+	assert_int_equal(count_of("egressd", EG_EACH_REASON), 1);
+	assert_int_equal(count_of("egressd", EG_EACH_WORKLOAD), 5);
+	assert_int_equal(count_of("server", EG_EACH_WORKLOAD), 2);
+}
+
+static void a_verdict_counts_both_families_under_its_reason(void **state)
+{
+	const struct eg_totals own = {.counts = {.ipv4.verdicts = {.mesh = 3}, .ipv6.verdicts = {.mesh = 4}}};
+	const struct eg_stat *verdicts = find("egressd", "verdicts");
+	char dotted[EG_STAT_NAME_MAX];
+
+	(void)state;
+	assert_int_equal(eg_stat_count(verdicts), EG_REASON_COUNT);
+	eg_stat_name(verdicts, EG_REASON_MESH, dotted);
+	assert_string_equal(dotted, "egressd.verdicts.mesh");
+	assert_int_equal(eg_stat_value(verdicts, &own, EG_REASON_MESH), 7);
+	assert_int_equal(eg_stat_value(verdicts, &own, EG_REASON_PASSTHROUGH), 0);
+}
+
+static void what_a_workload_has_once_is_itself(void **state)
+{
+	const struct eg_totals one = {.counts = {.refused_before = 1, .events_lost = 9}, .live = 1, .uptime_s = 77};
+
+	(void)state;
+	assert_int_equal(eg_stat_value(find("egressd", "events_lost"), &one, 0), 9);
+	assert_int_equal(eg_stat_value(find("egressd", "refused_before"), &one, 0), 1);
+	assert_int_equal(eg_stat_value(find("server", "live"), &one, 0), 1);
+	assert_int_equal(eg_stat_value(find("server", "uptime"), &one, 0), 77);
+}
+
+static void what_is_ours_says_what_it_is_and_envoys_does_not(void **state)
+{
+	size_t count;
+	const struct eg_stat *stats = eg_stats(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(eg_stat_is_ours(&stats[i]), strcmp(stats[i].scope, "egressd") == 0);
+}
+
+static void a_listing_has_each_once_in_byte_order(void **state)
+{
+	struct eg_stat_lines lines = {};
+	size_t count, all = 0;
+	const struct eg_stat *stats = eg_stats(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		all += eg_stat_count(&stats[i]);
+	assert_int_equal(eg_stat_list(&lines), 0);
+	assert_int_equal(lines.list.len, all);
+	for (size_t i = 1; i < all; i++)
+		assert_true(strcmp(lines.list.items[i - 1].name, lines.list.items[i].name) < 0);
+	eg_stat_lines_clear(&lines);
+}
+
+static void a_counter_is_used_once_it_counted(void **state)
+{
+	const struct eg_totals idle = {}, one = {.counts.ipv4.cluster.cx_total = 1};
+	const struct eg_stat *total = find("cluster", "upstream_cx_total");
+
+	(void)state;
+	assert_false(eg_stat_is_used(total, &idle, 0));
+	assert_true(eg_stat_is_used(total, &one, 0));
+	assert_false(eg_stat_is_used(total, &one, 1));
+	assert_false(eg_stat_is_used(find("cluster", "upstream_cx_overflow"), &one, 0));
+}
+
+static void a_clusters_gauges_are_used_from_its_first_connection_on(void **state)
+{
+	const struct eg_totals idle = {.ipv4.remaining_cx = 8}, over = {.counts.ipv4.cluster.cx_total = 1};
+	const struct eg_stat *active = find("cluster", "upstream_cx_active");
+
+	(void)state;
+	assert_false(eg_stat_is_used(active, &idle, 0));
+	assert_true(eg_stat_is_used(find("cluster", "circuit_breakers.default.remaining_cx"), &idle, 0));
+	assert_true(eg_stat_is_used(active, &over, 0));
+	assert_false(eg_stat_is_used(active, &over, 1));
+}
+
+static void what_has_no_place_in_a_cluster_is_in_no_statistic_of_envoys(void **state)
 {
 	struct eg_totals other = {};
-	uint64_t sum = 0;
+	struct eg_stat_lines lines = {};
 
 	(void)state;
 	memset(&other.counts, 0xff, sizeof(other.counts));
 	memset(&other.counts.ipv4.cluster, 0, sizeof(other.counts.ipv4.cluster));
 	memset(&other.counts.ipv6.cluster, 0, sizeof(other.counts.ipv6.cluster));
-	assert_int_equal(eg_envoy_visit(&other, add_value, &sum), 0);
-	assert_int_equal(sum, 0);
+	assert_int_equal(eg_stat_list(&lines), 0);
+	for (size_t i = 0; i < lines.list.len; i++)
+		if (!eg_stat_is_ours(lines.list.items[i].stat) && lines.list.items[i].stat->type != EG_STAT_HISTOGRAM)
+			assert_int_equal(eg_stat_value(lines.list.items[i].stat, &other, lines.list.items[i].index), 0);
+	eg_stat_lines_clear(&lines);
 }
 
 /* ---- Envoy's events ---- */
@@ -347,26 +392,35 @@ static void strip_family(const char *name, char stripped[EG_STAT_NAME_MAX])
 	snprintf(stripped, EG_STAT_NAME_MAX, "%.*s%s", (int)(family - name), name, family + strlen(IPV6));
 }
 
+static bool is_of_ipv6(const struct eg_stat_line *line)
+{
+	return line->stat->each == EG_EACH_CLUSTER && line->index == 1;
+}
+
 static void assert_event(const struct event *event)
 {
 	const struct eg_totals after = {.counts.ipv6.cluster = event->counts, .ipv6 = event->gauges};
-	struct visits visits = {};
+	struct eg_stat_lines lines = {};
 	size_t found = 0;
 
-	assert_int_equal(eg_envoy_visit(&after, record, &visits), 0);
-	for (size_t i = 0; i < visits.count; i++) {
+	assert_int_equal(eg_stat_list(&lines), 0);
+	for (size_t i = 0; i < lines.list.len; i++) {
+		const struct eg_stat_line *line = &lines.list.items[i];
 		char name[EG_STAT_NAME_MAX];
 
-		if (visits.list[i].value == 0)
+		if (eg_stat_is_ours(line->stat) || line->stat->type == EG_STAT_HISTOGRAM ||
+		    eg_stat_value(line->stat, &after, line->index) == 0)
 			continue;
-		strip_family(visits.list[i].name, name);
+		assert_true(is_of_ipv6(line));
+		strip_family(line->name, name);
 		if (!event->statistics[found])
 			fail_msg("%s: %s is not expected", event->name, name);
 		assert_string_equal(name, event->statistics[found++]);
-		assert_int_equal(visits.list[i].value, 1);
+		assert_int_equal(eg_stat_value(line->stat, &after, line->index), 1);
 	}
 	if (event->statistics[found])
 		fail_msg("%s: %s is missing", event->name, event->statistics[found]);
+	eg_stat_lines_clear(&lines);
 }
 
 static void each_event_shows_in_the_statistics_in_which_it_does_in_envoy(void **state)
@@ -378,44 +432,67 @@ static void each_event_shows_in_the_statistics_in_which_it_does_in_envoy(void **
 
 /* ---- histograms ---- */
 
-static int expect_histogram(const char *name, const struct eg_histogram *histogram, void *context)
+static void a_histogram_is_that_of_its_cluster(void **state)
 {
-	static const struct {
-		const char *name;
-		uint64_t samples;
-	} expected[] = {
-		{"cluster.outbound_passthrough_ipv4.upstream_cx_connect_ms", 11},
-		{"cluster.outbound_passthrough_ipv4.upstream_cx_length_ms", 8},
-		{"cluster.outbound_passthrough_ipv6.upstream_cx_connect_ms", 0},
-		{"cluster.outbound_passthrough_ipv6.upstream_cx_length_ms", 0},
-	};
-	size_t *index = context;
-
-	assert_true(*index < EG_COUNT_OF(expected));
-	assert_string_equal(name, expected[*index].name);
-	assert_int_equal(eg_histogram_samples(histogram), expected[*index].samples);
-	return ++*index == EG_COUNT_OF(expected) ? -EINTR : 0;
-}
-
-static void histograms_come_apart_in_byte_order(void **state)
-{
-	size_t index = 0;
+	const struct eg_stat *connect = find("cluster", "upstream_cx_connect_ms");
+	const struct eg_stat *length = find("cluster", "upstream_cx_length_ms");
 
 	(void)state;
-	assert_int_equal(eg_envoy_visit_histograms(&totals, expect_histogram, &index), -EINTR);
-	assert_int_equal(index, 4);
+	assert_int_equal(connect->type, EG_STAT_HISTOGRAM);
+	assert_int_equal(eg_histogram_samples(eg_stat_histogram(connect, &totals, 0)), 11);
+	assert_int_equal(eg_histogram_samples(eg_stat_histogram(connect, &totals, 1)), 0);
+	assert_int_equal(eg_histogram_samples(eg_stat_histogram(length, &totals, 0)), 8);
+	assert_true(eg_stat_is_used(connect, &totals, 0));
+	assert_false(eg_stat_is_used(connect, &totals, 1));
+}
+
+static void assert_quantile(const struct eg_histogram *histogram, double part, double expected)
+{
+	double value = eg_histogram_quantile_ms(histogram, part);
+
+	if (value < expected - 1e-9 || value > expected + 1e-9)
+		fail_msg("%g: %.12g instead of %.12g", part, value, expected);
+}
+
+/* Four samples in 1..5 ms and one in 10..25 ms. */
+static void samples_are_spread_evenly_between_the_bounds_of_their_bucket(void **state)
+{
+	const struct eg_histogram histogram = {.buckets = {[2] = 4, [4] = 1}};
+
+	(void)state;
+	assert_quantile(&histogram, 0, 1);
+	assert_quantile(&histogram, 0.2, 2);
+	assert_quantile(&histogram, 0.8, 5);
+	assert_quantile(&histogram, 0.9, 17.5);
+	assert_quantile(&histogram, 1, 25);
+}
+
+static void beyond_the_last_bound_nothing_is_guessed(void **state)
+{
+	const struct eg_histogram histogram = {.buckets = {[EG_HISTOGRAM_BUCKETS - 1] = 3}}, none = {};
+
+	(void)state;
+	assert_quantile(&histogram, 0, 3600000);
+	assert_quantile(&histogram, 1, 3600000);
+	assert_true(isnan(eg_histogram_quantile_ms(&none, 0.5)));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_statistic_is_visited_once_in_byte_order_with_its_value),
-		cmocka_unit_test(what_envoy_has_no_name_for_has_one_of_ours),
-		cmocka_unit_test(our_own_statistics_are_verdicts_clusters_and_the_rest),
-		cmocka_unit_test(the_first_result_that_is_not_0_ends_the_visit),
-		cmocka_unit_test(what_has_no_place_in_a_cluster_is_in_no_statistic),
+		cmocka_unit_test(every_statistic_of_a_cluster_has_its_name_and_value),
+		cmocka_unit_test(there_is_no_other),
+		cmocka_unit_test(a_verdict_counts_both_families_under_its_reason),
+		cmocka_unit_test(what_a_workload_has_once_is_itself),
+		cmocka_unit_test(what_is_ours_says_what_it_is_and_envoys_does_not),
+		cmocka_unit_test(a_listing_has_each_once_in_byte_order),
+		cmocka_unit_test(a_counter_is_used_once_it_counted),
+		cmocka_unit_test(a_clusters_gauges_are_used_from_its_first_connection_on),
+		cmocka_unit_test(what_has_no_place_in_a_cluster_is_in_no_statistic_of_envoys),
 		cmocka_unit_test(each_event_shows_in_the_statistics_in_which_it_does_in_envoy),
-		cmocka_unit_test(histograms_come_apart_in_byte_order),
+		cmocka_unit_test(a_histogram_is_that_of_its_cluster),
+		cmocka_unit_test(samples_are_spread_evenly_between_the_bounds_of_their_bucket),
+		cmocka_unit_test(beyond_the_last_bound_nothing_is_guessed),
 	};
 
 	return cmocka_run_group_tests_name("envoy", tests, NULL, NULL);

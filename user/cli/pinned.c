@@ -26,36 +26,6 @@ int eg_listing_parse(int argc, char **argv, const struct eg_command_help *help, 
 	return 0;
 }
 
-bool eg_pinned_is_named(const char *name, const char *workload)
-{
-	size_t len = strlen(workload);
-
-	return strncmp(name, workload, len) == 0 && (name[len] == '\0' || name[len] == ':');
-}
-
-int eg_pinned_list_slots(const struct eg_maps *maps, const char *workload, struct eg_pinned *pinned)
-{
-	struct eg_pinned_slot slot = {.slot = 1};
-	int r;
-
-	for (; (r = eg_maps_read_info(maps, slot.slot, &slot.info)) == 0; slot.slot++) {
-		if (slot.info.use == EG_SLOT_FREE || (workload && !eg_pinned_is_named(slot.info.name, workload)))
-			continue;
-		r = eg_array_push(&pinned->slots, slot);
-		if (r < 0)
-			return r;
-	}
-	return r == -ENOENT ? 0 : r;
-}
-
-const char *eg_pinned_name(const struct eg_pinned *pinned, uint32_t slot)
-{
-	for (size_t i = 0; i < pinned->slots.len; i++)
-		if (pinned->slots.items[i].slot == slot)
-			return pinned->slots.items[i].info.name;
-	return NULL;
-}
-
 static int open_pinned(const char *workload, struct eg_pinned *pinned, char **ret_problem)
 {
 	int r = eg_pins_locate(&pinned->directory, ret_problem);

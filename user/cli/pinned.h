@@ -3,10 +3,9 @@
 #define EG_CLI_PINNED_H
 
 /* What the commands share that read an agent's pinned maps, be it dead or alive. */
-#include "base/array.h"
 #include "base/cleanup.h"
 #include "cli/options.h"
-#include "datapath/pins.h"
+#include "datapath/pinned.h"
 
 /* The command line of a listing: --json and at most one WORKLOAD. */
 struct eg_listing_words {
@@ -20,20 +19,6 @@ int eg_listing_take_json(const char *value, void *context);
 int eg_listing_parse(int argc, char **argv, const struct eg_command_help *help, const struct eg_option *options,
 		     size_t option_count, struct eg_listing_words *words);
 
-/* A slot in use, and whose it is. */
-struct eg_pinned_slot {
-	uint32_t slot;
-	struct eg_slot_info info;
-};
-
-struct eg_pinned {
-	char *directory;
-	struct eg_maps maps;
-	EG_ARRAY(struct eg_pinned_slot) slots;	/* in order of their numbers */
-};
-
-#define EG_PINNED_NONE ((struct eg_pinned){.maps = EG_MAPS_NONE})
-
 /*
  * Opens the maps where eg_pins_locate() finds them and lists the slots in use: a
  * workload's own and its instances' (NAME:...), all for a NULL name. 0, or -errno
@@ -42,13 +27,6 @@ struct eg_pinned {
  */
 int eg_pinned_open(const char *command, const char *workload, struct eg_pinned *ret_pinned);
 void eg_pinned_close(struct eg_pinned *pinned);
-
-/* Adds the slots that `workload` names, every slot in use for NULL. 0, or -errno. */
-int eg_pinned_list_slots(const struct eg_maps *maps, const char *workload, struct eg_pinned *pinned);
-/* Whether a slot of this name belongs to what a user called `workload`. */
-bool eg_pinned_is_named(const char *name, const char *workload);
-/* The name of a slot's workload; NULL for one that is not listed. */
-const char *eg_pinned_name(const struct eg_pinned *pinned, uint32_t slot);
 
 #define _cleanup_pinned_ _cleanup_(eg_pinned_close)
 

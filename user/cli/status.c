@@ -10,7 +10,7 @@
 #include "base/addr.h"
 #include "base/inotify.h"
 #include "base/log.h"
-#include "cli/audit.h"
+#include "export/audit.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
 #include "datapath/inspect.h"

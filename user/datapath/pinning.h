@@ -3,8 +3,12 @@
 #define EG_DATAPATH_PINNING_H
 
 /* What the files about pins share. */
+#include <dirent.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "datapath/pins.h"
 
 /* Sets *ret_problem and returns error. */
 __attribute__((format(printf, 3, 4))) int eg_problem(char **ret_problem, int error, const char *format, ...);
@@ -13,6 +17,12 @@ int eg_pins_check_directory(const char *directory, char **ret_problem);
 /* The first word of an eg_control of any ABI. 0, -EPROTO for a map that cannot be one, or -errno. */
 int eg_pins_read_abi(int control_fd, uint32_t *ret_abi);
 int eg_link_pin_name(uint32_t slot, uint64_t cgroup_id, const char *program, char *name, size_t size);
+/* The same backwards: what the name of a file in links/ says. */
+bool eg_link_pin_parse(const char *name, struct eg_link_pin *ret_pin);
+/* The folder of the links; NULL with errno. */
+DIR *eg_link_pins_open(const char *directory);
+/* A descriptor of a link that is pinned there, or -errno. */
+int eg_link_pin_open(int links_fd, const char *name);
 
 /* Detaches the link that is pinned there and removes the pin; 0 also when nothing is there. */
 int eg_pins_remove_link(const char *path);

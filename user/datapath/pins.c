@@ -313,7 +313,7 @@ int eg_link_pin_name(uint32_t slot, uint64_t cgroup_id, const char *program, cha
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }
 
-static bool parse_link_name(const char *name, struct eg_link_pin *ret_pin)
+bool eg_link_pin_parse(const char *name, struct eg_link_pin *ret_pin)
 {
 	struct eg_link_pin pin = {};
 	int end = 0;
@@ -327,8 +327,7 @@ static bool parse_link_name(const char *name, struct eg_link_pin *ret_pin)
 	return true;
 }
 
-/* A descriptor of a pinned link, or -errno. */
-static int open_link(int links_fd, const char *name)
+int eg_link_pin_open(int links_fd, const char *name)
 {
 	char path[PATH_MAX];
 	int fd;
@@ -341,7 +340,7 @@ static int open_link(int links_fd, const char *name)
 /* What the kernel says; a cgroup that is gone has no id. */
 static int read_live_link(int links_fd, struct eg_link_pin *pin)
 {
-	_cleanup_close_ int fd = open_link(links_fd, pin->name);
+	_cleanup_close_ int fd = eg_link_pin_open(links_fd, pin->name);
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
 
@@ -379,7 +378,7 @@ static int remove_link(int links_fd, const char *name)
 	return eg_pins_remove_link(path);
 }
 
-static DIR *open_links(const char *directory)
+DIR *eg_link_pins_open(const char *directory)
 {
 	_cleanup_free_ char *path = NULL;
 
@@ -388,7 +387,7 @@ static DIR *open_links(const char *directory)
 
 int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem)
 {
-	DIR *links = open_links(directory);
+	DIR *links = eg_link_pins_open(directory);
 	struct dirent *entry;
 	int r = 0;
 
@@ -398,7 +397,7 @@ int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, ch
 	while (r == 0 && (entry = readdir(links))) {
 		struct eg_link_pin pin;
 
-		if (!parse_link_name(entry->d_name, &pin))
+		if (!eg_link_pin_parse(entry->d_name, &pin))
 			continue;
 		r = read_live_link(dirfd(links), &pin);
 		if (r == -ENOENT) {
@@ -416,7 +415,7 @@ int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, ch
 
 int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slots, char **ret_problem)
 {
-	DIR *links = open_links(directory);
+	DIR *links = eg_link_pins_open(directory);
 	struct dirent *entry;
 	int r = 0;
 
@@ -425,7 +424,7 @@ int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slo
 	while (r == 0 && (entry = readdir(links))) {
 		struct eg_link_pin pin;
 
-		if (!parse_link_name(entry->d_name, &pin))
+		if (!eg_link_pin_parse(entry->d_name, &pin))
 			continue;
 		if (pin.slot < EG_SLOTS_MAX && slots->has[pin.slot])
 			r = remove_link(dirfd(links), entry->d_name);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "export/envoy.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "export/names.h"
+
+/* ---- histograms ---- */
 
 const double eg_histogram_bounds_ms[EG_HISTOGRAM_BUCKETS - 1] = {
 	0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000,
@@ -19,265 +24,270 @@ uint64_t eg_histogram_samples(const struct eg_histogram *histogram)
 	return samples;
 }
 
-/* The passthrough cluster of one family. */
-struct cluster {
-	const char *family;
-	struct eg_cluster_counts counts;
-	struct eg_cluster_gauges gauges;
-};
-
-#define FAMILIES 2
-
-static struct cluster cluster_of(const struct eg_totals *totals, size_t family)
+double eg_histogram_quantile_ms(const struct eg_histogram *histogram, double part)
 {
-	if (family == 0)
-		return (struct cluster){"ipv4", totals->counts.ipv4.cluster, totals->ipv4};
-	return (struct cluster){"ipv6", totals->counts.ipv6.cluster, totals->ipv6};
+	double wanted = part * (double)eg_histogram_samples(histogram), below = 0;
+	double lower = 0, reached = NAN;
+
+	for (size_t i = 0; i < EG_HISTOGRAM_BUCKETS; i++) {
+		double samples = (double)histogram->buckets[i];
+		double upper = i < EG_COUNT_OF(eg_histogram_bounds_ms) ? eg_histogram_bounds_ms[i] : lower;
+
+		if (samples > 0 && below + samples >= wanted)
+			return lower + (upper - lower) * (wanted - below) / samples;
+		if (samples > 0)
+			reached = upper;
+		below += samples;
+		lower = upper;
+	}
+	return reached;
 }
 
 /* ---- what is derived ---- */
 
-static uint64_t connect_fail(const struct cluster *cluster)
+static uint64_t connect_fail(const struct eg_cluster_counts *counts)
 {
-	return eg_connects_failed(&cluster->counts);
+	return eg_connects_failed(counts);
 }
 
 /* Attempts that the network or connect_timeout ended. */
-static uint64_t attempts_failed(const struct cluster *cluster)
+static uint64_t attempts_failed(const struct eg_cluster_counts *counts)
 {
-	return cluster->counts.connect_failed + cluster->counts.connect_timeout;
+	return counts->connect_failed + counts->connect_timeout;
 }
 
 /* With one attempt for each connection the first that fails is the last; the application that goes away exceeds nothing. */
-static uint64_t attempts_exceeded(const struct cluster *cluster)
+static uint64_t attempts_exceeded(const struct eg_cluster_counts *counts)
 {
-	return attempts_failed(cluster) + cluster->counts.rq_pending_overflow;
+	return attempts_failed(counts) + counts->rq_pending_overflow;
 }
 
-static uint64_t destroyed_local(const struct cluster *cluster)
+static uint64_t destroyed_local(const struct eg_cluster_counts *counts)
 {
-	return eg_destroyed_local(&cluster->counts);
+	return eg_destroyed_local(counts);
 }
 
-static uint64_t destroyed_remote(const struct cluster *cluster)
+static uint64_t destroyed_remote(const struct eg_cluster_counts *counts)
 {
-	return eg_destroyed_remote(&cluster->counts);
+	return eg_destroyed_remote(counts);
 }
 
-static uint64_t destroyed(const struct cluster *cluster)
+static uint64_t destroyed(const struct eg_cluster_counts *counts)
 {
-	return destroyed_local(cluster) + destroyed_remote(cluster);
+	return destroyed_local(counts) + destroyed_remote(counts);
 }
 
 /* A connection has its request from the moment it is established until it ends. */
-static uint64_t destroyed_active(const struct cluster *cluster)
+static uint64_t destroyed_active(const struct eg_cluster_counts *counts)
 {
-	return cluster->counts.closed_local + cluster->counts.closed_remote;
+	return counts->closed_local + counts->closed_remote;
 }
 
-static uint64_t connected(const struct cluster *cluster)
+static uint64_t connected(const struct eg_cluster_counts *counts)
 {
-	return eg_histogram_samples(&cluster->counts.connect_ms);
+	return eg_histogram_samples(&counts->connect_ms);
 }
 
 /* Every connect that the passthrough listener would have accepted, whatever became of it. */
-static uint64_t accepted(const struct cluster *cluster)
+static uint64_t accepted(const struct eg_cluster_counts *counts)
 {
-	const struct eg_cluster_counts *counts = &cluster->counts;
-
 	/* What audit mode let past a limit is in its overflow and in the total. */
 	return counts->cx_total - counts->cx_past_limit + counts->cx_no_route + counts->cx_overflow +
 	       counts->rq_pending_overflow + counts->rq_overflow + counts->rq_retry_overflow;
 }
 
-/* ---- names ---- */
+/* ---- the table ---- */
 
-struct statistic {
-	const char *scope;
-	const char *name;
-	size_t offset; /* of the number in struct cluster, unless it is derived */
-	uint64_t (*derive)(const struct cluster *cluster);
+#define COUNTER(field) EG_STAT_COUNTER, EG_EACH_CLUSTER, offsetof(struct eg_cluster_counts, field), NULL
+#define DERIVED(function) EG_STAT_COUNTER, EG_EACH_CLUSTER, 0, function
+#define GAUGE(field) EG_STAT_GAUGE, EG_EACH_CLUSTER, offsetof(struct eg_cluster_gauges, field), NULL
+#define HISTOGRAM(field) EG_STAT_HISTOGRAM, EG_EACH_CLUSTER, offsetof(struct eg_cluster_counts, field), NULL
+#define OF_WORKLOAD(type, field) EG_STAT_##type, EG_EACH_WORKLOAD, offsetof(struct eg_totals, field), NULL
+
+static const struct eg_stat stats[] = {
+	{"cluster", "upstream_cx_connect_attempts_exceeded", DERIVED(attempts_exceeded), NULL},
+	{"cluster", "upstream_cx_connect_fail", DERIVED(connect_fail), NULL},
+	{"cluster", "upstream_cx_connect_timeout", COUNTER(connect_timeout), NULL},
+	{"cluster", "upstream_cx_destroy", DERIVED(destroyed), NULL},
+	{"cluster", "upstream_cx_destroy_local", DERIVED(destroyed_local), NULL},
+	{"cluster", "upstream_cx_destroy_local_with_active_rq", COUNTER(closed_local), NULL},
+	{"cluster", "upstream_cx_destroy_remote", DERIVED(destroyed_remote), NULL},
+	{"cluster", "upstream_cx_destroy_remote_with_active_rq", COUNTER(closed_remote), NULL},
+	{"cluster", "upstream_cx_destroy_with_active_rq", DERIVED(destroyed_active), NULL},
+	{"cluster", "upstream_cx_overflow", COUNTER(cx_overflow), NULL},
+	{"cluster", "upstream_cx_rx_bytes_total", COUNTER(rx_bytes), NULL},
+	{"cluster", "upstream_cx_total", COUNTER(cx_total), NULL},
+	{"cluster", "upstream_cx_tx_bytes_total", COUNTER(tx_bytes), NULL},
+	{"cluster", "upstream_rq_cancelled", COUNTER(connect_cancelled), NULL},
+	{"cluster", "upstream_rq_pending_failure_eject", DERIVED(attempts_failed), NULL},
+	{"cluster", "upstream_rq_pending_overflow", COUNTER(rq_pending_overflow), NULL},
+	{"cluster", "upstream_rq_pending_total", COUNTER(cx_total), NULL},
+	{"cluster", "upstream_rq_retry", COUNTER(rq_retry), NULL},
+	{"cluster", "upstream_rq_retry_overflow", COUNTER(rq_retry_overflow), NULL},
+	{"cluster", "upstream_rq_total", DERIVED(connected), NULL},
+	{"tcp", "downstream_cx_no_route", COUNTER(cx_no_route), NULL},
+	{"tcp", "downstream_cx_rx_bytes_total", COUNTER(tx_bytes), NULL},
+	{"tcp", "downstream_cx_total", DERIVED(accepted), NULL},
+	{"tcp", "downstream_cx_tx_bytes_total", COUNTER(rx_bytes), NULL},
+	{"tcp", "idle_timeout", COUNTER(idle_timeout), NULL},
+	{"tcp", "max_downstream_connection_duration", COUNTER(max_duration), NULL},
+	{"cluster", "circuit_breakers.default.cx_open", GAUGE(cx_open), NULL},
+	{"cluster", "circuit_breakers.default.remaining_cx", GAUGE(remaining_cx), NULL},
+	{"cluster", "circuit_breakers.default.remaining_pending", GAUGE(remaining_pending), NULL},
+	{"cluster", "circuit_breakers.default.remaining_retries", GAUGE(remaining_retries), NULL},
+	{"cluster", "circuit_breakers.default.remaining_rq", GAUGE(remaining_rq), NULL},
+	{"cluster", "circuit_breakers.default.rq_open", GAUGE(rq_open), NULL},
+	{"cluster", "circuit_breakers.default.rq_pending_open", GAUGE(pending_open), NULL},
+	{"cluster", "circuit_breakers.default.rq_retry_open", GAUGE(retry_open), NULL},
+	{"cluster", "upstream_cx_active", GAUGE(connections), NULL},
+	{"cluster", "upstream_rq_active", GAUGE(established), NULL},
+	{"cluster", "upstream_rq_pending_active", GAUGE(pending), NULL},
+	{"server", "live", OF_WORKLOAD(GAUGE, live), NULL},
+	{"server", "uptime", OF_WORKLOAD(GAUGE, uptime_s), NULL},
+	{"tcp", "upstream_flush_active", GAUGE(draining), NULL},
+	{"cluster", "upstream_cx_connect_ms", HISTOGRAM(connect_ms), NULL},
+	{"cluster", "upstream_cx_length_ms", HISTOGRAM(length_ms), NULL},
+
+	{"egressd", "verdicts", EG_STAT_COUNTER, EG_EACH_REASON, 0, NULL,
+	 "Verdicts on connects, and on datagrams of unconnected sockets, by reason."},
+	{"egressd", "refused_before", OF_WORKLOAD(COUNTER, counts.refused_before),
+	 "Connects that were allowed here, after a program before ours had refused them."},
+	{"egressd", "not_enforced", OF_WORKLOAD(COUNTER, counts.not_enforced),
+	 "Verdicts that refused, and that audit mode let pass."},
+	{"egressd", "destinations_missed", OF_WORKLOAD(COUNTER, counts.destinations_missed),
+	 "Verdicts whose destination did not fit into the table of destinations."},
+	{"egressd", "events_suppressed", OF_WORKLOAD(COUNTER, counts.events_suppressed),
+	 "Events of refusals that were over the rate limit."},
+	{"egressd", "events_lost", OF_WORKLOAD(COUNTER, counts.events_lost),
+	 "Events of refusals for which the ring buffer was full."},
+	{"egressd", "cx_past_limit", COUNTER(cx_past_limit),
+	 "Connects that a limit would have refused, and that audit mode let pass."},
+	{"egressd", "rq_overflow", COUNTER(rq_overflow), "Connects that max_requests refused, where a policy wrote it."},
+	{"egressd", "udp_sessions_total", COUNTER(sessions_total), "Connected UDP sockets that were admitted."},
+	{"egressd", "udp_sessions_overflow", COUNTER(sessions_overflow),
+	 "Connected UDP sockets that max_connections refused."},
+	{"egressd", "without_event", COUNTER(without_event),
+	 "Leases that the next connect, the release or the sweep ended, since no event came."},
+	{"egressd", "contended", COUNTER(contended),
+	 "Connects refused because too many processors changed the same gauges at once."},
+	{"egressd", "draining", GAUGE(draining), "Connections closed by their processes that are still flushing."},
+	{"egressd", "retries_active", GAUGE(retries), "Retries that are connecting."},
+	{"egressd", "udp_sessions_active", GAUGE(sessions), "Connected UDP sockets that hold a place."},
 };
 
-#define COUNTER(field) offsetof(struct cluster, counts.field), NULL
-#define GAUGE(field) offsetof(struct cluster, gauges.field), NULL
-#define DERIVED(function) 0, function
-
-/* Sorted as the whole names are: all of cluster.*ipv4, cluster.*ipv6, tcp.*ipv4... */
-static const struct statistic statistics[] = {
-	{"cluster", "circuit_breakers.default.cx_open", GAUGE(cx_open)},
-	{"cluster", "circuit_breakers.default.remaining_cx", GAUGE(remaining_cx)},
-	{"cluster", "circuit_breakers.default.remaining_pending", GAUGE(remaining_pending)},
-	{"cluster", "circuit_breakers.default.remaining_retries", GAUGE(remaining_retries)},
-	{"cluster", "circuit_breakers.default.remaining_rq", GAUGE(remaining_rq)},
-	{"cluster", "circuit_breakers.default.rq_open", GAUGE(rq_open)},
-	{"cluster", "circuit_breakers.default.rq_pending_open", GAUGE(pending_open)},
-	{"cluster", "circuit_breakers.default.rq_retry_open", GAUGE(retry_open)},
-	{"cluster", "upstream_cx_active", GAUGE(connections)},
-	{"cluster", "upstream_cx_connect_attempts_exceeded", DERIVED(attempts_exceeded)},
-	{"cluster", "upstream_cx_connect_fail", DERIVED(connect_fail)},
-	{"cluster", "upstream_cx_connect_timeout", COUNTER(connect_timeout)},
-	{"cluster", "upstream_cx_destroy", DERIVED(destroyed)},
-	{"cluster", "upstream_cx_destroy_local", DERIVED(destroyed_local)},
-	{"cluster", "upstream_cx_destroy_local_with_active_rq", COUNTER(closed_local)},
-	{"cluster", "upstream_cx_destroy_remote", DERIVED(destroyed_remote)},
-	{"cluster", "upstream_cx_destroy_remote_with_active_rq", COUNTER(closed_remote)},
-	{"cluster", "upstream_cx_destroy_with_active_rq", DERIVED(destroyed_active)},
-	{"cluster", "upstream_cx_overflow", COUNTER(cx_overflow)},
-	{"cluster", "upstream_cx_rx_bytes_total", COUNTER(rx_bytes)},
-	{"cluster", "upstream_cx_total", COUNTER(cx_total)},
-	{"cluster", "upstream_cx_tx_bytes_total", COUNTER(tx_bytes)},
-	{"cluster", "upstream_rq_active", GAUGE(established)},
-	{"cluster", "upstream_rq_cancelled", COUNTER(connect_cancelled)},
-	{"cluster", "upstream_rq_pending_active", GAUGE(pending)},
-	{"cluster", "upstream_rq_pending_failure_eject", DERIVED(attempts_failed)},
-	{"cluster", "upstream_rq_pending_overflow", COUNTER(rq_pending_overflow)},
-	{"cluster", "upstream_rq_pending_total", COUNTER(cx_total)},
-	{"cluster", "upstream_rq_retry", COUNTER(rq_retry)},
-	{"cluster", "upstream_rq_retry_overflow", COUNTER(rq_retry_overflow)},
-	{"cluster", "upstream_rq_total", DERIVED(connected)},
-	{"tcp", "downstream_cx_no_route", COUNTER(cx_no_route)},
-	{"tcp", "downstream_cx_rx_bytes_total", COUNTER(tx_bytes)},
-	{"tcp", "downstream_cx_total", DERIVED(accepted)},
-	{"tcp", "downstream_cx_tx_bytes_total", COUNTER(rx_bytes)},
-	{"tcp", "idle_timeout", COUNTER(idle_timeout)},
-	{"tcp", "max_downstream_connection_duration", COUNTER(max_duration)},
-	{"tcp", "upstream_flush_active", GAUGE(draining)},
-};
-
-static const struct statistic own_statistics[] = {
-	{"egressd", "cx_past_limit", COUNTER(cx_past_limit)},
-	{"egressd", "draining", GAUGE(draining)},
-	{"egressd", "retries_active", GAUGE(retries)},
-	{"egressd", "rq_overflow", COUNTER(rq_overflow)},
-	{"egressd", "udp_sessions_active", GAUGE(sessions)},
-	{"egressd", "udp_sessions_total", COUNTER(sessions_total)},
-	{"egressd", "udp_sessions_overflow", COUNTER(sessions_overflow)},
-	{"egressd", "without_event", COUNTER(without_event)},
-	{"egressd", "contended", COUNTER(contended)},
-};
-
-static const struct histogram {
-	const char *name;
-	size_t offset; /* of the struct eg_histogram in struct cluster */
-} histograms[] = {
-	{"upstream_cx_connect_ms", offsetof(struct cluster, counts.connect_ms)},
-	{"upstream_cx_length_ms", offsetof(struct cluster, counts.length_ms)},
-};
-
-/* ---- visits ---- */
-
-static const void *at(const struct cluster *cluster, size_t offset)
+const struct eg_stat *eg_stats(size_t *ret_count)
 {
-	return (const char *)cluster + offset;
+	*ret_count = EG_COUNT_OF(stats);
+	return stats;
 }
 
-static uint64_t read_statistic(const struct statistic *statistic, const struct cluster *cluster)
+bool eg_stat_is_ours(const struct eg_stat *stat)
 {
-	return statistic->derive ? statistic->derive(cluster) : *(const uint64_t *)at(cluster, statistic->offset);
+	return stat->help != NULL;
 }
 
-static void write_name(const char *scope, const struct cluster *cluster, const char *name,
-		       char dotted[EG_STAT_NAME_MAX])
-{
-	snprintf(dotted, EG_STAT_NAME_MAX, "%s.outbound_passthrough_%s.%s", scope, cluster->family, name);
-}
+/* ---- one of them ---- */
 
-static int visit_cluster(const struct statistic *table, size_t count, const struct cluster *cluster,
-			 eg_stat_visitor visit, void *context)
-{
-	char name[EG_STAT_NAME_MAX];
-	int r = 0;
+static const char *const clusters[] = {"outbound_passthrough_ipv4", "outbound_passthrough_ipv6"};
 
-	for (size_t i = 0; i < count && r == 0; i++) {
-		write_name(table[i].scope, cluster, table[i].name, name);
-		r = visit(name, read_statistic(&table[i], cluster), context);
+size_t eg_stat_count(const struct eg_stat *stat)
+{
+	switch (stat->each) {
+	case EG_EACH_CLUSTER:
+		return EG_COUNT_OF(clusters);
+	case EG_EACH_REASON:
+		return EG_REASON_COUNT;
+	default:
+		return 1;
 	}
-	return r;
 }
 
-/* How many statistics from here on share the scope of the first. */
-static size_t count_scope(const struct statistic *table, size_t count)
+const char *eg_stat_cluster(size_t index)
 {
-	size_t i = 1;
-
-	while (i < count && table[i].scope == table[0].scope)
-		i++;
-	return i;
+	return clusters[index];
 }
 
-static int visit_table(const struct statistic *table, size_t count, const struct eg_totals *totals,
-		       eg_stat_visitor visit, void *context)
+void eg_stat_name(const struct eg_stat *stat, size_t index, char dotted[EG_STAT_NAME_MAX])
 {
+	switch (stat->each) {
+	case EG_EACH_CLUSTER:
+		snprintf(dotted, EG_STAT_NAME_MAX, "%s.%s.%s", stat->scope, clusters[index], stat->name);
+		return;
+	case EG_EACH_REASON:
+		snprintf(dotted, EG_STAT_NAME_MAX, "%s.%s.%s", stat->scope, stat->name,
+			 eg_reason_name((unsigned int)index));
+		return;
+	case EG_EACH_WORKLOAD:
+		snprintf(dotted, EG_STAT_NAME_MAX, "%s.%s", stat->scope, stat->name);
+		return;
+	}
+}
+
+static const struct eg_cluster_counts *counts_of(const struct eg_totals *totals, size_t index)
+{
+	return index == 0 ? &totals->counts.ipv4.cluster : &totals->counts.ipv6.cluster;
+}
+
+static const struct eg_cluster_gauges *gauges_of(const struct eg_totals *totals, size_t index)
+{
+	return index == 0 ? &totals->ipv4 : &totals->ipv6;
+}
+
+/* Where the field is that the offset of a row means. */
+static const void *field_of(const struct eg_stat *stat, const struct eg_totals *totals, size_t index)
+{
+	const void *of = totals;
+
+	if (stat->each == EG_EACH_CLUSTER)
+		of = stat->type == EG_STAT_GAUGE ? (const void *)gauges_of(totals, index) : counts_of(totals, index);
+	return (const char *)of + stat->offset;
+}
+
+uint64_t eg_stat_value(const struct eg_stat *stat, const struct eg_totals *totals, size_t index)
+{
+	if (stat->each == EG_EACH_REASON)
+		return eg_reason_count(&totals->counts, (enum eg_reason)index);
+	return stat->derive ? stat->derive(counts_of(totals, index)) : *(const uint64_t *)field_of(stat, totals, index);
+}
+
+const struct eg_histogram *eg_stat_histogram(const struct eg_stat *stat, const struct eg_totals *totals, size_t index)
+{
+	return field_of(stat, totals, index);
+}
+
+bool eg_stat_is_used(const struct eg_stat *stat, const struct eg_totals *totals, size_t index)
+{
+	if (stat->type == EG_STAT_HISTOGRAM)
+		return eg_histogram_samples(eg_stat_histogram(stat, totals, index)) > 0;
+	if (stat->type == EG_STAT_GAUGE && stat->each == EG_EACH_CLUSTER && counts_of(totals, index)->cx_total > 0)
+		return true;
+	return eg_stat_value(stat, totals, index) > 0;
+}
+
+/* ---- all of them ---- */
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(((const struct eg_stat_line *)a)->name, ((const struct eg_stat_line *)b)->name);
+}
+
+int eg_stat_list(struct eg_stat_lines *ret_lines)
+{
+	_cleanup_(eg_stat_lines_clear) struct eg_stat_lines lines = {};
 	int r = 0;
 
-	for (size_t first = 0, len; first < count && r == 0; first += len) {
-		len = count_scope(table + first, count - first);
-		for (size_t family = 0; family < FAMILIES && r == 0; family++) {
-			struct cluster cluster = cluster_of(totals, family);
+	for (size_t i = 0; i < EG_COUNT_OF(stats); i++) {
+		for (size_t index = 0; index < eg_stat_count(&stats[i]) && r == 0; index++) {
+			struct eg_stat_line line = {&stats[i], index, ""};
 
-			r = visit_cluster(table + first, len, &cluster, visit, context);
+			eg_stat_name(&stats[i], index, line.name);
+			r = eg_array_push(&lines.list, line);
 		}
 	}
-	return r;
-}
-
-int eg_envoy_visit(const struct eg_totals *totals, eg_stat_visitor visit, void *context)
-{
-	return visit_table(statistics, EG_COUNT_OF(statistics), totals, visit, context);
-}
-
-int eg_envoy_visit_histograms(const struct eg_totals *totals, eg_histogram_visitor visit, void *context)
-{
-	char name[EG_STAT_NAME_MAX];
-	int r = 0;
-
-	for (size_t family = 0; family < FAMILIES; family++) {
-		struct cluster cluster = cluster_of(totals, family);
-
-		for (size_t i = 0; i < EG_COUNT_OF(histograms) && r == 0; i++) {
-			write_name("cluster", &cluster, histograms[i].name, name);
-			r = visit(name, at(&cluster, histograms[i].offset), context);
-		}
-	}
-	return r;
-}
-
-static int visit_verdicts(const struct eg_slot_counts *counts, eg_stat_visitor visit, void *context)
-{
-	int r = 0;
-
-	for (enum eg_reason reason = 0; reason < EG_REASON_COUNT && r == 0; reason++) {
-		char name[EG_STAT_NAME_MAX];
-
-		snprintf(name, sizeof(name), "egressd.verdicts.%s", eg_reason_name(reason));
-		r = visit(name, eg_reason_count(counts, reason), context);
-	}
-	return r;
-}
-
-int eg_own_clusters_visit(const struct eg_totals *totals, eg_stat_visitor visit, void *context)
-{
-	return visit_table(own_statistics, EG_COUNT_OF(own_statistics), totals, visit, context);
-}
-
-int eg_own_stats_visit(const struct eg_totals *totals, eg_stat_visitor visit, void *context)
-{
-	const struct {
-		const char *name;
-		uint64_t value;
-	} others[] = {
-		{"egressd.refused_before", totals->counts.refused_before},
-		{"egressd.not_enforced", totals->counts.not_enforced},
-		{"egressd.destinations_missed", totals->counts.destinations_missed},
-		{"egressd.events_suppressed", totals->counts.events_suppressed},
-		{"egressd.events_lost", totals->counts.events_lost},
-	};
-	int r = visit_verdicts(&totals->counts, visit, context);
-
-	if (r == 0)
-		r = eg_own_clusters_visit(totals, visit, context);
-	for (size_t i = 0; i < EG_COUNT_OF(others) && r == 0; i++)
-		r = visit(others[i].name, others[i].value, context);
-	return r;
+	if (r < 0)
+		return r;
+	qsort(lines.list.items, lines.list.len, sizeof(lines.list.items[0]), compare_lines);
+	*ret_lines = lines;
+	lines = (struct eg_stat_lines){};
+	return 0;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "export/json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/addr.h"
+#include "base/cleanup.h"
 #include "export/envoy.h"
 #include "export/names.h"
 
@@ -75,7 +77,7 @@ json_t *eg_json_event(const struct eg_event *event, const char *workload)
 			 "uid", (json_int_t)event->uid);
 }
 
-static json_t *format_histogram(const struct eg_histogram *histogram)
+json_t *eg_json_histogram(const struct eg_histogram *histogram)
 {
 	json_t *buckets = json_array();
 	uint64_t below = 0;
@@ -92,16 +94,20 @@ static json_t *format_histogram(const struct eg_histogram *histogram)
 			 (double)histogram->sum_ns / NSEC_PER_MSEC, "buckets", buckets);
 }
 
-static int add_histogram(const char *name, const struct eg_histogram *histogram, void *context)
-{
-	return json_object_set_new(context, name, format_histogram(histogram)) < 0 ? -ENOMEM : 0;
-}
-
 json_t *eg_json_histograms(const struct eg_totals *totals)
 {
+	_cleanup_(eg_stat_lines_clear) struct eg_stat_lines lines = {};
 	json_t *histograms = json_object();
+	int r = histograms ? eg_stat_list(&lines) : -ENOMEM;
 
-	if (histograms && eg_envoy_visit_histograms(totals, add_histogram, histograms) == 0)
+	for (size_t i = 0; i < lines.list.len && r == 0; i++) {
+		const struct eg_stat_line *line = &lines.list.items[i];
+
+		if (line->stat->type == EG_STAT_HISTOGRAM)
+			r = json_object_set_new(histograms, line->name,
+						eg_json_histogram(eg_stat_histogram(line->stat, totals, line->index)));
+	}
+	if (r == 0)
 		return histograms;
 	json_decref(histograms);
 	return NULL;

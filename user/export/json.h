@@ -23,10 +23,9 @@ const char *eg_time_format(uint64_t monotonic_ns, char buffer[EG_TIME_TEXT_MAX])
 /* Commands and processes may be called anything; JSON text is UTF-8 only, so that what is not says just that. */
 json_t *eg_json_text(const char *bytes, size_t len);
 json_t *eg_json_destination(const struct eg_destination *destination);
-/*
- * Envoy's dotted names, each with count, sum_ms, and buckets: for each of Envoy's
- * bounds upper_bound (ms) and cumulative, the samples below it.
- */
+/* count, sum_ms, and buckets: for each of Envoy's bounds upper_bound (ms) and cumulative, the samples below it. */
+json_t *eg_json_histogram(const struct eg_histogram *histogram);
+/* All there are, by their dotted names. */
 json_t *eg_json_histograms(const struct eg_totals *totals);
 /* `workload` may be NULL: a slot that nobody has any more. */
 json_t *eg_json_event(const struct eg_event *event, const char *workload);

@@ -11,9 +11,9 @@
 #include "export/json.h"
 #include "export/names.h"
 
-static int add_number(const char *name, uint64_t value, void *context)
+static int add_number(const char *name, uint64_t value, json_t *object)
 {
-	return json_object_set_new(context, name, json_integer((json_int_t)value)) < 0 ? -ENOMEM : 0;
+	return json_object_set_new(object, name, json_integer((json_int_t)value)) < 0 ? -ENOMEM : 0;
 }
 
 /* A report that lacks something must not look complete: NULL, unless all went well. */
@@ -25,13 +25,19 @@ static json_t *whole(json_t *json, int r)
 	return NULL;
 }
 
+/* Verdicts and what else is no cluster's stand beside them. */
 static json_t *format_stats(const struct eg_totals *totals)
 {
+	_cleanup_(eg_stat_lines_clear) struct eg_stat_lines lines = {};
 	json_t *stats = json_object();
-	int r = stats ? eg_envoy_visit(totals, add_number, stats) : -ENOMEM;
+	int r = stats ? eg_stat_list(&lines) : -ENOMEM;
 
-	if (r == 0)
-		r = eg_own_clusters_visit(totals, add_number, stats);
+	for (size_t i = 0; i < lines.list.len && r == 0; i++) {
+		const struct eg_stat_line *line = &lines.list.items[i];
+
+		if (line->stat->each == EG_EACH_CLUSTER && line->stat->type != EG_STAT_HISTOGRAM)
+			r = add_number(line->name, eg_stat_value(line->stat, totals, line->index), stats);
+	}
 	return whole(stats, r);
 }
 

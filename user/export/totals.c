@@ -51,6 +51,34 @@ void eg_totals_add(struct eg_totals *totals, const struct eg_slot *slot, const s
 	add_limits(&totals->ipv6, &slot->state.ipv6, &policy->ipv6);
 }
 
+static void merge_gauges(struct eg_cluster_gauges *sum, const struct eg_cluster_gauges *gauges)
+{
+	sum->connections += gauges->connections;
+	sum->pending += gauges->pending;
+	sum->established += gauges->established;
+	sum->retries += gauges->retries;
+	sum->sessions += gauges->sessions;
+	sum->draining += gauges->draining;
+	sum->cx_open |= gauges->cx_open;
+	sum->pending_open |= gauges->pending_open;
+	sum->rq_open |= gauges->rq_open;
+	sum->retry_open |= gauges->retry_open;
+	sum->remaining_cx += gauges->remaining_cx;
+	sum->remaining_pending += gauges->remaining_pending;
+	sum->remaining_rq += gauges->remaining_rq;
+	sum->remaining_retries += gauges->remaining_retries;
+}
+
+void eg_totals_merge(struct eg_totals *sum, const struct eg_totals *totals)
+{
+	eg_counts_add(&sum->counts, &totals->counts);
+	merge_gauges(&sum->ipv4, &totals->ipv4);
+	merge_gauges(&sum->ipv6, &totals->ipv6);
+	sum->live |= totals->live;
+	if (sum->uptime_s < totals->uptime_s)
+		sum->uptime_s = totals->uptime_s;
+}
+
 int eg_totals_add_slot(struct eg_totals *totals, const struct eg_maps *maps, uint32_t slot)
 {
 	struct eg_workload_policy policy;

@@ -33,10 +33,14 @@ struct eg_totals {
 	struct eg_slot_counts counts;
 	struct eg_cluster_gauges ipv4;
 	struct eg_cluster_gauges ipv6;
+	uint64_t live;     /* 1 while it is enrolled; of many slots, whether one of them is */
+	uint64_t uptime_s; /* since it was enrolled; of many slots, of the one that is longest */
 };
 
 /* Adds one slot under its policy; one without EG_WORKLOAD_PRESENT has no limits: none is reached and nothing remains. */
 void eg_totals_add(struct eg_totals *totals, const struct eg_slot *slot, const struct eg_workload_policy *policy);
+/* Adds what stands in a sum already. */
+void eg_totals_merge(struct eg_totals *sum, const struct eg_totals *totals);
 /* The same, as the maps have it now. 0, or -errno: -ENOENT for a slot that the maps do not have. */
 int eg_totals_add_slot(struct eg_totals *totals, const struct eg_maps *maps, uint32_t slot);
 

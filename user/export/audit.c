@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#include "cli/audit.h"
+#include "export/audit.h"
 
 #include <errno.h>
 #include <stdlib.h>

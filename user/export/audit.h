@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#ifndef EG_CLI_AUDIT_H
-#define EG_CLI_AUDIT_H
+#ifndef EG_EXPORT_AUDIT_H
+#define EG_EXPORT_AUDIT_H
 
 /* For `status` and `stats`: the leases of the listed slots against their gauges, with or without an agent. */
-#include "cli/pinned.h"
+#include "datapath/pinned.h"
 #include "datapath/audit.h"
 
 struct eg_audit {
