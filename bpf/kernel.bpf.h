@@ -87,7 +87,11 @@ struct bpf_iter_meta {
 	__u64 seq_num;
 };
 
-struct task_struct;
+struct task_struct {
+	int tgid;
+	char comm[16];
+};
+
 struct file;
 
 struct socket {

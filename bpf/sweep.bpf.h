@@ -51,20 +51,29 @@ static __always_inline struct eg_flow address_of(const struct sock *sk, __be32 i
 	return flow;
 }
 
-static __always_inline void describe(const struct sock *sk, const struct eg_lease *lease, __u64 word,
+/* A socket as an iterator over files comes by it. */
+struct visit {
+	struct bpf_iter_meta *meta;
+	const struct task_struct *task;
+	struct sock *sk;
+};
+
+static __always_inline void describe(const struct visit *visit, const struct eg_lease *lease, __u64 word,
 				     struct eg_held_socket *held)
 {
+	const struct sock *sk = visit->sk;
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(visit->sk);
 	const struct sock_common *common = &sk->__sk_common;
 	struct eg_flow local = address_of(sk, common->skc_rcv_saddr, &common->skc_v6_rcv_saddr);
 	struct eg_flow remote = address_of(sk, common->skc_daddr, &common->skc_v6_daddr);
 
 	held->word = word;
-	held->cookie = bpf_get_socket_cookie((void *)sk);
+	held->cookie = bpf_get_socket_cookie(visit->sk);
 	held->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
 	held->opened_ns = lease->opened_ns;
 	held->active_ns = lease->active_ns;
-	held->rx_bytes = lease->rx_bytes;
-	held->tx_bytes = lease->tx_bytes;
+	held->rx_bytes = tcp ? payload_received(tcp) : 0;
+	held->tx_bytes = tcp ? payload_sent(tcp) : 0;
 	held->local = local.addr;
 	held->remote = remote.addr;
 	held->netns = common->skc_net.net->ns.inum;
@@ -75,6 +84,8 @@ static __always_inline void describe(const struct sock *sk, const struct eg_leas
 	held->remote_port = bpf_ntohs(common->skc_dport);
 	held->protocol = sk->sk_protocol;
 	held->tcp_state = common->skc_state;
+	held->pid = visit->task->tgid;
+	bpf_probe_read_kernel(held->comm, sizeof(held->comm), visit->task->comm);
 }
 
 /* Without room in the file's buffer the kernel comes again with the same socket. */
@@ -181,8 +192,9 @@ static __always_inline bool is_present(const struct sock *sk, const struct eg_le
 	return read_cookie(lease) == cookie_of(sk) && is_live(word) && find_cluster(word, &cluster);
 }
 
-static __always_inline void sweep_socket(struct bpf_iter_meta *meta, struct sock *sk, struct eg_lease *lease)
+static __always_inline void sweep_socket(const struct visit *visit, struct eg_lease *lease)
 {
+	struct sock *sk = visit->sk;
 	__u64 word = read_word(lease), now = bpf_ktime_get_ns(), marks;
 	struct eg_held_socket held = {};
 
@@ -195,21 +207,21 @@ static __always_inline void sweep_socket(struct bpf_iter_meta *meta, struct sock
 	}
 	marks = overdue_marks(lease, word, now);
 	if (marks)
-		describe(sk, lease, (word & ~OVERDUE_MARKS) | marks, &held);
+		describe(visit, lease, (word & ~OVERDUE_MARKS) | marks, &held);
 	if (set_marks(lease, word, marks) && marks)
-		write_held(meta, &held);
+		write_held(visit->meta, &held);
 }
 
-static __always_inline void list_socket(struct bpf_iter_meta *meta, struct sock *sk, const struct eg_lease *lease)
+static __always_inline void list_socket(const struct visit *visit, const struct eg_lease *lease)
 {
 	__u64 word = read_word(lease);
 	struct eg_held_socket held = {};
 
-	if (!is_present(sk, lease, word))
+	if (!is_present(visit->sk, lease, word))
 		return;
-	describe(sk, lease, word, &held);
+	describe(visit, lease, word, &held);
 	if (read_word(lease) == word)
-		write_held(meta, &held);
+		write_held(visit->meta, &held);
 }
 
 /* ---- leases without a socket ---- */

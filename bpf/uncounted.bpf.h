@@ -65,8 +65,9 @@ static __always_inline __u32 wanting_reason(__u32 slot, const struct eg_held_soc
 	}
 }
 
-static __always_inline void list_uncounted(struct bpf_iter_meta *meta, struct sock *sk, const struct eg_lease *lease)
+static __always_inline void list_uncounted(const struct visit *visit, const struct eg_lease *lease)
 {
+	struct sock *sk = visit->sk;
 	static const struct eg_lease none;
 	__u8 state = sk->__sk_common.skc_state;
 	struct eg_held_socket held = {};
@@ -79,12 +80,12 @@ static __always_inline void list_uncounted(struct bpf_iter_meta *meta, struct so
 	if (!slot)
 		return;
 	/* A word that no other record of a walk has: no state, and not 0. */
-	describe(sk, &none, eg_lease_word(EG_LEASE_NONE, 0, slot, 0, 1), &held);
+	describe(visit, &none, eg_lease_word(EG_LEASE_NONE, 0, slot, 0, 1), &held);
 	if (state != BPF_TCP_LISTEN)
 		reason = wanting_reason(slot, &held);
 	held.reason = reason;
 	if (reason != EG_REASON_COUNT)
-		write_held(meta, &held);
+		write_held(visit->meta, &held);
 }
 
 #endif

@@ -23,6 +23,11 @@ static __always_inline struct sock *sock_of_file(struct file *file)
 	return socket ? socket->sk : NULL;
 }
 
+static __always_inline struct visit visit_of(const struct bpf_iter__task_file *ctx)
+{
+	return (struct visit){.meta = ctx->meta, .task = ctx->task, .sk = sock_of_file(ctx->file)};
+}
+
 static __always_inline struct eg_lease *lease_of(const struct sock *sk)
 {
 	__u64 cookie = sk ? cookie_of(sk) : 0;
@@ -33,38 +38,38 @@ static __always_inline struct eg_lease *lease_of(const struct sock *sk)
 SEC("iter/task_file")
 int eg_sweep(struct bpf_iter__task_file *ctx)
 {
-	struct sock *sk = sock_of_file(ctx->file);
-	struct eg_lease *lease = lease_of(sk);
+	const struct visit visit = visit_of(ctx);
+	struct eg_lease *lease = lease_of(visit.sk);
 
-	if (lease)
-		sweep_socket(ctx->meta, sk, lease);
-	else if (!ctx->task)
+	if (!visit.task)
 		write_end(ctx->meta);
+	else if (lease)
+		sweep_socket(&visit, lease);
 	return 0;
 }
 
 SEC("iter/task_file")
 int eg_flows(struct bpf_iter__task_file *ctx)
 {
-	struct sock *sk = sock_of_file(ctx->file);
-	struct eg_lease *lease = lease_of(sk);
+	const struct visit visit = visit_of(ctx);
+	struct eg_lease *lease = lease_of(visit.sk);
 
-	if (lease)
-		list_socket(ctx->meta, sk, lease);
-	else if (!ctx->task)
+	if (!visit.task)
 		write_end(ctx->meta);
+	else if (lease)
+		list_socket(&visit, lease);
 	return 0;
 }
 
 SEC("iter/task_file")
 int eg_uncounted(struct bpf_iter__task_file *ctx)
 {
-	struct sock *sk = sock_of_file(ctx->file);
+	const struct visit visit = visit_of(ctx);
 
-	if (sk)
-		list_uncounted(ctx->meta, sk, lease_of(sk));
-	else if (!ctx->task)
+	if (!visit.task)
 		write_end(ctx->meta);
+	else if (visit.sk)
+		list_uncounted(&visit, lease_of(visit.sk));
 	return 0;
 }
 

@@ -42,6 +42,7 @@
  * known: the lease is then that of the peer which the socket did not get, until its next
  * connect.
  */
+#include "egress/event.h"
 #include "egress/flow.h"
 
 enum eg_lease_state {
@@ -120,7 +121,7 @@ struct eg_held_socket {
 	__u64 cgroup_id; /* of the socket's own cgroup, which may lie below the workload's */
 	__u64 opened_ns;
 	__u64 active_ns; /* when it was established or payload was last seen to move; 0 before */
-	__u64 rx_bytes;  /* payload until now */
+	__u64 rx_bytes;  /* payload until now, of TCP */
 	__u64 tx_bytes;
 	struct eg_addr local; /* IPv4 in word 0, as struct eg_flow has it */
 	struct eg_addr remote;
@@ -133,7 +134,10 @@ struct eg_held_socket {
 	__u16 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 tcp_state; /* TCP_ESTABLISHED...; a connected UDP socket has that too */
 	__u8 reason; /* of eg_uncounted: enum eg_reason that the policy in force gives */
+	__u32 pid; /* a process that has it open */
+	__u32 reserved;
+	char comm[EG_COMM_LEN];
 };
-EG_STATIC_SIZE(struct eg_held_socket, 112);
+EG_STATIC_SIZE(struct eg_held_socket, 136);
 
 #endif
