@@ -423,6 +423,8 @@ int eg_patches_apply(const struct eg_patches *patches, enum eg_families family, 
 	int r;
 
 	*ret_cluster = (struct eg_patched_cluster){.policy = EG_DEFAULT_CLUSTER};
+	if (patches->len == 0 && !template)
+		return 0;
 	r = generate(&state);
 	for (size_t i = 0; r == 0 && i < patches->len; i++)
 		r = apply(&state, &patches->items[i]->modifications);
