@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/suggest.h"
 #include "config/envoy.h"
 #include "config/jsonpatch.h"
-#include "config/tags.h"
+#include "config/match.h"
 #include "policy/cluster.h"
 
 /* The words in which the two kinds differ. */
@@ -51,15 +50,6 @@ static const struct dialect patch_dialect = {
 	.is_newer = true,
 };
 
-/* Which resources one is about: all of the kind that agree with what is written here. */
-struct match {
-	const struct eg_yaml_node *node; /* NULL: it is left out */
-	const char *name;
-	const char *origin;
-	const char *listener_name;
-	struct eg_tags listener_tags;
-};
-
 enum operation {
 	OPERATION_NONE, /* none that there is */
 	OPERATION_ADD,
@@ -79,7 +69,7 @@ struct change {
 	enum operation operation;
 	const struct eg_yaml_node *value;        /* NULL: left out */
 	const struct eg_yaml_node *json_patches; /* the same; never of a ProxyTemplate */
-	struct match match;
+	struct eg_match match;
 };
 
 /* One item of the list. */
@@ -94,67 +84,13 @@ struct item {
 static const struct eg_type value_type = {"YAML in a text", eg_read_node};
 static const struct eg_type operation_type = {"operation", eg_read_node};
 
-static int read_listener_tags(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			      void *target)
-{
-	(void)field;
-	return eg_read_selector(reader, node, target);
-}
-static const struct eg_type listener_tags_type = {"mapping of tags", read_listener_tags};
-
-#define MATCH_FIELD(field, member, text) \
-	{ \
-		.name = (field), .type = &eg_type_string, .offset = offsetof(struct match, member), .doc = (text) \
-	}
-#define MATCH_NAME(of) MATCH_FIELD("name", name, "The whole name of the " of ".")
-#define MATCH_ORIGIN \
-	MATCH_FIELD("origin", origin, \
-		    "What Kuma made it for: transparent is passthrough, proxy-template-modifications and " \
-		    "mesh-proxy-patch are what was added.")
-#define MATCH_TAGS(field) \
-	{ \
-		.name = (field), .type = &listener_tags_type, .offset = offsetof(struct match, listener_tags), \
-		.doc = "Tags of the listener. Those of passthrough have none." \
-	}
-
-static const struct eg_field cluster_match_fields[] = {MATCH_NAME("cluster"), MATCH_ORIGIN};
-static const struct eg_schema cluster_match_schema = {EG_SCHEMA_FIELDS(cluster_match_fields)};
-
-static const struct eg_field listener_match_fields[] = {MATCH_NAME("listener"), MATCH_ORIGIN, MATCH_TAGS("tags")};
-static const struct eg_schema listener_match_schema = {EG_SCHEMA_FIELDS(listener_match_fields)};
-
-static const struct eg_field filter_match_fields[] = {
-	MATCH_NAME("filter; that of passthrough is " EG_TCP_PROXY_FILTER),
-	MATCH_ORIGIN,
-	MATCH_FIELD("listenerName", listener_name, "The whole name of the listener that it is in."),
-	MATCH_TAGS("listenerTags"),
-};
-static const struct eg_schema filter_match_schema = {EG_SCHEMA_FIELDS(filter_match_fields)};
-
-static const struct eg_field host_match_fields[] = {
-	MATCH_NAME("virtual host"),
-	MATCH_ORIGIN,
-	{.name = "routeConfigurationName", .doc = "Not read: passthrough has no routes."},
-};
-static const struct eg_schema host_match_schema = {EG_SCHEMA_FIELDS(host_match_fields)};
-
-static int read_match(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-		      void *target)
-{
-	struct match *match = target;
-
-	match->node = node;
-	return eg_read_object(reader, node, field->fields, match);
-}
-static const struct eg_type match_type = {"object", read_match};
-
 #define CHANGE_FIELDS(match_schema, operations) \
 	{.name = "operation", \
 	 .type = &operation_type, \
 	 .offset = offsetof(struct change, operation_node), \
 	 .doc = "What is done: " operations "."}, \
 		{.name = "match", \
-		 .type = &match_type, \
+		 .type = &eg_type_match, \
 		 .offset = offsetof(struct change, match), \
 		 .fields = &(match_schema), \
 		 .fallback = "all there are", \
@@ -167,10 +103,10 @@ static const struct eg_type match_type = {"object", read_match};
 #define OPERATIONS "add, remove or patch"
 #define FILTER_OPERATIONS "addFirst, addLast, addBefore, addAfter, remove or patch"
 
-static const struct eg_field cluster_fields[] = {CHANGE_FIELDS(cluster_match_schema, OPERATIONS)};
-static const struct eg_field listener_fields[] = {CHANGE_FIELDS(listener_match_schema, OPERATIONS)};
-static const struct eg_field filter_fields[] = {CHANGE_FIELDS(filter_match_schema, FILTER_OPERATIONS)};
-static const struct eg_field host_fields[] = {CHANGE_FIELDS(host_match_schema, OPERATIONS)};
+static const struct eg_field cluster_fields[] = {CHANGE_FIELDS(eg_match_cluster_schema, OPERATIONS)};
+static const struct eg_field listener_fields[] = {CHANGE_FIELDS(eg_match_listener_schema, OPERATIONS)};
+static const struct eg_field filter_fields[] = {CHANGE_FIELDS(eg_match_filter_schema, FILTER_OPERATIONS)};
+static const struct eg_field host_fields[] = {CHANGE_FIELDS(eg_match_host_schema, OPERATIONS)};
 
 /* The same of a MeshProxyPatch. */
 static const struct eg_type json_patches_type = {"list of JSON patches", eg_read_node};
@@ -186,10 +122,10 @@ static const struct eg_type json_patches_type = {"list of JSON patches", eg_read
 #define NEWER_OPERATIONS "Add, Remove or Patch"
 #define NEWER_FILTER_OPERATIONS "AddFirst, AddLast, AddBefore, AddAfter, Remove or Patch"
 
-static const struct eg_field newer_cluster_fields[] = {NEWER_FIELDS(cluster_match_schema, NEWER_OPERATIONS)};
-static const struct eg_field newer_listener_fields[] = {NEWER_FIELDS(listener_match_schema, NEWER_OPERATIONS)};
-static const struct eg_field newer_filter_fields[] = {NEWER_FIELDS(filter_match_schema, NEWER_FILTER_OPERATIONS)};
-static const struct eg_field newer_host_fields[] = {NEWER_FIELDS(host_match_schema, NEWER_OPERATIONS)};
+static const struct eg_field newer_cluster_fields[] = {NEWER_FIELDS(eg_match_cluster_schema, NEWER_OPERATIONS)};
+static const struct eg_field newer_listener_fields[] = {NEWER_FIELDS(eg_match_listener_schema, NEWER_OPERATIONS)};
+static const struct eg_field newer_filter_fields[] = {NEWER_FIELDS(eg_match_filter_schema, NEWER_FILTER_OPERATIONS)};
+static const struct eg_field newer_host_fields[] = {NEWER_FIELDS(eg_match_host_schema, NEWER_OPERATIONS)};
 
 /* --- what they have in common --- */
 
@@ -363,39 +299,6 @@ static int check_content(struct eg_reader *reader, const struct eg_yaml_node *no
 	return read_content(reader, node, change, &for_form, &unread);
 }
 
-static bool is_known_origin(const char *origin)
-{
-	return strcmp(origin, EG_MADE_BY_KUMA) == 0 || strcmp(origin, EG_MADE_BY_TEMPLATE) == 0 ||
-	       strcmp(origin, EG_MADE_BY_PATCH) == 0;
-}
-
-/* The cluster or listener of which families a match speaks of; `name` is its name. */
-static unsigned int match_families(const struct match *match, const char *name)
-{
-	if (match->origin && !is_known_origin(match->origin))
-		return 0;
-	if (match->listener_tags.len > 0)
-		return 0;
-	return name ? eg_cluster_families(name) : EG_FAMILIES_BOTH;
-}
-
-static void warn_no_match(struct eg_reader *reader, const struct eg_yaml_node *node, const struct change *change,
-			  const char *what, const char *name)
-{
-	static const char *const names[] = {"outbound:passthrough:ipv4", "outbound:passthrough:ipv6"};
-	const struct eg_yaml_node *place = change->match.node ? change->match.node : node;
-	const char *meant = name ? eg_suggest(name, names, EG_COUNT_OF(names)) : NULL;
-	const size_t before = eg_path_enter(reader, "match");
-
-	if (meant)
-		eg_reader_say(reader, EG_SEVERITY_WARNING, place, "matches no passthrough %s; did you mean \"%s\"?",
-			      what, meant);
-	else
-		eg_reader_say(reader, EG_SEVERITY_WARNING, place,
-			      "matches no passthrough %s, and egressd has no other: it changes nothing here", what);
-	eg_path_leave(reader, before);
-}
-
 static enum eg_change change_of(const struct change *change)
 {
 	if (change->operation == OPERATION_PATCH)
@@ -475,9 +378,9 @@ static int finish_cluster(struct eg_reader *reader, const struct eg_yaml_node *n
 	if (content.value.is_whole)
 		refuse_match(reader, change);
 	else
-		content.value.families = match_families(&change->match, change->match.name);
+		content.value.families = eg_match_families(&change->match, change->match.name);
 	if (!content.value.is_whole && content.value.families == 0)
-		warn_no_match(reader, node, change, "cluster", change->match.name);
+		eg_match_warn(reader, node, &change->match, "cluster", change->match.name);
 	else if (!content.value.is_whole)
 		warn_of_kuma3(reader, change);
 	r = read_content(reader, node, change, &of_cluster, &content);
@@ -519,9 +422,9 @@ static int finish_listener(struct eg_reader *reader, const struct eg_yaml_node *
 		return check_content(reader, node, change);
 	if (is_adding(change))
 		return add_listener(reader, node, change);
-	content.value.families = match_families(&change->match, change->match.name);
+	content.value.families = eg_match_families(&change->match, change->match.name);
 	if (content.value.families == 0)
-		warn_no_match(reader, node, change, "listener", change->match.name);
+		eg_match_warn(reader, node, &change->match, "listener", change->match.name);
 	r = check_content(reader, node, change);
 	if (r < 0 || change->operation == OPERATION_REMOVE)
 		return r < 0 ? r : push(reader, node, change, EG_CHANGED_LISTENER, &content);
@@ -566,7 +469,7 @@ static int change_tcp_proxy(struct eg_reader *reader, const struct eg_yaml_node 
 	if (r < 0)
 		return r;
 	if (families == 0)
-		warn_no_match(reader, node, change, "listener", change->match.listener_name);
+		eg_match_warn(reader, node, &change->match, "listener", change->match.listener_name);
 	return push(reader, node, change, EG_CHANGED_TCP_PROXY, &content);
 }
 
@@ -587,7 +490,7 @@ static int finish_network_filter(struct eg_reader *reader, const struct eg_yaml_
 	if (!read_operation(reader, node, change, true))
 		return check_content(reader, node, change);
 	check_filter_name(reader, node, change);
-	families = match_families(&change->match, change->match.listener_name);
+	families = eg_match_families(&change->match, change->match.listener_name);
 	if (is_adding(change) ? families && adds_tcp_proxy(change) : is_tcp_proxy(change->match.name))
 		return change_tcp_proxy(reader, node, change, families);
 	r = check_content(reader, node, change);
