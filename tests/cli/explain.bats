@@ -446,3 +446,35 @@ page_gives() {
 		is "$(json e.json 'd["clusters"]["outbound:passthrough:ipv4"]')" "$both"
 	done
 }
+
+@test "what a destination is mesh by is named with file, line and column, of services as of Dataplanes" {
+	cat >>p.yaml <<-END
+		---
+		type: ExternalService
+		mesh: shopping
+		name: ledger
+		tags: {kuma.io/service: ledger}
+		networking:
+		  address: 198.51.100.7:5432
+		---
+		type: MeshExternalService
+		mesh: shopping
+		name: mail
+		spec:
+		  match: {port: 25}
+		  endpoints:
+		  - address: 198.51.100.8
+		    port: 2525
+		  - {address: mail.example, port: 2525}
+		status:
+		  vip: {ip: 242.0.0.1}
+	END
+	verdict='d["destination"]["reason"], d["destination"]["rule"]["origin"]'
+	is "$(explained "$verdict" 10.0.0.5:8080)" "('mesh', 'p.yaml:13:5')"
+	is "$(explained "$verdict" 198.51.100.7:5432)" "('mesh', 'p.yaml:28:12')"
+	is "$(explained "$verdict" 198.51.100.8:2525)" "('mesh', 'p.yaml:36:14')"
+	is "$(explained "$verdict" 242.0.0.1:25)" "('mesh', 'p.yaml:40:13')"
+	is "$(explained 'd["destination"]["reason"]' 198.51.100.7:5433)" "blocked-passthrough-off"
+	is "$(explained 'd["destination"]["reason"]' 198.51.100.7:5432/udp)" "blocked-passthrough-off"
+	is "$(explained 'len(d["warnings"])')" 1
+}
