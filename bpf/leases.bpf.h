@@ -7,11 +7,10 @@
  * the socket itself would need no search, but costs two allocations, two charges and
  * two deferred frees a connection: five percent of a connect, more than all the rest.
  *
- * A socket's home is its cookie's place. Cookies count up, so that homes of sockets of
- * about the same age are all different, and a home is another socket's only when that
- * one is older by a multiple of the table's size. Whoever finds the home taken stands
- * at one of the next PROBES_MAX places of its own row instead, and the home counts it:
- * one look tells that a socket has no lease.
+ * Each socket has a row of places: its home first, which is one of a few that stay in
+ * the processor's cache while connections come and go, and then others all over the
+ * table. Whoever finds the home taken stands at the next free place of its row, and the
+ * home keeps how many do so and how far away: one look tells that a socket has no lease.
  *
  * A place with a cookie and no live word is on its way in or out. Only whoever brought
  * it there touches it; nobody finds it.
@@ -23,15 +22,21 @@
 #include "egress/lease.h"
 #include "maps.bpf.h"
 
+/* 256 KiB of them. Cookies count up: sockets of about the same age have different homes. */
+#define HOMES 4096u
 /* With nine places of ten taken one search in a thousand is in vain. */
 #define PROBES_MAX 64
 /* Odd, so that a row comes by every place; large, so that neighbours' rows do not go together. */
 #define PROBE_STEP 40503u
+/* As many CPUs as there are may change one row at the same time. */
+#define ROW_ATTEMPTS_MAX 128
 
+/* Probe 0 is the home. */
 static __always_inline struct eg_lease *lease_at(__u64 cookie, __u32 probe)
 {
-	__u32 place = ((__u32)cookie + probe * PROBE_STEP) & eg_lease_mask;
+	__u32 place = probe ? (__u32)cookie + probe * PROBE_STEP : (__u32)cookie & (HOMES - 1);
 
+	place &= eg_lease_mask;
 	return bpf_map_lookup_elem(&eg_leases, &place);
 }
 
@@ -56,15 +61,22 @@ static __always_inline bool is_lease_of(const struct eg_lease *lease, __u64 cook
 }
 
 /* Which probe of its row finds the lease, 0: none does. */
-__noinline __u32 eg_probe_lease(__u64 cookie)
+__noinline __u32 eg_probe_lease(__u64 cookie, __u32 reach)
 {
 	for (__u32 probe = 1; probe <= PROBES_MAX; probe++) {
 		struct eg_lease *lease = lease_at(cookie, probe);
 
+		if (probe > reach)
+			return 0;
 		if (lease && is_lease_of(lease, cookie))
 			return probe;
 	}
 	return 0;
+}
+
+static __always_inline __u64 read_row(const struct eg_lease *home)
+{
+	return *(const volatile __u64 *)&home->row;
 }
 
 /* The lease of a socket, or NULL. */
@@ -72,12 +84,14 @@ static __always_inline struct eg_lease *find_lease(__u64 cookie)
 {
 	struct eg_lease *home = lease_at(cookie, 0);
 	__u32 probe;
+	__u64 row;
 
 	if (!home || is_lease_of(home, cookie))
 		return home;
-	if (!*(volatile __u32 *)&home->displaced)
+	row = read_row(home);
+	if (!eg_row_displaced(row))
 		return NULL;
-	probe = eg_probe_lease(cookie);
+	probe = eg_probe_lease(cookie, eg_row_reach(row));
 	return probe ? lease_at(cookie, probe) : NULL;
 }
 
@@ -98,20 +112,54 @@ __noinline __u32 eg_probe_place(__u64 cookie)
 	return 0;
 }
 
+/* One more that stands as far away as this; false when others were always faster. */
+__noinline int eg_note_displaced(struct eg_lease *home, __u32 probe)
+{
+	if (!home)
+		return 0;
+	for (int i = 0; i < ROW_ATTEMPTS_MAX; i++) {
+		__u64 row = read_row(home);
+		__u32 reach = eg_row_reach(row);
+		__u64 next = eg_row(eg_row_displaced(row) + 1, reach > probe ? reach : probe);
+
+		if (__sync_val_compare_and_swap(&home->row, row, next) == row)
+			return 1;
+	}
+	return 0;
+}
+
+/* One less. After the last nobody stands anywhere; a count that stays too high costs a search. */
+__noinline int eg_forget_displaced(struct eg_lease *home)
+{
+	if (!home)
+		return 0;
+	for (int i = 0; i < ROW_ATTEMPTS_MAX; i++) {
+		__u64 row = read_row(home);
+		__u32 displaced = eg_row_displaced(row);
+
+		if (!displaced)
+			return 0;
+		if (__sync_val_compare_and_swap(&home->row, row,
+						displaced > 1 ? eg_row(displaced - 1, eg_row_reach(row)) : 0) == row)
+			return 0;
+	}
+	return 0;
+}
+
 /* A place for the lease of a socket, whose word is not live yet; NULL: there is none. */
 static __always_inline struct eg_lease *take_lease(__u64 cookie)
 {
-	struct eg_lease *home = lease_at(cookie, 0);
+	struct eg_lease *home = lease_at(cookie, 0), *place;
 	__u32 probe;
 
 	if (!home || take_place(home, cookie))
 		return home;
-	/* First, so that nobody looks for the lease in vain. */
-	__sync_fetch_and_add(&home->displaced, 1);
 	probe = eg_probe_place(cookie);
-	if (probe)
-		return lease_at(cookie, probe);
-	__sync_fetch_and_add(&home->displaced, -1);
+	place = probe ? lease_at(cookie, probe) : NULL;
+	/* Before its word is live, so that nobody looks for it in vain. */
+	if (!place || eg_note_displaced(home, probe))
+		return place;
+	__sync_lock_test_and_set(&place->cookie, 0);
 	return NULL;
 }
 
@@ -123,7 +171,7 @@ static __always_inline void free_lease(struct eg_lease *lease)
 
 	__sync_lock_test_and_set(&lease->cookie, 0);
 	if (home && home != lease)
-		__sync_fetch_and_add(&home->displaced, -1);
+		eg_forget_displaced(home);
 }
 
 #endif

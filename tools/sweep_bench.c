@@ -70,8 +70,7 @@ static void put_lease(int leases_fd, int fd)
 		.connect_timeout_ms = EG_DEFAULT_CONNECT_TIMEOUT_MS,
 	};
 
-	if (lease_put(leases_fd, fd, &lease) < 0)
-		errx(1, "the place of a lease is taken");
+	lease_put(leases_fd, fd, &lease);
 }
 
 /* A process with an address of its own, and that many connections to it. */
@@ -99,24 +98,24 @@ static _Noreturn void hold(int number, int count, int leases_fd, int ready_fd)
 
 static void open_connections(long count, int leases_fd)
 {
-	int ready[2], processes = 0;
+	int ready[2], number = 0;
 	char byte;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		err(1, "pipe");
-	for (; count > 0; count -= CONNECTIONS_A_PROCESS, processes++) {
+	for (; count > 0; count -= CONNECTIONS_A_PROCESS, number++) {
 		pid_t pid = fork();
 
 		if (pid < 0)
 			err(1, "fork");
 		if (pid == 0)
-			hold(processes, count < CONNECTIONS_A_PROCESS ? (int)count : CONNECTIONS_A_PROCESS, leases_fd,
+			hold(number, count < CONNECTIONS_A_PROCESS ? (int)count : CONNECTIONS_A_PROCESS, leases_fd,
 			     ready[1]);
-	}
-	close(ready[1]);
-	while (processes-- > 0)
+		/* One after the other: leases are put there without a lock. */
 		if (read(ready[0], &byte, 1) != 1)
 			errx(1, "a process could not hold its connections");
+	}
+	close(ready[1]);
 }
 
 static int compare(const void *a, const void *b)

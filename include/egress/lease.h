@@ -105,10 +105,25 @@ struct eg_lease {
 	__u64 tx_bytes;
 	__u32 connect_timeout_ms; /* of the policy that admitted it */
 	__u32 user_timeout_ms;    /* the application's TCP_USER_TIMEOUT, while EG_LEASE_TIMED */
-	__u32 displaced; /* of the place, not the lease: leases that stand elsewhere since this place was taken */
-	__u32 reserved;
+	__u64 row; /* of the place, not the lease: leases whose home this is, and that stand elsewhere */
 };
 EG_STATIC_SIZE(struct eg_lease, 64);
+
+/* How many they are, and how far along their rows the furthest stands, at least. */
+static inline __u64 eg_row(__u32 displaced, __u32 reach)
+{
+	return (__u64)reach << 32 | displaced;
+}
+
+static inline __u32 eg_row_displaced(__u64 row)
+{
+	return (__u32)row;
+}
+
+static inline __u32 eg_row_reach(__u64 row)
+{
+	return (__u32)(row >> 32);
+}
 
 /*
  * What the iterators write for user space: enough to name one socket and to destroy

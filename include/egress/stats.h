@@ -17,8 +17,8 @@ EG_STATIC_SIZE(struct eg_reason_counts, 8 * EG_REASON_COUNT);
 #define EG_HISTOGRAM_BUCKETS 20
 
 struct eg_histogram {
+	__u64 sum_ns;	/* beside the first bucket, which most samples are in */
 	__u64 buckets[EG_HISTOGRAM_BUCKETS];	/* samples of each, not cumulated */
-	__u64 sum_ns;
 };
 EG_STATIC_SIZE(struct eg_histogram, 8 * EG_HISTOGRAM_BUCKETS + 8);
 

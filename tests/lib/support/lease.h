@@ -2,14 +2,14 @@
 #ifndef EG_TESTS_LEASE_H
 #define EG_TESTS_LEASE_H
 
-/* Leases of sockets at hand, put there and read behind the programs' backs. Each is found at its home, or not at all. */
+/* Leases of sockets at hand, put there and read behind the programs' backs, by one process at a time. */
 #include <stddef.h>
 
 #include "egress/lease.h"
 
-/* 0, or -EEXIST when the home is another socket's. */
-int lease_put(int leases_fd, int fd, const struct eg_lease *lease);
-/* One without a cookie where the socket has none. */
+/* At its home, or where programs would look for it next. */
+void lease_put(int leases_fd, int fd, const struct eg_lease *lease);
+/* One without a cookie where the socket has none at its home. */
 struct eg_lease lease_get(int leases_fd, int fd);
 
 struct lease_table {
