@@ -58,45 +58,81 @@ struct ipv6_header {
 	__be32 daddr[4];
 };
 
-/* 0 or 1; a packet that cannot be read has one, for all that anybody knows. */
-__noinline int eg_has_ipv4_route(struct __sk_buff *skb, __u32 header_len)
+/* Callbacks of bpf_loop(): the verifier goes through one step, and not through every number of them. */
+struct option_walk {
+	__u8 options[IPV4_OPTIONS_MAX];
+	__u32 at;
+	__u32 routed;
+};
+
+static long walk_option(__u32 step, struct option_walk *walk)
 {
-	__u8 options[IPV4_OPTIONS_MAX] = {};
-	__u32 len = header_len - IPV4_HEADER_LEN, at = 0;
+	__u32 at = walk->at;
+
+	(void)step;
+	if (at >= IPV4_OPTIONS_MAX - 1 || walk->options[at] == IPOPT_END)
+		return 1;
+	if (walk->options[at] == IPOPT_LSRR || walk->options[at] == IPOPT_SSRR) {
+		walk->routed = 1;
+		return 1;
+	}
+	/* One without a length that leads on is malformed: the kernel sends none such. */
+	if (walk->options[at] == IPOPT_NOOP)
+		walk->at = at + 1;
+	else
+		walk->at = walk->options[at + 1] > 1 ? at + walk->options[at + 1] : IPV4_OPTIONS_MAX;
+	return 0;
+}
+
+/* A packet that cannot be read has one, for all that anybody knows. */
+static __always_inline bool has_ipv4_route(struct __sk_buff *skb, __u32 header_len)
+{
+	struct option_walk walk = {};
+	__u32 len = header_len - IPV4_HEADER_LEN;
 
 	if (header_len <= IPV4_HEADER_LEN)
-		return 0;
-	if (len == 0 || len > sizeof(options) || bpf_skb_load_bytes(skb, IPV4_HEADER_LEN, options, len) < 0)
+		return false;
+	if (len == 0 || len > sizeof(walk.options) || bpf_skb_load_bytes(skb, IPV4_HEADER_LEN, walk.options, len) < 0)
+		return true;
+	bpf_loop(IPV4_OPTIONS_MAX, walk_option, &walk, 0);
+	return walk.routed;
+}
+
+struct header_walk {
+	struct __sk_buff *skb;
+	__u32 at;
+	__u32 next;
+	__u32 routed;
+};
+
+static long walk_header(__u32 step, struct header_walk *walk)
+{
+	__u8 header[2];
+
+	if (walk->next != NEXTHDR_HOP && walk->next != NEXTHDR_DEST) {
+		walk->routed = walk->next == NEXTHDR_ROUTING;
 		return 1;
-	for (int i = 0; i < IPV4_OPTIONS_MAX; i++) {
-		if (at >= IPV4_OPTIONS_MAX - 1 || options[at] == IPOPT_END)
-			return 0;
-		if (options[at] == IPOPT_LSRR || options[at] == IPOPT_SSRR)
-			return 1;
-		/* One without a length that leads on is malformed: the kernel sends none such. */
-		at += options[at] == IPOPT_NOOP ? 1 : options[at + 1] > 1 ? options[at + 1] : IPV4_OPTIONS_MAX;
 	}
+	/* So many, or none that can be read: it may be anything. */
+	walk->routed = 1;
+	if (step == IPV6_HEADERS_MAX - 1 || bpf_skb_load_bytes(walk->skb, walk->at, header, sizeof(header)) < 0)
+		return 1;
+	walk->next = header[0];
+	walk->at += (header[1] + 1u) * 8;
 	return 0;
 }
 
 /* A routing header stands among the first extension headers, or nobody on the way obeys it. */
-__noinline int eg_has_ipv6_route(struct __sk_buff *skb, __u32 next)
+static __always_inline bool has_ipv6_route(struct __sk_buff *skb, __u32 next)
 {
-	__u32 at = IPV6_HEADER_LEN;
+	struct header_walk walk = {.skb = skb, .at = IPV6_HEADER_LEN, .next = next};
 
-	for (int i = 0; i < IPV6_HEADERS_MAX; i++) {
-		__u8 header[2];
-
-		if (next == NEXTHDR_ROUTING)
-			return 1;
-		if (next != NEXTHDR_HOP && next != NEXTHDR_DEST)
-			return 0;
-		if (bpf_skb_load_bytes(skb, at, header, sizeof(header)) < 0)
-			return 1;
-		next = header[0];
-		at += (header[1] + 1u) * 8;
-	}
-	return 1;
+	if (next == NEXTHDR_ROUTING)
+		return true;
+	if (next != NEXTHDR_HOP && next != NEXTHDR_DEST)
+		return false;
+	bpf_loop(IPV6_HEADERS_MAX, walk_header, &walk, 0);
+	return walk.routed;
 }
 
 /* Where it goes, by its header. False when that cannot be read. */
@@ -111,7 +147,7 @@ static __always_inline bool read_packet(struct __sk_buff *skb, struct eg_flow *r
 		ret_wire->family = EG_FAMILY_IPV4;
 		ret_wire->addr.word_be[0] = ipv4.daddr;
 		ret_wire->protocol = ipv4.protocol;
-		*ret_routed = eg_has_ipv4_route(skb, (ipv4.version_len & 0xf) * 4u);
+		*ret_routed = has_ipv4_route(skb, (ipv4.version_len & 0xf) * 4u);
 		return true;
 	}
 	if (bpf_skb_load_bytes(skb, 0, &ipv6, sizeof(ipv6)) < 0)
@@ -119,7 +155,7 @@ static __always_inline bool read_packet(struct __sk_buff *skb, struct eg_flow *r
 	ret_wire->family = EG_FAMILY_IPV6;
 	__builtin_memcpy(ret_wire->addr.word_be, ipv6.daddr, sizeof(ipv6.daddr));
 	ret_wire->protocol = ipv6.next;
-	*ret_routed = eg_has_ipv6_route(skb, ipv6.next);
+	*ret_routed = has_ipv6_route(skb, ipv6.next);
 	return true;
 }
 

@@ -91,6 +91,7 @@ static int load_datapath(struct session *session)
 		.destination_quota = RUN_DESTINATIONS,
 		.event_rate = 0, /* nobody listens: the report has it all */
 		.nothing_pinned = true,
+		.never_guards = !eg_image_guards(*session->run->image, session->run->subject->slot),
 	};
 	_cleanup_free_ char *problem = NULL;
 	int r;

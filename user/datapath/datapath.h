@@ -22,6 +22,7 @@ struct eg_datapath_options {
 	uint32_t slots;			/* 2..EG_SLOTS_MAX, slot 0 included */
 	struct eg_capacity capacity;	/* of the policy maps; EG_TABLE_WORKLOADS is taken from slots */
 	uint32_t destinations;		/* entries of the destination table, 1..EG_DESTS_MAX */
+	bool never_guards;		/* no policy will come that wants packets looked at: programs that do are left out */
 	uint32_t leases;		/* places of the lease table, a power of two, 1..EG_LEASES_MAX */
 	uint32_t destination_quota;	/* of them for one slot */
 	uint32_t event_rate;		/* events a second for one slot */

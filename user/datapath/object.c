@@ -110,6 +110,17 @@ static int leave_out_agents(struct eg_datapath *datapath)
 	return r;
 }
 
+static int leave_out_guards(struct eg_datapath *datapath)
+{
+	struct bpf_program *program;
+	int r = 0;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0 && eg_object_is_guard(program))
+			r = bpf_program__set_autoload(program, false);
+	return r;
+}
+
 /* The coarse clocks advance with the kernel's timer tick, and their resolution is just that. */
 static uint32_t ticks_per_second(void)
 {
@@ -138,6 +149,8 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 	datapath->skeleton->rodata->eg_event_rate = options->event_rate;
 	datapath->skeleton->rodata->eg_hz = ticks_per_second();
 	r = set_capacities(datapath, options);
+	if (r == 0 && options->never_guards)
+		r = leave_out_guards(datapath);
 	if (r == 0 && options->nothing_pinned)
 		r = leave_out_agents(datapath);
 	if (r < 0)
