@@ -420,14 +420,24 @@ static __always_inline void take_past_limit(const struct cluster *cluster, bool 
 	count(&cluster->counts->rq_retry);
 }
 
-/* Nobody else touches the place before its word is live. */
-static __always_inline void write_lease(struct eg_lease *lease, __u64 word, const struct eg_cluster_policy *limits)
+static __always_inline void note_decision(struct eg_lease *lease, const struct eg_decision *decision)
 {
+	lease->reason = decision->reason;
+	lease->verdict = decision->verdict;
+}
+
+/* Nobody else touches the place before its word is live. */
+static __always_inline void write_lease(struct eg_lease *lease, __u64 word, const struct eg_cluster_policy *limits,
+					const struct eg_decision *decision)
+{
+	__u32 timeout_ms = limits->connect_timeout_ms;
+
 	lease->opened_ns = bpf_ktime_get_ns();
 	lease->rx_bytes = 0;
 	lease->tx_bytes = 0;
 	lease->active_ns = 0;
-	lease->connect_timeout_ms = limits->connect_timeout_ms;
+	lease->connect_timeout_ms = timeout_ms < EG_LEASE_TIMEOUT_MAX_MS ? timeout_ms : EG_LEASE_TIMEOUT_MAX_MS;
+	note_decision(lease, decision);
 	lease->user_timeout_ms = 0;
 	/* Not a word that a lease of this place had lately. */
 	__sync_lock_test_and_set(&lease->word, word | ((lease->word >> EG_LEASE_SEQUENCE_SHIFT) + 1) << EG_LEASE_SEQUENCE_SHIFT);
@@ -501,8 +511,10 @@ static __always_inline void admit(const struct admission *admission, struct obse
 				   (__u16)epoch, 0);
 	struct eg_lease *lease;
 
-	if (admission->earlier && is_same_but_sequence(read_word(admission->earlier), word))
+	if (admission->earlier && is_same_but_sequence(read_word(admission->earlier), word)) {
+		note_decision(admission->earlier, &seen->decision);
 		return;
+	}
 	lease = take_lease(admission->cookie);
 	limit = lease ? take_place_of(&cluster, limits, udp, retry) : EG_REASON_BLOCKED_NO_STATE;
 	if (limit != EG_REASON_COUNT) {
@@ -516,7 +528,7 @@ static __always_inline void admit(const struct admission *admission, struct obse
 	}
 	if (admission->earlier)
 		eg_settle_earlier(admission->earlier, admission->cookie, true);
-	write_lease(lease, word, limits);
+	write_lease(lease, word, limits, &seen->decision);
 }
 
 /* What no place could be kept for is refused: it would be a connection that nobody counts. */

@@ -218,10 +218,12 @@ static __always_inline bool has_listener(struct __sk_buff *skb, const struct bpf
 static __always_inline void trust_socket(__u64 cookie, __u32 slot_id, __u32 epoch)
 {
 	static const struct eg_cluster_policy none;
+	const struct eg_decision undecided = {};
 	struct eg_lease *lease = take_lease(cookie);
 
 	if (lease)
-		write_lease(lease, eg_lease_word(EG_LEASE_TRUSTED, 0, (__u16)slot_id, (__u16)epoch, 0), &none);
+		write_lease(lease, eg_lease_word(EG_LEASE_TRUSTED, 0, (__u16)slot_id, (__u16)epoch, 0), &none,
+			    &undecided);
 }
 
 static __always_inline bool is_trusted(struct __sk_buff *skb, const struct bpf_sock *sk)

@@ -78,6 +78,7 @@ struct tcp_sock {
 	__u64 bytes_received;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
+	__u64 tcp_mstamp; /* CLOCK_MONOTONIC in us, when a packet last came or went */
 };
 
 struct seq_file;

@@ -58,6 +58,21 @@ struct visit {
 	struct sock *sk;
 };
 
+/*
+ * No sweep has seen what moved since the last one, and there may be no more sweeps. The
+ * time of the last packet is the latest that it can have moved.
+ */
+static __always_inline __u64 active_ns(const struct tcp_sock *tcp, const struct eg_lease *lease,
+				       const struct eg_held_socket *held)
+{
+	__u64 packet_ns;
+
+	if (!tcp || !lease->active_ns || held->rx_bytes + held->tx_bytes == lease->rx_bytes + lease->tx_bytes)
+		return lease->active_ns;
+	packet_ns = tcp->tcp_mstamp * NSEC_PER_USEC;
+	return packet_ns > lease->active_ns ? packet_ns : lease->active_ns;
+}
+
 static __always_inline void describe(const struct visit *visit, const struct eg_lease *lease, __u64 word,
 				     struct eg_held_socket *held)
 {
@@ -71,9 +86,11 @@ static __always_inline void describe(const struct visit *visit, const struct eg_
 	held->cookie = bpf_get_socket_cookie(visit->sk);
 	held->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
 	held->opened_ns = lease->opened_ns;
-	held->active_ns = lease->active_ns;
 	held->rx_bytes = tcp ? payload_received(tcp) : 0;
 	held->tx_bytes = tcp ? payload_sent(tcp) : 0;
+	held->active_ns = active_ns(tcp, lease, held);
+	held->reason = lease->reason;
+	held->verdict = lease->verdict;
 	held->local = local.addr;
 	held->remote = remote.addr;
 	held->netns = common->skc_net.net->ns.inum;

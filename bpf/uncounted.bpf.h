@@ -46,12 +46,7 @@ static __always_inline __u32 slot_of_socket(const struct sock *sk)
 /* EG_REASON_COUNT where no lease is wanting. */
 static __always_inline __u32 wanting_reason(__u32 slot, const struct eg_held_socket *socket)
 {
-	const struct eg_flow flow = {
-		.family = socket->family,
-		.addr = socket->remote,
-		.port = socket->remote_port,
-		.protocol = socket->protocol,
-	};
+	const struct eg_flow flow = eg_held_flow(socket);
 	struct policy_view view = view_policy(slot);
 	struct eg_decision decision = decide(&view, &flow);
 

@@ -22,7 +22,7 @@ static const struct command {
 	{"status", "what is enforced where", eg_cmd_status},
 	{"stats", "statistics under Envoy's names", eg_cmd_stats},
 	{"clusters", "limits and use of the passthrough clusters", NULL},
-	{"flows", "live connections", NULL},
+	{"flows", "live connections", eg_cmd_flows},
 	{"destinations", "destinations seen", eg_cmd_destinations},
 	{"monitor", "refusals as they fall", eg_cmd_monitor},
 	{"top", "the busiest workloads", NULL},

@@ -44,6 +44,7 @@
  */
 #include "egress/event.h"
 #include "egress/flow.h"
+#include "egress/verdict.h"
 
 enum eg_lease_state {
 	EG_LEASE_NONE,
@@ -95,6 +96,10 @@ static inline __u16 eg_lease_epoch(__u64 word)
 	return (__u16)(word >> EG_LEASE_EPOCH_SHIFT);
 }
 
+/* More than four hours, and the kernel gives up after two minutes. */
+#define EG_LEASE_TIMEOUT_MAX_MS ((1u << 24) - 1)
+_Static_assert(EG_REASON_COUNT <= 1 << 6, "a lease has six bits for a reason");
+
 /* One place of the table. A cache line, of which a connect looks at one. */
 struct eg_lease {
 	__u64 word;
@@ -103,7 +108,9 @@ struct eg_lease {
 	__u64 active_ns; /* when it was established, or a sweep last found new payload; 0 before */
 	__u64 rx_bytes;  /* payload that is in the slot's counters already */
 	__u64 tx_bytes;
-	__u32 connect_timeout_ms; /* of the policy that admitted it */
+	__u32 connect_timeout_ms : 24; /* of the policy that admitted it, EG_LEASE_TIMEOUT_MAX_MS at most */
+	__u32 reason : 6;              /* enum eg_reason; with the verdict, what its connect was answered with */
+	__u32 verdict : 2;             /* enum eg_verdict */
 	__u32 user_timeout_ms;    /* the application's TCP_USER_TIMEOUT, while EG_LEASE_TIMED */
 	__u64 row; /* of the place, not the lease: leases whose home this is, and that stand elsewhere */
 };
@@ -135,7 +142,7 @@ struct eg_held_socket {
 	__u64 cookie;    /* SO_COOKIE: with its namespace, the socket's identity */
 	__u64 cgroup_id; /* of the socket's own cgroup, which may lie below the workload's */
 	__u64 opened_ns;
-	__u64 active_ns; /* when it was established or payload was last seen to move; 0 before */
+	__u64 active_ns; /* when it was established, or the latest that payload can have moved; 0 before */
 	__u64 rx_bytes;  /* payload until now, of TCP */
 	__u64 tx_bytes;
 	struct eg_addr local; /* IPv4 in word 0, as struct eg_flow has it */
@@ -148,11 +155,23 @@ struct eg_held_socket {
 	__u16 remote_port;
 	__u16 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 tcp_state; /* TCP_ESTABLISHED...; a connected UDP socket has that too */
-	__u8 reason; /* of eg_uncounted: enum eg_reason that the policy in force gives */
+	enum eg_reason reason; /* that its connect got; of eg_uncounted, that the policy in force gives */
 	__u32 pid; /* a process that has it open */
-	__u32 reserved;
+	enum eg_verdict verdict; /* with that reason; of eg_flows alone */
+	__u8 reserved[3];
 	char comm[EG_COMM_LEN];
 };
 EG_STATIC_SIZE(struct eg_held_socket, 136);
+
+/* Where it is connected to, as a decision has it. */
+static inline struct eg_flow eg_held_flow(const struct eg_held_socket *held)
+{
+	return (struct eg_flow){
+		.family = held->family,
+		.addr = held->remote,
+		.port = held->remote_port,
+		.protocol = held->protocol,
+	};
+}
 
 #endif

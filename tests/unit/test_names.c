@@ -34,6 +34,18 @@ static void a_reason_of_another_version_is_unknown_and_blocks(void **state)
 	assert_string_equal(eg_verdict_name(eg_reason_verdict(UINT32_MAX)), "blocked");
 }
 
+static void reasons_and_outcomes_are_found_by_their_names_again(void **state)
+{
+	(void)state;
+	for (unsigned int reason = 0; reason < EG_REASON_COUNT; reason++)
+		assert_int_equal(eg_reason_parse(eg_reason_name(reason)), reason);
+	for (unsigned int verdict = EG_VERDICT_BLOCKED; verdict <= EG_VERDICT_AUDITED; verdict++)
+		assert_int_equal(eg_outcome_parse(eg_outcome_name(verdict)), verdict);
+	assert_int_equal(eg_reason_parse("unknown"), -EINVAL);
+	assert_int_equal(eg_outcome_parse(""), -EINVAL);
+	assert_string_equal(eg_outcome_name(EG_VERDICT_AUDITED + 1), "unknown");
+}
+
 static void verdicts_and_families_have_names(void **state)
 {
 	(void)state;
@@ -94,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_has_a_name_of_its_own_that_says_its_verdict),
 		cmocka_unit_test(a_reason_of_another_version_is_unknown_and_blocks),
+		cmocka_unit_test(reasons_and_outcomes_are_found_by_their_names_again),
 		cmocka_unit_test(verdicts_and_families_have_names),
 		cmocka_unit_test(a_protocol_with_a_name_is_found_by_it_again),
 		cmocka_unit_test(a_protocol_without_a_name_is_digits),

@@ -157,3 +157,23 @@ int eg_prefix_compare(const struct eg_prefix *a, const struct eg_prefix *b)
 		return order;
 	return (a->len > b->len) - (a->len < b->len);
 }
+
+char *eg_addr_split_port(char **address)
+{
+	char *text = *address, *colon = strchr(text, ':');
+
+	if (text[0] == '[') {
+		char *bracket = strchr(text, ']');
+
+		if (!bracket || (bracket[1] != ':' && bracket[1] != '\0'))
+			return NULL;
+		*address = text + 1;
+		*bracket = '\0';
+		return bracket[1] == ':' ? bracket + 2 : NULL;
+	}
+	/* More than one colon is an IPv6 address without brackets, which has no port. */
+	if (!colon || strchr(colon + 1, ':'))
+		return NULL;
+	*colon = '\0';
+	return colon + 1;
+}

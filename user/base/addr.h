@@ -25,6 +25,9 @@ int eg_prefix_parse(const char *text, struct eg_prefix *ret_prefix);
 /* The prefix that holds just this address. */
 struct eg_prefix eg_prefix_of_addr(uint32_t family, const struct eg_addr *addr);
 
+/* Splits "a:1", "[a::b]:1", "a" and "a::b" in place: the port, NULL for none. */
+char *eg_addr_split_port(char **address);
+
 /* Bare text without brackets; returns buffer. */
 const char *eg_addr_format(uint32_t family, const struct eg_addr *addr, char buffer[EG_ADDR_TEXT_MAX]);
 const char *eg_prefix_format(const struct eg_prefix *prefix, char buffer[EG_ADDR_TEXT_MAX]);

@@ -15,6 +15,7 @@ int eg_cmd_check(int argc, char **argv);
 int eg_cmd_explain(int argc, char **argv);
 int eg_cmd_destinations(int argc, char **argv);
 int eg_cmd_detach(int argc, char **argv);
+int eg_cmd_flows(int argc, char **argv);
 int eg_cmd_monitor(int argc, char **argv);
 int eg_cmd_run(int argc, char **argv);
 int eg_cmd_stats(int argc, char **argv);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/addr.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
@@ -77,13 +76,11 @@ static int print_json(const struct eg_pinned *pinned, const struct eg_listing_wo
 static void print_row(const struct eg_destination *destination, const char *name)
 {
 	const struct eg_flow *flow = &destination->key.flow;
-	char address[EG_ADDR_TEXT_MAX], protocol[12], place[EG_ADDR_TEXT_MAX + 10], last[EG_TIME_TEXT_MAX], comm[EG_COMM_LEN + 1];
+	char protocol[12], place[EG_PLACE_TEXT_MAX], last[EG_TIME_TEXT_MAX], comm[EG_COMM_LEN + 1];
 
-	eg_addr_format(flow->family, &flow->addr, address);
-	snprintf(place, sizeof(place), flow->family == EG_FAMILY_IPV6 ? "[%s]:%u" : "%s:%u", address, flow->port);
 	printf("%-20s %-7s %-23s %-8s %-28s %8" PRIu64 "  %s  %s[%u]\n", name,
 	       eg_outcome_name(destination->key.verdict), eg_reason_name(destination->key.reason),
-	       eg_protocol_name(flow->protocol, protocol), place, (uint64_t)destination->seen.count,
+	       eg_protocol_name(flow->protocol, protocol), eg_place_format(flow, place), (uint64_t)destination->seen.count,
 	       eg_time_format(destination->seen.last_seen_ns, last), eg_comm_format(destination->seen.comm, comm),
 	       destination->seen.pid);
 }

@@ -67,27 +67,6 @@ static int bad_destination(const char *text)
 					   "with /udp or another protocol behind it", text);
 }
 
-/* Splits "a:1", "[a::b]:1", "a" and "a::b" in place. NULL for no port. */
-static char *split_port(char **address)
-{
-	char *text = *address, *colon = strchr(text, ':');
-
-	if (text[0] == '[') {
-		char *bracket = strchr(text, ']');
-
-		if (!bracket || (bracket[1] != ':' && bracket[1] != '\0'))
-			return NULL;
-		*address = text + 1;
-		*bracket = '\0';
-		return bracket[1] == ':' ? bracket + 2 : NULL;
-	}
-	/* More than one colon is an IPv6 address without brackets, which has no port. */
-	if (!colon || strchr(colon + 1, ':'))
-		return NULL;
-	*colon = '\0';
-	return colon + 1;
-}
-
 static int parse_destination(const char *text, struct eg_flow *ret_flow)
 {
 	_cleanup_free_ char *copy = strdup(text);
@@ -105,7 +84,7 @@ static int parse_destination(const char *text, struct eg_flow *ret_flow)
 			return bad_destination(text);
 		flow.protocol = (uint16_t)protocol;
 	}
-	port = split_port(&address);
+	port = eg_addr_split_port(&address);
 	if (eg_addr_parse(address, &flow.family, &flow.addr) < 0)
 		return bad_destination(text);
 	if (port && (eg_parse_u16(port, &flow.port) < 0 || flow.port == 0))

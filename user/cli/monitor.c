@@ -3,13 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
-#include "base/addr.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/pinned.h"
 #include "export/json.h"
 #include "export/names.h"
@@ -50,13 +48,11 @@ static bool is_wanted(const struct monitoring *monitoring, uint32_t slot, struct
 static void print_line(const struct eg_event *event, const char *workload)
 {
 	const struct eg_flow *flow = &event->flow;
-	char address[EG_ADDR_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1], time[EG_TIME_TEXT_MAX];
-	bool v6 = flow->family == EG_FAMILY_IPV6;
+	char place[EG_PLACE_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1], time[EG_TIME_TEXT_MAX];
 
-	printf("%s %s %s %s %s %s%s%s:%u %s[%u]\n", eg_time_format(event->time_ns, time), *workload ? workload : "(none)",
+	printf("%s %s %s %s %s %s %s[%u]\n", eg_time_format(event->time_ns, time), *workload ? workload : "(none)",
 	       eg_outcome_name(event->verdict), eg_reason_name(event->reason),
-	       eg_protocol_name(flow->protocol, protocol), v6 ? "[" : "",
-	       eg_addr_format(flow->family, &flow->addr, address), v6 ? "]" : "", flow->port,
+	       eg_protocol_name(flow->protocol, protocol), eg_place_format(flow, place),
 	       eg_comm_format(event->comm, comm), event->pid);
 }
 
@@ -123,38 +119,17 @@ static int say_what_is_missing(struct monitoring *monitoring)
 
 /* ---- the command ---- */
 
-/* Blocked, so that a signal ends a wait between two lines and never a line. */
-static int block_signals(int *ret_fd)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-		return -errno;
-	*ret_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return *ret_fd < 0 ? -errno : 0;
-}
-
-static bool is_interrupted(int signal_fd)
-{
-	struct signalfd_siginfo signal;
-
-	return read(signal_fd, &signal, sizeof(signal)) == sizeof(signal);
-}
-
 static int run(struct monitoring *monitoring)
 {
 	_cleanup_(eg_monitor_freep) struct eg_monitor *monitor = NULL;
-	_cleanup_close_ int signal_fd = -1;
-	int r = block_signals(&signal_fd);
+	_cleanup_close_ int interrupt_fd = -1;
+	int r = eg_interrupt_open(&interrupt_fd);
 
 	if (r == 0)
 		r = sum_counts(monitoring, &monitoring->seen);
 	if (r == 0)
 		r = eg_monitor_new(&monitoring->pinned.maps, show_event, monitoring, &monitor);
-	while (r >= 0 && !is_interrupted(signal_fd)) {
+	while (r >= 0 && !eg_interrupt_wait(interrupt_fd, 0)) {
 		r = eg_monitor_poll(monitor, POLL_MS);
 		if (r == -EINTR)
 			r = 0;

@@ -13,11 +13,34 @@ int eg_listing_take_json(const char *value, void *context)
 	return 0;
 }
 
+int eg_listing_take_follow(const char *value, void *context)
+{
+	(void)value;
+	((struct eg_listing_words *)context)->follow = true;
+	return 0;
+}
+
+int eg_listing_take_verdict(const char *value, void *context)
+{
+	struct eg_listing_words *words = context;
+
+	return eg_selection_take_verdict(words->command, value, &words->selection);
+}
+
+int eg_listing_take_destination(const char *value, void *context)
+{
+	struct eg_listing_words *words = context;
+
+	return eg_selection_take_destination(words->command, value, &words->selection);
+}
+
 int eg_listing_parse(int argc, char **argv, const struct eg_command_help *help, const struct eg_option *options,
 		     size_t option_count, struct eg_listing_words *words)
 {
-	int operands, r = eg_options_parse(argc, argv, help, options, option_count, words, &operands);
+	int operands, r;
 
+	words->command = help->name;
+	r = eg_options_parse(argc, argv, help, options, option_count, words, &operands);
 	if (r != 0)
 		return r;
 	if (argc - operands > 1)

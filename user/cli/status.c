@@ -5,9 +5,9 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/inotify.h"
 #include "base/log.h"
 #include "export/audit.h"
@@ -444,14 +444,6 @@ static int gather(struct status *status, const char *workload)
 
 /* ---- output ---- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static const char *state_name(const struct status *status)
 {
 	if (!status->alive)
@@ -528,7 +520,7 @@ static json_t *sweep_json(const struct status *status)
 	if (sweep->ended_ns == 0)
 		return NULL;
 	return json_pack("{s:f, s:I, s:f, s:I, s:I, s:I}", "took_ms", (double)sweep->took_ns / 1e6, "looked_at",
-			 (json_int_t)sweep->looked_at, "age_ms", (double)(now_ns() - sweep->ended_ns) / 1e6, "period_ms",
+			 (json_int_t)sweep->looked_at, "age_ms", (double)(eg_now_ns() - sweep->ended_ns) / 1e6, "period_ms",
 			 (json_int_t)sweep->period_ms, "destroyed", (json_int_t)sweep->destroyed, "unreachable",
 			 (json_int_t)sweep->unreachable);
 }
@@ -566,7 +558,7 @@ static void print_sweep(const struct status *status)
 		return;
 	printf("sweep       %.1f ms for %" PRIu64 " files, %.1f s ago, %" PRIu64 " connections ended",
 	       (double)sweep->took_ns / 1e6, (uint64_t)sweep->looked_at,
-	       (double)(now_ns() - sweep->ended_ns) / 1e9, (uint64_t)sweep->destroyed);
+	       (double)(eg_now_ns() - sweep->ended_ns) / 1e9, (uint64_t)sweep->destroyed);
 	if (status->alive)
 		printf("; every %u ms\n", sweep->period_ms);
 	else

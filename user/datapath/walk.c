@@ -50,22 +50,30 @@ static int compare_sockets(const void *a, const void *b)
 	return x->cookie == y->cookie ? 0 : x->cookie < y->cookie ? -1 : 1;
 }
 
+static int compare_holders(const void *a, const void *b)
+{
+	const struct eg_held_socket *x = a, *y = b;
+	int order = compare_sockets(a, b);
+
+	return order || x->pid == y->pid ? order : x->pid < y->pid ? -1 : 1;
+}
+
 /* A socket comes twice when processes share it, or when others went from where it was found. */
-static void sort_sockets(struct eg_walk *walk)
+static void sort_sockets(struct eg_walk *walk, int (*compare)(const void *, const void *))
 {
 	struct eg_held_socket *items = walk->sockets.items;
 	size_t kept = 0;
 
 	if (walk->sockets.len == 0)
 		return;
-	qsort(items, walk->sockets.len, sizeof(*items), compare_sockets);
+	qsort(items, walk->sockets.len, sizeof(*items), compare);
 	for (size_t i = 1; i < walk->sockets.len; i++)
-		if (compare_sockets(&items[kept], &items[i]) != 0)
+		if (compare(&items[kept], &items[i]) != 0)
 			items[++kept] = items[i];
 	walk->sockets.len = kept + 1;
 }
 
-static int run_walk(int link_fd, struct eg_walk *ret_walk)
+static int run_walk(int link_fd, int (*compare)(const void *, const void *), struct eg_walk *ret_walk)
 {
 	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
 	_cleanup_close_ int fd = bpf_iter_create(link_fd);
@@ -82,7 +90,7 @@ static int run_walk(int link_fd, struct eg_walk *ret_walk)
 	}
 	if (r < 0)
 		return r;
-	sort_sockets(&walk);
+	sort_sockets(&walk, compare);
 	*ret_walk = walk;
 	walk = (struct eg_walk){};
 	return 0;
@@ -141,7 +149,7 @@ static int walk_by(const struct bpf_program *program, struct eg_walk *ret_walk)
 {
 	_cleanup_close_ int link_fd = link_walk(program);
 
-	return link_fd < 0 ? link_fd : run_walk(link_fd, ret_walk);
+	return link_fd < 0 ? link_fd : run_walk(link_fd, compare_sockets, ret_walk);
 }
 
 int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk)
@@ -198,7 +206,8 @@ int eg_datapath_pin_walks(struct eg_datapath *datapath)
 	return r < 0 ? r : pin_link(datapath, "eg_uncounted", uncounted);
 }
 
-static int read_pin(const char *directory, const char *name, struct eg_walk *ret_walk, char **ret_problem)
+static int read_pin(const char *directory, const char *name, int (*compare)(const void *, const void *),
+		    struct eg_walk *ret_walk, char **ret_problem)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int link_fd = -1;
@@ -207,16 +216,21 @@ static int read_pin(const char *directory, const char *name, struct eg_walk *ret
 	if (asprintf(&path, "%s/iters/%s", directory, name) < 0)
 		return -ENOMEM;
 	link_fd = bpf_obj_get(path);
-	r = link_fd < 0 ? -errno : run_walk(link_fd, ret_walk);
+	r = link_fd < 0 ? -errno : run_walk(link_fd, compare, ret_walk);
 	return r < 0 ? eg_problem(ret_problem, r, "%s: %s", path, strerror(-r)) : 0;
 }
 
 int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
 {
-	return read_pin(directory, "eg_flows", ret_walk, ret_problem);
+	return read_pin(directory, "eg_flows", compare_sockets, ret_walk, ret_problem);
+}
+
+int eg_pins_read_holders(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
+{
+	return read_pin(directory, "eg_flows", compare_holders, ret_walk, ret_problem);
 }
 
 int eg_pins_read_uncounted(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
 {
-	return read_pin(directory, "eg_uncounted", ret_walk, ret_problem);
+	return read_pin(directory, "eg_uncounted", compare_sockets, ret_walk, ret_problem);
 }

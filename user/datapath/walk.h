@@ -45,6 +45,8 @@ int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk
 int eg_datapath_pin_walks(struct eg_datapath *datapath);
 /* Walk by these pins. 0; or -errno with *ret_problem (malloc) saying why: -ENOENT when there is none. */
 int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
+/* The same, and a socket comes once for each process that has it, by their ids. */
+int eg_pins_read_holders(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
 /* TCP sockets of enrolled cgroups that listen, or are connected and lack a lease; among files, on every kernel. */
 int eg_pins_read_uncounted(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
 #endif

@@ -2,12 +2,14 @@
 #include "export/json.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/addr.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "export/envoy.h"
 #include "export/names.h"
 
@@ -60,6 +62,38 @@ json_t *eg_json_destination(const struct eg_destination *destination)
 			 eg_json_text(destination->seen.comm, strnlen(destination->seen.comm, EG_COMM_LEN)), "first_seen",
 			 format_time(destination->seen.first_seen_ns), "last_seen",
 			 format_time(destination->seen.last_seen_ns));
+}
+
+static json_t *milliseconds(uint64_t since_ns, uint64_t now_ns)
+{
+	return since_ns ? json_integer((json_int_t)(eg_seconds_between(since_ns, now_ns) * 1e3)) : json_null();
+}
+
+/* Payload of UDP is not counted. */
+static json_t *payload(const struct eg_held_socket *socket, uint64_t bytes)
+{
+	return socket->protocol == IPPROTO_TCP ? json_integer((json_int_t)bytes) : json_null();
+}
+
+json_t *eg_json_flow(const struct eg_held_socket *socket, const char *workload)
+{
+	const uint64_t now = eg_now_ns();
+	char local[EG_ADDR_TEXT_MAX], remote[EG_ADDR_TEXT_MAX], protocol[12];
+
+	return json_pack("{s:o, s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I}",
+			 "workload", eg_json_text(workload, strlen(workload)), "verdict",
+			 eg_verdict_name(socket->verdict), "reason", eg_reason_name(socket->reason), "enforced",
+			 socket->verdict != EG_VERDICT_AUDITED, "state",
+			 eg_lease_state_name(eg_lease_state(socket->word)), "address",
+			 eg_addr_format(socket->family, &socket->remote, remote), "port", (int)socket->remote_port,
+			 "protocol", eg_protocol_name(socket->protocol, protocol), "family",
+			 eg_family_name(socket->family), "local_address",
+			 eg_addr_format(socket->family, &socket->local, local), "local_port", (int)socket->local_port,
+			 "age_ms", milliseconds(socket->opened_ns, now), "idle_ms",
+			 milliseconds(socket->active_ns, now), "rx_bytes", payload(socket, socket->rx_bytes), "tx_bytes",
+			 payload(socket, socket->tx_bytes), "pid", (json_int_t)socket->pid, "comm",
+			 eg_json_text(socket->comm, strnlen(socket->comm, EG_COMM_LEN)), "netns",
+			 (json_int_t)socket->netns, "cookie", (json_int_t)socket->cookie);
 }
 
 json_t *eg_json_event(const struct eg_event *event, const char *workload)

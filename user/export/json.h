@@ -9,6 +9,7 @@
 
 #include "datapath/maps.h"
 #include "egress/event.h"
+#include "egress/lease.h"
 #include "export/totals.h"
 
 /* Enough for an eg_time_format() result. */
@@ -22,6 +23,8 @@ const char *eg_time_format(uint64_t monotonic_ns, char buffer[EG_TIME_TEXT_MAX])
 
 /* Commands and processes may be called anything; JSON text is UTF-8 only, so that what is not says just that. */
 json_t *eg_json_text(const char *bytes, size_t len);
+/* Ages are of now. */
+json_t *eg_json_flow(const struct eg_held_socket *socket, const char *workload);
 json_t *eg_json_destination(const struct eg_destination *destination);
 /* count, sum_ms, and buckets: for each of Envoy's bounds upper_bound (ms) and cumulative, the samples below it. */
 json_t *eg_json_histogram(const struct eg_histogram *histogram);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "egress/lease.h"
 
 static const struct reason {
 	const char *name;
@@ -30,6 +31,12 @@ static const struct protocol {
 	{IPPROTO_DCCP, "dccp"},
 };
 
+static const char *const outcomes[] = {
+	[EG_VERDICT_BLOCKED] = "blocked",
+	[EG_VERDICT_ALLOWED] = "allowed",
+	[EG_VERDICT_AUDITED] = "audited",
+};
+
 const char *eg_reason_name(unsigned int reason)
 {
 	return reason < EG_COUNT_OF(reasons) ? reasons[reason].name : "unknown";
@@ -47,7 +54,34 @@ const char *eg_verdict_name(unsigned int verdict)
 
 const char *eg_outcome_name(unsigned int verdict)
 {
-	return verdict == EG_VERDICT_AUDITED ? "audited" : eg_verdict_name(verdict);
+	return verdict < EG_COUNT_OF(outcomes) ? outcomes[verdict] : "unknown";
+}
+
+int eg_reason_parse(const char *name)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(reasons); i++)
+		if (strcmp(reasons[i].name, name) == 0)
+			return (int)i;
+	return -EINVAL;
+}
+
+int eg_outcome_parse(const char *name)
+{
+	for (size_t i = 0; i < EG_COUNT_OF(outcomes); i++)
+		if (strcmp(outcomes[i], name) == 0)
+			return (int)i;
+	return -EINVAL;
+}
+
+const char *eg_lease_state_name(unsigned int state)
+{
+	static const char *const states[] = {
+		[EG_LEASE_NONE] = "none",	  [EG_LEASE_CONNECTING] = "connecting",
+		[EG_LEASE_ESTABLISHED] = "established", [EG_LEASE_DRAINING] = "draining",
+		[EG_LEASE_SESSION] = "session",	  [EG_LEASE_TRUSTED] = "trusted",
+	};
+
+	return state < EG_COUNT_OF(states) ? states[state] : "unknown";
 }
 
 const char *eg_family_name(uint32_t family)
@@ -70,6 +104,15 @@ int eg_protocol_parse(const char *name)
 		if (strcmp(protocols[i].name, name) == 0)
 			return (int)protocols[i].number;
 	return -EINVAL;
+}
+
+const char *eg_place_format(const struct eg_flow *flow, char buffer[EG_PLACE_TEXT_MAX])
+{
+	char address[EG_ADDR_TEXT_MAX];
+
+	snprintf(buffer, EG_PLACE_TEXT_MAX, flow->family == EG_FAMILY_IPV6 ? "[%s]:%u" : "%s:%u",
+		 eg_addr_format(flow->family, &flow->addr, address), flow->port);
+	return buffer;
 }
 
 const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN + 1])
