@@ -184,3 +184,50 @@ is_named() { # COMM
 		has "$stderr" "not '${bad#* }'"
 	done
 }
+
+# seen [ARG...]: what destinations lists, a sorted line for each
+seen() {
+	"$EGRESSCTL" destinations --json "$@" >destinations.json && destinations destinations.json
+}
+
+@test "destinations and monitor show what is chosen by verdict, reason, address and port" {
+	policy false "allow: [{cidr: $OUT4, port: $PORT2}]" >policy.yaml
+	start_daemon
+	"$EGRESSCTL" monitor --json --destination $OUT4:$PORT --verdict blocked web >events 3>&- &
+	monitor=$!
+	within "$WORK" "$CLIENT" tcp $OUT6 $PORT || true
+	within "$WORK" "$CLIENT" tcp $OUT4 $PORT2
+	wait_for 10 refused_and_shown
+	kill -TERM $monitor
+	wait $monitor
+	is "$(python3 -IS -c "import json, sys; print(set((e['address'], e['port'], e['verdict']) for e in map(json.loads, sys.stdin)))" \
+		<events)" "{('$OUT4', $PORT, 'blocked')}"
+	is "$(seen --verdict matched)" "$OUT4 $PORT2 tcp ipv4 allowed matched 1"
+	is "$(seen --destination "[$OUT6]:$PORT" web)" "$OUT6 $PORT tcp ipv6 blocked blocked-passthrough-off 1"
+	is "$(seen --verdict blocked-passthrough-off | cut -d' ' -f1-3)" "$OUT4 $PORT tcp
+$OUT6 $PORT tcp"
+	is "$("$EGRESSCTL" destinations --verdict allowed | tail -n +2 | wc -l)" 1
+}
+
+# The monitor may come after the first attempts.
+refused_and_shown() {
+	within "$WORK" "$CLIENT" tcp $OUT4 $PORT || true
+	[ -s events ]
+}
+
+@test "destinations --follow prints what is there, and then what is new or seen again" {
+	start_daemon
+	within "$WORK" "$CLIENT" tcp $OUT4 $PORT
+	"$EGRESSCTL" destinations --follow --json web >follow.json 3>&- &
+	following=$!
+	wait_for 10 grep -q "\"port\": *$PORT," follow.json
+	within "$WORK" "$CLIENT" tcp $OUT4 $PORT2
+	wait_for 10 grep -q "\"port\": *$PORT2," follow.json
+	kill_daemon
+	within "$WORK" "$CLIENT" tcp $OUT4 $PORT
+	wait_for 10 grep -q '"count": *2' follow.json
+	kill -TERM $following
+	wait $following
+	is "$(python3 -IS -c "import json, sys; print([(d['port'], d['count']) for d in map(json.loads, sys.stdin)])" <follow.json)" \
+		"[($PORT, 1), ($PORT2, 1), ($PORT, 2)]"
+}

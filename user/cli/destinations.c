@@ -5,20 +5,32 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/pinned.h"
 #include "export/json.h"
 #include "export/names.h"
 
+#define FOLLOW_MS 1000
+
 static const struct eg_command_help help = {
 	.name = "destinations",
-	.usage = "[--json] [WORKLOAD]",
+	.usage = "[--follow] [--json] [--verdict V] [--destination ADDR|CIDR[:PORT]] [WORKLOAD]",
 	.text = "Lists where workloads connected or tried to, a line for each destination and\n"
 		"verdict, loopback left out. Without WORKLOAD it is every workload's.\n"
 		"Needs no running agent.",
 };
 
 static const struct eg_option options[] = {
-	{"json", NULL, "print JSON", eg_listing_take_json},
+	{"follow", NULL, "go on: a line for each that is new, or seen again", eg_listing_take_follow},
+	{"json", NULL, "print JSON; with --follow an object a line", eg_listing_take_json},
+	EG_LISTING_OPTION_VERDICT,
+	EG_LISTING_OPTION_DESTINATION,
+};
+
+struct listing {
+	struct eg_listing_words words;
+	struct eg_pinned pinned;
+	struct eg_destinations seen; /* at the last look */
 };
 
 static void destinations_clear(struct eg_destinations *destinations)
@@ -26,14 +38,38 @@ static void destinations_clear(struct eg_destinations *destinations)
 	eg_array_clear(&destinations->list);
 }
 
-/* Those of the listed slots. A slot without an owner has left them to be dropped, but for slot 0's. */
-static bool is_listed(const struct eg_pinned *pinned, const struct eg_listing_words *words, uint32_t slot,
-		      const char **ret_name)
+static void listing_clear(struct listing *listing)
 {
-	*ret_name = eg_pinned_name(pinned, slot);
-	if (!*ret_name && slot == 0 && !words->workload)
-		*ret_name = "(none)";
-	return *ret_name;
+	destinations_clear(&listing->seen);
+	eg_pinned_close(&listing->pinned);
+}
+
+/* ---- reading ---- */
+
+/* A slot without an owner has left its destinations to be dropped, but for slot 0's. */
+static const char *name_of(const struct listing *listing, uint32_t slot)
+{
+	const char *name = eg_pinned_name(&listing->pinned, slot);
+
+	return !name && slot == 0 && !listing->words.workload ? "(none)" : name;
+}
+
+static bool is_wanted(const struct listing *listing, const struct eg_dest_key *key)
+{
+	return name_of(listing, key->slot) &&
+	       eg_selection_has(&listing->words.selection, key->verdict, key->reason, &key->flow);
+}
+
+static int read_wanted(const struct listing *listing, struct eg_destinations *ret_destinations)
+{
+	size_t kept = 0;
+	int r = eg_maps_read_destinations(&listing->pinned.maps, EG_ALL_SLOTS, ret_destinations);
+
+	for (size_t i = 0; i < ret_destinations->list.len; i++)
+		if (is_wanted(listing, &ret_destinations->list.items[i].key))
+			ret_destinations->list.items[kept++] = ret_destinations->list.items[i];
+	ret_destinations->list.len = kept;
+	return r;
 }
 
 static int read_missed(const struct eg_pinned *pinned, uint64_t *ret_missed)
@@ -50,27 +86,37 @@ static int read_missed(const struct eg_pinned *pinned, uint64_t *ret_missed)
 	return 0;
 }
 
-static int print_json(const struct eg_pinned *pinned, const struct eg_listing_words *words,
-		      const struct eg_destinations *destinations, uint64_t missed)
+/* ---- output ---- */
+
+/* NULL without memory. */
+static json_t *entry_of(const struct listing *listing, const struct eg_destination *destination)
+{
+	const char *name = name_of(listing, destination->key.slot);
+	json_t *entry = eg_json_destination(destination);
+
+	if (entry && json_object_set_new(entry, "workload", eg_json_text(name, strlen(name))) == 0)
+		return entry;
+	json_decref(entry);
+	return NULL;
+}
+
+static int print_list_json(const struct listing *listing, const struct eg_destinations *destinations, uint64_t missed)
 {
 	json_auto_t *document = json_pack("{s:[], s:I}", "destinations", "destinations_missed", (json_int_t)missed);
 	json_t *list = json_object_get(document, "destinations");
-	const char *name;
 
-	for (size_t i = 0; i < destinations->list.len; i++) {
-		const struct eg_destination *destination = &destinations->list.items[i];
-		json_t *entry;
-
-		if (!is_listed(pinned, words, destination->key.slot, &name))
-			continue;
-		entry = eg_json_destination(destination);
-		if (!entry || json_object_set_new(entry, "workload", eg_json_text(name, strlen(name))) < 0 ||
-		    json_array_append_new(list, entry) < 0)
+	for (size_t i = 0; i < destinations->list.len; i++)
+		if (json_array_append_new(list, entry_of(listing, &destinations->list.items[i])) < 0)
 			return -ENOMEM;
-	}
 	if (!document)
 		return -ENOMEM;
 	return json_dumpf(document, stdout, JSON_INDENT(2)) < 0 || printf("\n") < 0 ? -EIO : 0;
+}
+
+static void print_heading(void)
+{
+	printf("%-20s %-7s %-23s %-8s %-28s %8s  %-24s  %s\n", "WORKLOAD", "VERDICT", "REASON", "PROTOCOL", "DESTINATION",
+	       "COUNT", "LAST SEEN", "FIRST BY");
 }
 
 static void print_row(const struct eg_destination *destination, const char *name)
@@ -80,44 +126,107 @@ static void print_row(const struct eg_destination *destination, const char *name
 
 	printf("%-20s %-7s %-23s %-8s %-28s %8" PRIu64 "  %s  %s[%u]\n", name,
 	       eg_outcome_name(destination->key.verdict), eg_reason_name(destination->key.reason),
-	       eg_protocol_name(flow->protocol, protocol), eg_place_format(flow, place), (uint64_t)destination->seen.count,
-	       eg_time_format(destination->seen.last_seen_ns, last), eg_comm_format(destination->seen.comm, comm),
-	       destination->seen.pid);
+	       eg_protocol_name(flow->protocol, protocol), eg_place_format(flow, place),
+	       (uint64_t)destination->seen.count, eg_time_format(destination->seen.last_seen_ns, last),
+	       eg_comm_format(destination->seen.comm, comm), destination->seen.pid);
 }
 
-static void print_table(const struct eg_pinned *pinned, const struct eg_listing_words *words,
-			const struct eg_destinations *destinations, uint64_t missed)
+static int print_list(struct listing *listing)
 {
-	const char *name;
+	_cleanup_(destinations_clear) struct eg_destinations destinations = {};
+	uint64_t missed = 0;
+	int r = read_wanted(listing, &destinations);
 
-	printf("%-20s %-7s %-23s %-8s %-28s %8s  %-24s  %s\n", "WORKLOAD", "VERDICT", "REASON", "PROTOCOL", "DESTINATION",
-	       "COUNT", "LAST SEEN", "FIRST BY");
-	for (size_t i = 0; i < destinations->list.len; i++)
-		if (is_listed(pinned, words, destinations->list.items[i].key.slot, &name))
-			print_row(&destinations->list.items[i], name);
+	if (r == 0)
+		r = read_missed(&listing->pinned, &missed);
+	if (r < 0)
+		return r;
+	if (listing->words.json)
+		return print_list_json(listing, &destinations, missed);
+	print_heading();
+	for (size_t i = 0; i < destinations.list.len; i++)
+		print_row(&destinations.list.items[i], name_of(listing, destinations.list.items[i].key.slot));
 	if (missed > 0)
 		printf("%" PRIu64 " verdicts on destinations that the table has no place for\n", missed);
+	return 0;
+}
+
+/* ---- following ---- */
+
+static int say(const struct listing *listing, const struct eg_destination *destination)
+{
+	json_auto_t *entry = NULL;
+
+	if (!listing->words.json) {
+		print_row(destination, name_of(listing, destination->key.slot));
+		return 0;
+	}
+	entry = entry_of(listing, destination);
+	if (!entry)
+		return -ENOMEM;
+	return json_dumpf(entry, stdout, JSON_COMPACT) < 0 || putchar('\n') < 0 ? -EIO : 0;
+}
+
+/* Both are sorted alike. What is gone since is no news: it was not seen for long. */
+static int say_news(const struct listing *listing, const struct eg_destinations *now)
+{
+	const struct eg_destinations *before = &listing->seen;
+	size_t j = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < now->list.len && r == 0; i++) {
+		const struct eg_destination *destination = &now->list.items[i];
+
+		while (j < before->list.len && eg_destination_compare(&before->list.items[j], destination) < 0)
+			j++;
+		if (j == before->list.len || eg_destination_compare(&before->list.items[j], destination) != 0 ||
+		    before->list.items[j].seen.count != destination->seen.count)
+			r = say(listing, destination);
+	}
+	return r;
+}
+
+/* Slots change owners while we run. */
+static int look_again(struct listing *listing)
+{
+	struct eg_destinations now = {};
+	int r;
+
+	listing->pinned.slots.len = 0;
+	r = eg_pinned_list_slots(&listing->pinned.maps, listing->words.workload, &listing->pinned);
+	if (r == 0)
+		r = read_wanted(listing, &now);
+	if (r == 0)
+		r = say_news(listing, &now);
+	destinations_clear(&listing->seen);
+	listing->seen = now;
+	return r == 0 && fflush(stdout) != 0 ? -errno : r;
+}
+
+static int follow(struct listing *listing)
+{
+	_cleanup_close_ int interrupt_fd = -1;
+	int r = eg_interrupt_open(&interrupt_fd);
+
+	if (r == 0 && !listing->words.json)
+		print_heading();
+	do {
+		if (r == 0)
+			r = look_again(listing);
+	} while (r == 0 && !eg_interrupt_wait(interrupt_fd, FOLLOW_MS));
+	return r;
 }
 
 int eg_cmd_destinations(int argc, char **argv)
 {
-	_cleanup_pinned_ struct eg_pinned pinned = EG_PINNED_NONE;
-	_cleanup_(destinations_clear) struct eg_destinations destinations = {};
-	struct eg_listing_words words = {};
-	uint64_t missed;
-	int r = eg_listing_parse(argc, argv, &help, options, EG_COUNT_OF(options), &words);
+	_cleanup_(listing_clear) struct listing listing = {.pinned = EG_PINNED_NONE};
+	int r = eg_listing_parse(argc, argv, &help, options, EG_COUNT_OF(options), &listing.words);
 
 	if (r != 0)
 		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
-	if (eg_pinned_open(help.name, words.workload, &pinned) < 0)
+	if (eg_pinned_open(help.name, listing.words.workload, &listing.pinned) < 0)
 		return EG_EXIT_FAILED;
-	r = eg_maps_read_destinations(&pinned.maps, EG_ALL_SLOTS, &destinations);
-	if (r == 0)
-		r = read_missed(&pinned, &missed);
-	if (r == 0 && words.json)
-		r = print_json(&pinned, &words, &destinations, missed);
-	else if (r == 0)
-		print_table(&pinned, &words, &destinations, missed);
+	r = listing.words.follow ? follow(&listing) : print_list(&listing);
 	if (r == 0)
 		return EG_EXIT_OK;
 	eg_log_error("destinations: %s", strerror(-r));

@@ -17,7 +17,7 @@
 
 static const struct eg_command_help help = {
 	.name = "monitor",
-	.usage = "[--json] [WORKLOAD]",
+	.usage = "[--json] [--verdict V] [--destination ADDR|CIDR[:PORT]] [WORKLOAD]",
 	.text = "Prints a line for each refused attempt, and each that audit mode let pass, until it\n"
 		"is interrupted; what is allowed\n"
 		"is counted and gives no event. Events over a workload's rate limit are\n"
@@ -27,6 +27,8 @@ static const struct eg_command_help help = {
 
 static const struct eg_option options[] = {
 	{"json", NULL, "print a JSON object a line", eg_listing_take_json},
+	EG_LISTING_OPTION_VERDICT,
+	EG_LISTING_OPTION_DESTINATION,
 };
 
 struct monitoring {
@@ -71,7 +73,8 @@ static int show_event(const struct eg_event *event, void *context)
 	struct eg_slot_info info;
 	int r = 0;
 
-	if (!is_wanted(monitoring, event->slot, &info))
+	if (!is_wanted(monitoring, event->slot, &info) ||
+	    !eg_selection_has(&monitoring->words.selection, event->verdict, event->reason, &event->flow))
 		return 0;
 	if (monitoring->words.json)
 		r = print_json(event, info.name);

@@ -214,10 +214,9 @@ int eg_maps_retire_slot(const struct eg_maps *maps, uint32_t slot)
 
 /* ---- destinations ---- */
 
-static int compare_destinations(const void *a, const void *b)
+int eg_destination_compare(const struct eg_destination *a, const struct eg_destination *b)
 {
-	const struct eg_dest_key *x = &((const struct eg_destination *)a)->key;
-	const struct eg_dest_key *y = &((const struct eg_destination *)b)->key;
+	const struct eg_dest_key *x = &a->key, *y = &b->key;
 	int order;
 
 	if (x->slot != y->slot)
@@ -234,6 +233,11 @@ static int compare_destinations(const void *a, const void *b)
 	if (x->reason != y->reason)
 		return (int)x->reason - (int)y->reason;
 	return (int)x->verdict - (int)y->verdict;
+}
+
+static int compare_destinations(const void *a, const void *b)
+{
+	return eg_destination_compare(a, b);
 }
 
 /* An entry may vanish between the two calls. */

@@ -111,9 +111,12 @@ struct eg_destinations {
 	EG_ARRAY(struct eg_destination) list;
 };
 
+/* By slot, family, address, port, protocol, reason and verdict. */
+int eg_destination_compare(const struct eg_destination *a, const struct eg_destination *b);
+
 /* Every slot's. */
 #define EG_ALL_SLOTS UINT32_MAX
-/* Adds a slot's destinations, sorted by slot, family, address, port, protocol, reason and verdict. */
+/* Adds a slot's destinations, sorted. */
 int eg_maps_read_destinations(const struct eg_maps *maps, uint32_t slot, struct eg_destinations *ret_destinations);
 
 #endif
