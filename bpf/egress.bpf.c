@@ -237,7 +237,7 @@ enum packet_answer {
 	PACKET_PASS = 1,
 };
 
-/* Dropped packets are counted one by one, as long as the sender tries. */
+/* Without a process. Dropped packets are counted one by one, as long as the sender tries. */
 __noinline int eg_account_drop(struct observation *seen)
 {
 	struct eg_slot *slot;
@@ -248,7 +248,6 @@ __noinline int eg_account_drop(struct observation *seen)
 	slot_id = seen->slot_id;
 	slot = find_slot(&slot_id);
 	seen->slot_id = slot_id;
-	seen->time_ns = bpf_ktime_get_coarse_ns();
 	if (slot)
 		account(slot, seen, false);
 	return 0;
@@ -271,8 +270,54 @@ int eg_guard_out(struct __sk_buff *skb)
 		seen.decision = block(EG_REASON_BLOCKED_GUARD, EPERM);
 	if (seen.decision.verdict == EG_VERDICT_ALLOWED)
 		return PACKET_PASS;
+	seen.time_ns = bpf_ktime_get_coarse_ns();
 	eg_account_drop(&seen);
 	return PACKET_DROP;
+}
+
+/* What socket() would make is refused before it is there, so that nobody waits for what the guard would drop. */
+SEC("cgroup/sock_create")
+int eg_guard_make(struct bpf_sock *sk)
+{
+	struct observation seen = {
+		.slot_id = enrolled_slot(),
+		.hook = EG_HOOK_SOCKET,
+		.flow = {.family = sk->family, .protocol = sk->protocol},
+		.decision = block(EG_REASON_BLOCKED_PROTOCOL, EPERM),
+	};
+	struct policy_view view = view_policy(seen.slot_id);
+
+	if (is_usual_socket(sk))
+		return ANSWER_PROCEED;
+	if (view.workload && (!(view.workload->flags & EG_WORKLOAD_GUARDED) ||
+			      (view.workload->allowed_protocols & kind_of_socket(sk))))
+		return ANSWER_PROCEED;
+	seen.time_ns = bpf_ktime_get_coarse_ns();
+	eg_account(&seen, 0);
+	return ANSWER_REFUSE;
+}
+
+/* The call fails, where a packet with a source route would be dropped without a word. */
+SEC("cgroup/setsockopt")
+int eg_guard_opt(struct bpf_sockopt *ctx)
+{
+	struct observation seen = {
+		.slot_id = enrolled_slot(),
+		.hook = EG_HOOK_SOCKET,
+		.decision = block(EG_REASON_BLOCKED_SOURCE_ROUTE, EPERM),
+	};
+	struct policy_view view = view_policy(seen.slot_id);
+	bool refused = sets_route(ctx) && (ctx->level == IPPROTO_IPV6 || has_route_option(ctx));
+
+	/* The kernel is to take the caller's own value, which may be longer than what is here of it. */
+	ctx->optlen = 0;
+	if (!refused || (view.workload && !(view.workload->flags & EG_WORKLOAD_GUARDED)))
+		return ANSWER_PROCEED;
+	seen.flow.family = ctx->level == IPPROTO_IPV6 ? EG_FAMILY_IPV6 : EG_FAMILY_IPV4;
+	/* Programs of this type have neither the coarse clock nor, on older kernels, the process. */
+	seen.time_ns = bpf_ktime_get_ns();
+	eg_account_drop(&seen);
+	return ANSWER_REFUSE;
 }
 
 /* Cgroups nested deeper than this are taken for not enrolled. */

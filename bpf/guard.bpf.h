@@ -40,6 +40,52 @@
 #define NEXTHDR_ROUTING 43
 #define NEXTHDR_DEST 60
 
+#define IPPROTO_ICMP 1
+#define IPPROTO_ICMPV6 58
+#define IPPROTO_L2TP 115
+#define IPPROTO_MPTCP 262
+
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
+
+#define IPPROTO_IP 0
+#define IPPROTO_IPV6 41
+#define IP_OPTIONS 4
+#define IPV6_2292PKTOPTIONS 6
+#define IPV6_2292RTHDR 5
+#define IPV6_RTHDR 57
+
+/* ---- the kind of socket ---- */
+
+/* Ping sockets may be made: where they send to is judged packet by packet. */
+static __always_inline bool is_usual_socket(const struct bpf_sock *sk)
+{
+	if (sk->type == SOCK_STREAM)
+		return sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_MPTCP;
+	return sk->type == SOCK_DGRAM &&
+	       (sk->protocol == IPPROTO_UDP || sk->protocol == IPPROTO_ICMP || sk->protocol == IPPROTO_ICMPV6);
+}
+
+static __always_inline __u32 kind_of_socket(const struct bpf_sock *sk)
+{
+	if (sk->type != SOCK_STREAM && sk->type != SOCK_DGRAM && sk->protocol != 132 /* IPPROTO_SCTP: SOCK_SEQPACKET */ &&
+	    sk->protocol != 33 /* IPPROTO_DCCP: SOCK_DCCP */)
+		return EG_PROTO_RAW;
+	return sk->protocol == IPPROTO_L2TP ? EG_PROTO_L2TP : eg_protocol_bit(sk->protocol);
+}
+
+/* ---- socket options ---- */
+
+/* Whether they set a source route; an option that is taken away, or empty, sets none. */
+static __always_inline bool sets_route(struct bpf_sockopt *ctx)
+{
+	if (ctx->optlen <= 0)
+		return false;
+	if (ctx->level == IPPROTO_IPV6)
+		return ctx->optname == IPV6_RTHDR || ctx->optname == IPV6_2292RTHDR || ctx->optname == IPV6_2292PKTOPTIONS;
+	return ctx->level == IPPROTO_IP && ctx->optname == IP_OPTIONS;
+}
+
 /* ---- the packet ---- */
 
 /* As on the wire; no ports: they are the socket's to tell. */
@@ -82,6 +128,21 @@ static long walk_option(__u32 step, struct option_walk *walk)
 	else
 		walk->at = walk->options[at + 1] > 1 ? at + walk->options[at + 1] : IPV4_OPTIONS_MAX;
 	return 0;
+}
+
+/* IP_OPTIONS without a source route may be set. What is longer than options can be is refused by the kernel. */
+static __always_inline bool has_route_option(struct bpf_sockopt *ctx)
+{
+	struct option_walk walk = {};
+	const __u8 *bytes = ctx->optval;
+
+	for (int i = 0; i < IPV4_OPTIONS_MAX; i++) {
+		if ((const void *)(bytes + i + 1) > ctx->optval_end)
+			break;
+		walk.options[i] = bytes[i];
+	}
+	bpf_loop(IPV4_OPTIONS_MAX, walk_option, &walk, 0);
+	return walk.routed;
 }
 
 /* A packet that cannot be read has one, for all that anybody knows. */

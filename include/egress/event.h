@@ -14,6 +14,7 @@ enum eg_hook {
 	EG_HOOK_CONNECT6,
 	EG_HOOK_SENDMSG4,
 	EG_HOOK_SENDMSG6,
+	EG_HOOK_SOCKET,	/* socket(): there is no destination yet */
 	EG_HOOK_PACKET,	/* no process is known: whoever happened to run sent it */
 	EG_HOOK_COUNT,
 };

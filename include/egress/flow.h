@@ -55,6 +55,9 @@ enum eg_protocol_bit {
 	EG_PROTO_DCCP = 1u << 5,
 	EG_PROTO_OTHER = 1u << 6,
 	EG_PROTO_ANY = (1u << 7) - 1,
+	/* Of allowProtocols alone: which sockets may be made. L2TP is no OTHER there, and raw sockets have any protocol. */
+	EG_PROTO_L2TP = 1u << 7,
+	EG_PROTO_RAW = 1u << 8,
 };
 
 /* The bit of an IPPROTO_* number. MPTCP is TCP on the wire and in policy. */

@@ -104,7 +104,7 @@ struct eg_workload_policy {
 	__u16 block_errno;	/* of a blocked destination, 1..4095 */
 	__u16 breaker_errno;	/* of what the circuit breaker refuses, 1..4095 */
 	__u32 retry_window_ms;	/* how long after a failure a connect to the same destination is a retry */
-	__u32 reserved;
+	__u32 allowed_protocols;	/* enum eg_protocol_bit: sockets that may be made beside TCP, UDP and ping */
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
 };

@@ -37,6 +37,7 @@ struct guarded {
 	char *home; /* cgroup.procs of where the process came from */
 	int listener;
 	uint16_t port;
+	uint32_t protocols; /* that may be used, beside the usual ones */
 };
 
 static void move(const char *procs)
@@ -69,7 +70,8 @@ static void guarded_enrol(struct guarded *guarded, bool passthrough)
 	struct eg_subject subject = subject_of(SLOT, &guarded->mesh);
 
 	subject.passthrough = passthrough;
-	if (guarded->mesh.rules.len == 0)
+	subject.allowed_protocols = guarded->protocols;
+	if (guarded->links == NULL)
 		scope_add(&guarded->mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV6), 0, EG_PROTO_ANY);
 	image_apply(guarded->datapath, &subject);
 	assert_int_equal(eg_datapath_enrol(guarded->datapath, guarded->cgroup.fd, SLOT, &guarded->links), 0);
@@ -182,38 +184,117 @@ static void a_routing_header_is_refused_even_on_the_way_to_an_allowed_address(vo
 	/* A segment routing header: type 4, over one more address, which is the socket's own too. */
 	unsigned char header[40] = {0, 4, 4, 1, 1};
 	struct guarded guarded;
-	int fd;
+	int fd, later;
 
 	(void)state;
 	guarded_make(&guarded);
-	guarded_enrol(&guarded, false);
 	fd = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
-	assert_int_equal(send_to(fd, NETWORK_IPV6, 9), 0);
+	later = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
 	for (size_t at = 8; at < sizeof(header); at += sizeof(struct in6_addr))
 		assert_int_equal(inet_pton(AF_INET6, NETWORK_IPV6, header + at), 1);
 	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, header, sizeof(header)), 0);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(send_to(later, NETWORK_IPV6, 9), 0);
 	assert_int_equal(send_to(fd, NETWORK_IPV6, 9), EPERM);
 	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_source_route, 1);
+	/* Now the call that would set one fails already, and one that takes it away does not. */
+	assert_int_equal(setsockopt(later, IPPROTO_IPV6, IPV6_RTHDR, header, sizeof(header)), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, NULL, 0), 0);
+	assert_int_equal(send_to(fd, NETWORK_IPV6, 9), 0);
+	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_source_route, 2);
 	close(fd);
+	close(later);
 	guarded_end(&guarded);
 }
 
 static void a_source_route_is_refused_even_on_the_way_to_an_allowed_address(void **state)
 {
-	/* LSRR over one hop, and the end of the options. */
-	static const unsigned char lsrr[8] = {131, 7, 4, 198, 51, 100, 1, 0};
+	/* LSRR over one hop, and the end of the options; and nothing but a no-operation. */
+	static const unsigned char lsrr[8] = {131, 7, 4, 198, 51, 100, 1, 0}, harmless[4] = {1, 1, 1, 0};
+	struct guarded guarded;
+	int fd, later;
+
+	(void)state;
+	guarded_make(&guarded);
+	fd = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	later = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), 0);
+	scope_add(&guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV4), 0, EG_PROTO_ANY);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(send_to(fd, NETWORK_IPV4, 9), EPERM);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_source_route, 1);
+	assert_int_equal(setsockopt(later, IPPROTO_IP, IP_OPTIONS, harmless, sizeof(harmless)), 0);
+	assert_int_equal(send_to(later, NETWORK_IPV4, 9), 0);
+	assert_int_equal(setsockopt(later, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_source_route, 2);
+	close(fd);
+	close(later);
+	guarded_end(&guarded);
+}
+
+/* 0, or why there is none. */
+static int try_socket(int family, int type, int protocol)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static void sockets_that_would_escape_are_not_made_and_usual_ones_are(void **state)
+{
+	struct guarded guarded;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(try_socket(AF_INET, SOCK_RAW, IPPROTO_RAW), EPERM);
+	assert_int_equal(try_socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6), EPERM);
+	assert_int_equal(try_socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
+	assert_int_equal(try_socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
+	assert_int_equal(try_socket(AF_INET, SOCK_STREAM, 0), 0);
+	assert_int_equal(try_socket(AF_INET6, SOCK_DGRAM, 0), 0);
+	assert_int_equal(try_socket(AF_UNIX, SOCK_DGRAM, 0), 0);
+	assert_int_equal(try_socket(AF_NETLINK, SOCK_RAW, 0), 0);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_protocol, 2);
+	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_protocol, 2);
+	guarded_end(&guarded);
+}
+
+static void a_protocol_that_the_workload_allows_is_judged_by_its_address(void **state)
+{
 	struct guarded guarded;
 	int fd;
 
 	(void)state;
 	guarded_make(&guarded);
-	scope_add(&guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV4), 0, EG_PROTO_ANY);
+	guarded.protocols = EG_PROTO_RAW;
+	guarded_enrol(&guarded, false);
+	fd = network_socket(NETWORK_IPV4, SOCK_RAW, EXPERIMENT);
+	assert_int_equal(send_to(fd, NETWORK_IPV4, 0), EPERM);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 1);
+	assert_int_equal(try_socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
+	close(fd);
+	guarded_end(&guarded);
+}
+
+static void an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is(void **state)
+{
+	/* As xtables replaces its tables: far above what a program sees of it. */
+	static char long_value[3 * 4096];
+	struct guarded guarded;
+	int fd, one = 1;
+
+	(void)state;
+	guarded_make(&guarded);
 	guarded_enrol(&guarded, false);
 	fd = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
-	assert_int_equal(send_to(fd, NETWORK_IPV4, 9), 0);
-	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), 0);
-	assert_int_equal(send_to(fd, NETWORK_IPV4, 9), EPERM);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_source_route, 1);
+	memcpy(long_value, &one, sizeof(one));
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, long_value, sizeof(long_value)), 0);
 	close(fd);
 	guarded_end(&guarded);
 }
@@ -283,7 +364,7 @@ static void a_policy_that_lets_everything_out_has_no_guard(void **state)
 	guarded_make(&guarded);
 	guarded_enrol(&guarded, true);
 	open = eg_links_fds(guarded.links, &fds);
-	eg_links_free(guarded.links);
+	guarded.links = eg_links_free(guarded.links);
 	guarded_enrol(&guarded, false);
 	closed = eg_links_fds(guarded.links, &fds);
 	assert_true(closed > open);
@@ -298,6 +379,9 @@ int main(void)
 		cmocka_unit_test(a_raw_socket_that_was_there_before_sends_to_allowed_addresses_only),
 		cmocka_unit_test(a_routing_header_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_source_route_is_refused_even_on_the_way_to_an_allowed_address),
+		cmocka_unit_test(sockets_that_would_escape_are_not_made_and_usual_ones_are),
+		cmocka_unit_test(a_protocol_that_the_workload_allows_is_judged_by_its_address),
+		cmocka_unit_test(an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is),
 		cmocka_unit_test(an_accepted_connection_answers_and_outlives_its_listener),
 		cmocka_unit_test(a_connection_that_was_accepted_before_answers_while_its_listener_stands),
 		cmocka_unit_test(a_policy_that_lets_everything_out_has_no_guard),

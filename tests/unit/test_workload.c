@@ -61,8 +61,7 @@ static void ports_may_be_one_text_as_in_kumas_annotation(void **state)
 
 static void fields_without_a_mechanism_are_refused(void **state)
 {
-	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "allowProtocols: [sctp]",
-					     "onPolicyChange: keep", "gracePeriod: 5s",  "redirect: {to: 127.0.0.1:1}"};
+	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "onPolicyChange: keep", "gracePeriod: 5s",  "redirect: {to: 127.0.0.1:1}"};
 	char text[128];
 
 	(void)state;

@@ -79,6 +79,36 @@ static int read_mode(struct eg_reader *reader, const struct eg_field *field, con
 }
 static const struct eg_type mode_type = {"enforce or audit", read_mode};
 
+static int read_allowed_protocol(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} protocols[] = {
+		{"udplite", EG_PROTO_UDPLITE}, {"sctp", EG_PROTO_SCTP}, {"dccp", EG_PROTO_DCCP},
+		{"l2tp", EG_PROTO_L2TP},       {"raw", EG_PROTO_RAW},
+	};
+	const char *text = eg_read_text(reader, node);
+
+	for (size_t i = 0; text && i < EG_COUNT_OF(protocols); i++) {
+		if (strcmp(text, protocols[i].name) == 0) {
+			*(uint32_t *)target |= protocols[i].bit;
+			return 0;
+		}
+	}
+	if (text)
+		eg_reader_error(reader, node, "must be one of udplite, sctp, dccp, l2tp, raw, not \"%.64s\"", text);
+	return 0;
+}
+
+static int read_allowed_protocols(struct eg_reader *reader, const struct eg_field *field,
+				  const struct eg_yaml_node *node, void *target)
+{
+	(void)field;
+	return eg_read_list(reader, node, read_allowed_protocol, target);
+}
+static const struct eg_type allowed_protocols_type = {"list of protocols", read_allowed_protocols};
+
 static const char *const unenrolled_choices[] = {"allow", "refuse", NULL};
 
 static int read_unenrolled(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -299,8 +329,12 @@ static const struct eg_field workload_fields[] = {
 	 .doc = "Cgroups left alone."},
 	{.name = "excludeUIDs", .later = "users are not told apart", .doc = "Users left alone."},
 	{.name = "allowProtocols",
-	 .later = "protocols are not judged by themselves",
-	 .doc = "Protocols that may be used."},
+	 .type = &allowed_protocols_type,
+	 .offset = offsetof(struct eg_workload, allowed_protocols),
+	 .fallback = "none",
+	 .doc = "While passthrough is false: which sockets may be made beside those of TCP, UDP and ping. "
+		"udplite, sctp, dccp, l2tp or raw. What they send is judged by its address; without it "
+		"socket() fails with EPERM."},
 	{.name = "onPolicyChange", .later = "open connections are not ended", .doc = "What becomes of open connections that a new policy forbids: terminate or keep."},
 	{.name = "gracePeriod", .later = "open connections are not ended", .doc = "Time before connections are ended."},
 	{.name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic."},

@@ -354,6 +354,7 @@ static int compile_subject(struct compiler *compiler, const struct eg_subject *s
 		.block_errno = subject->block_errno,
 		.breaker_errno = subject->breaker_errno,
 		.retry_window_ms = subject->retry_window_ms,
+		.allowed_protocols = subject->allowed_protocols,
 		.ipv4 = compile_cluster(subject, EG_FAMILY_IPV4),
 		.ipv6 = compile_cluster(subject, EG_FAMILY_IPV6),
 	};

@@ -275,6 +275,7 @@ struct eg_workload {
 	struct eg_tags labels;
 	enum eg_mode mode;
 	bool refuses_unenrolled;	/* unenrolled: refuse */
+	uint32_t allowed_protocols;	/* enum eg_protocol_bit */
 	struct eg_optional_errno block_errno;
 	struct eg_optional_errno breaker_errno;
 	EG_ARRAY(struct eg_located_port) exclude_outbound_ports;

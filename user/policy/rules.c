@@ -388,6 +388,8 @@ static void set_errnos(struct eg_subject *subject, const struct eg_workload *wor
 		subject->block_errno = workload->block_errno.value;
 	if (workload && workload->breaker_errno.value)
 		subject->breaker_errno = workload->breaker_errno.value;
+	if (workload)
+		subject->allowed_protocols = workload->allowed_protocols;
 }
 
 /*
