@@ -284,14 +284,14 @@ gates_of_status() {
 	is "$(stat_of $c.circuit_breakers.default.remaining_pending)" 1024
 }
 
-@test "stats refuses a workload that nobody knows, and what is not built yet" {
+@test "stats refuses a workload that nobody knows, and a format that there is not" {
 	start_daemon
 	run --separate-stderr "$EGRESSCTL" stats wob
 	is "$status" 1
 	has "$stderr" "no workload called 'wob'"
-	run --separate-stderr "$EGRESSCTL" stats --format prometheus
+	run --separate-stderr "$EGRESSCTL" stats --format yaml
 	is "$status" 2
-	has "$stderr" "not supported yet"
+	has "$stderr" "--format is text, json or prometheus, not 'yaml'"
 }
 
 @test "stats --filter shows what the expression is found in, and says what is wrong with one" {

@@ -6,11 +6,12 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
+#include "export/prometheus.h"
 #include "export/stats.h"
 
 static const struct eg_command_help help = {
 	.name = "stats",
-	.usage = "[--filter RE] [--format text|json] [WORKLOAD]",
+	.usage = "[--filter RE] [--format text|json|prometheus] [WORKLOAD]",
 	.text = "Prints what was counted, under Envoy's names and our own. Without WORKLOAD it\n"
 		"is the sum over the node, workloads that are gone included; the name of a\n"
 		"Workload with a glob sums its instances, NAME:PATH is one of them. In a sum\n"
@@ -41,13 +42,13 @@ static int take_filter(const char *value, void *context)
 
 static int take_format(const char *value, void *context)
 {
+	char problem[EG_STATS_PROBLEM_MAX];
 	struct words *words = context;
 
-	if (strcmp(value, "prometheus") == 0)
-		return eg_options_error(help.name, "--format prometheus: not supported yet");
-	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
-		return eg_options_error(help.name, "--format is text or json, not '%s'", value);
-	words->query.format = strcmp(value, "json") == 0 ? EG_STATS_LISTING : EG_STATS_TEXT;
+	if (!*value || eg_stats_query_set(&words->query, "format", value, problem) < 0)
+		return eg_options_error(help.name, "--format is text, json or prometheus, not '%s'", value);
+	if (words->query.format == EG_STATS_JSON)
+		words->query.format = EG_STATS_LISTING;
 	return 0;
 }
 
@@ -59,16 +60,28 @@ static int take_json(const char *value, void *context)
 
 static const struct eg_option options[] = {
 	{"filter", "RE", "only what this regular expression is found in; pass_through finds both clusters", take_filter},
-	{"format", "text|json", "Envoy's lines (default), or JSON", take_format},
+	{"format", "text|json|prometheus", "Envoy's lines (default), JSON, or what Prometheus scrapes", take_format},
 	{"json", NULL, "the same as --format json", take_json},
 };
 
-static int print_stats(const struct words *words, const struct eg_pinned *pinned)
+static int print_scrape(struct eg_stats_query *query, struct eg_snapshot *snapshot)
+{
+	_cleanup_(eg_prometheus_freep) struct eg_prometheus *prometheus = NULL;
+	int r = eg_prometheus_new(query, snapshot, &prometheus);
+
+	return r < 0 ? r : eg_prometheus_write(prometheus, stdout);
+}
+
+static int print_stats(struct words *words, const struct eg_pinned *pinned)
 {
 	_cleanup_(eg_snapshot_clear) struct eg_snapshot snapshot = {};
 	int r = eg_snapshot_read(pinned, words->listing.workload, &snapshot);
 
-	return r < 0 ? r : eg_stats_write(&words->query, &snapshot, NULL, stdout);
+	if (r < 0)
+		return r;
+	if (words->query.format == EG_STATS_PROMETHEUS)
+		return print_scrape(&words->query, &snapshot);
+	return eg_stats_write(&words->query, &snapshot, NULL, stdout);
 }
 
 int eg_cmd_stats(int argc, char **argv)
