@@ -101,9 +101,10 @@ struct {
 	__type(value, __u64);
 } eg_failures SEC(".maps");
 
-/* For user space alone. */
+/* For user space alone. Mapped, since whoever wants to know which slots are in use would need a call for each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, EG_SLOTS_MAX);
 	__type(key, __u32);
 	__type(value, struct eg_slot_info);

@@ -17,7 +17,9 @@
 #include "datapath/pins.h"
 #include "datapath/walk.h"
 #include "enrol.h"
+#include "export/admin.h"
 #include "gates.h"
+#include "peer.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/rules.h"
@@ -69,6 +71,7 @@ struct daemon {
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
 	struct eg_sweeper sweeper;
+	struct eg_admin *admin;		/* NULL: none, which is said */
 };
 
 static void policy_clear(struct policy *policy)
@@ -80,6 +83,8 @@ static void policy_clear(struct policy *policy)
 
 static void daemon_clear(struct daemon *daemon)
 {
+	/* Its thread reads maps that the datapath has. */
+	eg_admin_stop(daemon->admin);
 	eg_watches_clear(&daemon->watches);
 	eg_loop_free(daemon->loop);
 	eg_roster_clear(&daemon->roster);
@@ -487,6 +492,61 @@ static int take_first_policy(struct daemon *daemon, struct policy *policy, struc
 	return take_new_policy(daemon, policy);
 }
 
+/* ---- the admin endpoint ---- */
+
+static bool admits(int fd, void *context)
+{
+	const struct eg_maps maps = eg_datapath_maps(((struct daemon *)context)->datapath);
+
+	return eg_peer_is_outside(fd, &maps);
+}
+
+static void listen_at_path(struct daemon *daemon)
+{
+	const char *path = daemon->options->admin_path;
+	int r = *path ? eg_admin_listen_local(daemon->admin, path) : 0;
+
+	if (r < 0)
+		eg_log_error("admin: no endpoint at %s: %s", path,
+			     r == -EADDRINUSE ? "another process listens there" : strerror(-r));
+}
+
+static void listen_at_place(struct daemon *daemon, const struct eg_addr_port *place)
+{
+	char text[EG_ADDR_PORT_TEXT_MAX];
+	int r = eg_admin_listen_tcp(daemon->admin, place);
+
+	if (!place)
+		return;
+	eg_addr_port_format(place->family, &place->addr, place->port, text);
+	if (r < 0)
+		eg_log_error("admin: no endpoint at %s: %s", text, strerror(-r));
+	else
+		eg_log_info("admin: listening at %s, for reading", text);
+}
+
+/* What is enforced does not need it: without it the daemon goes on, and says so. */
+static void start_admin(struct daemon *daemon)
+{
+	const struct eg_admin_options options = {
+		.directory = daemon->directory,
+		.maps = eg_datapath_maps(daemon->datapath),
+		.admits = admits,
+		.context = daemon,
+	};
+	int r;
+
+	if (!*daemon->options->admin_path && !daemon->options->admin_place)
+		return;
+	r = eg_admin_start(&options, &daemon->admin);
+	if (r < 0) {
+		eg_log_error("admin: no endpoint: %s", strerror(-r));
+		return;
+	}
+	listen_at_path(daemon);
+	listen_at_place(daemon, daemon->options->admin_place);
+}
+
 static int start(struct daemon *daemon)
 {
 	_cleanup_(policy_clear) struct policy policy = {};
@@ -512,6 +572,7 @@ static int start(struct daemon *daemon)
 		r = eg_gates_recover(daemon->datapath, daemon->directory, &daemon->gates);
 	if (r < 0)
 		return fail(r, "cannot start", NULL);
+	start_admin(daemon);
 	return take_first_policy(daemon, &policy, &diag);
 }
 

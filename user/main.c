@@ -6,20 +6,24 @@
 
 #include "base/log.h"
 #include "daemon.h"
+#include "export/admin.h"
 #include "words.h"
 
 #define EXIT_USAGE 2
 
 static const char usage[] =
-	"usage: egressd --policy PATH...\n"
+	"usage: egressd --policy PATH... [--admin PATH|ADDRESS:PORT]\n"
 	"\n"
 	"Keeps the workloads of a policy under it, in the foreground. Reloads on SIGHUP and when the\n"
 	"files change; stops on SIGTERM and leaves enforcement in place. Started again it takes over,\n"
 	"also after kill -9. 'egressctl status' shows what is enforced, 'egressctl uninstall' ends it.\n"
 	"\n"
-	"  --policy PATH   a policy file or folder; may be given several times\n"
-	"  --version       the version\n"
-	"  --help          this text\n"
+	"  --policy PATH         a policy file or folder; may be given several times\n"
+	"  --admin PATH          the admin endpoint's unix socket, " EG_ADMIN_PATH " when left out;\n"
+	"                        none: there is none\n"
+	"  --admin ADDRESS:PORT  the admin endpoint by TCP as well, for reading only\n"
+	"  --version             the version\n"
+	"  --help                this text\n"
 	"\n"
 	"Exit status: 0 stopped, 1 failed, 2 usage, 3 the policy has errors.\n";
 
@@ -43,6 +47,8 @@ static int run(const struct eg_daemon_words *words, const sigset_t *signals)
 		.policies = words->policies.items,
 		.policy_count = words->policies.len,
 		.signals = signals,
+		.admin_path = words->admin_path ? words->admin_path : EG_ADMIN_PATH,
+		.admin_place = words->has_admin_place ? &words->admin_place : NULL,
 	});
 }
 

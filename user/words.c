@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <string.h>
 
 static int refuse(const char **ret_problem, const char *problem)
 {
@@ -10,10 +11,26 @@ static int refuse(const char **ret_problem, const char *problem)
 	return -EINVAL;
 }
 
+/* A path, "none" for no socket at all, or where to listen by TCP. */
+static int take_admin(const char *value, struct eg_daemon_words *words, const char **ret_problem)
+{
+	if (*value == '/') {
+		words->admin_path = value;
+	} else if (strcmp(value, "none") == 0) {
+		words->admin_path = "";
+	} else {
+		if (eg_addr_port_parse(value, &words->admin_place) < 0)
+			return refuse(ret_problem, "--admin is a path from the root, an address with its port, or none");
+		words->has_admin_place = true;
+	}
+	return 0;
+}
+
 int eg_daemon_words_parse(int argc, char **argv, struct eg_daemon_words *words, const char **ret_problem)
 {
 	static const struct option options[] = {
 		{"policy", required_argument, NULL, 'p'},
+		{"admin", required_argument, NULL, 'a'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{},
@@ -25,12 +42,16 @@ int eg_daemon_words_parse(int argc, char **argv, struct eg_daemon_words *words, 
 	while (r == 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 'p')
 			r = eg_array_push(&words->policies, optarg);
+		else if (option == 'a')
+			r = take_admin(optarg, words, ret_problem);
 		else if (option == 'v')
 			words->version = true;
 		else if (option == 'h')
 			words->help = true;
 		else
-			return refuse(ret_problem, option == ':' ? "--policy needs a value" : "unknown option");
+			return refuse(ret_problem, option != ':'     ? "unknown option"
+						   : optopt == 'a' ? "--admin needs a value"
+								   : "--policy needs a value");
 	}
 	if (r < 0 || words->help || words->version)
 		return r;

@@ -20,6 +20,10 @@ daemon_setup() {
 	[ ! -e "$bpffs/egressd" ] || { echo "$bpffs/egressd exists: an egressd is at work here" >&2; return 1; }
 	# From here on it is the test's own, and removed with it.
 	PINS=$bpffs/egressd
+	# There is one place for it on a node, too, and other tests may run.
+	ADMIN=$BATS_TEST_TMPDIR/admin.sock
+	# What the daemon is started by, e.g. nsenter with another network namespace.
+	DAEMON_IN=()
 	# What a policy calls a cgroup: below the mount, with its leading slash.
 	WORK=$EG_CGROUP/work
 	WORK_PATH=${WORK#"$mount_point"}
@@ -34,15 +38,15 @@ daemon_teardown() {
 	eg_teardown
 }
 
-# launch_daemon [PATH]: does not wait for anything. $DAEMON is its process id, daemon.log what it says.
+# launch_daemon [PATH [OPTION...]]: does not wait for anything. $DAEMON is its process id, daemon.log what it says.
 launch_daemon() {
 	: >daemon.log
-	"$EGRESSD" --policy "${1:-policy.yaml}" 2>daemon.log 3>&- &
+	"${DAEMON_IN[@]}" "$EGRESSD" --admin "$ADMIN" "${@:2}" --policy "${1:-policy.yaml}" 2>daemon.log 3>&- &
 	DAEMON=$!
 	disown
 }
 
-# start_daemon [PATH]: returns when the policy is in force.
+# start_daemon [PATH [OPTION...]]: returns when the policy is in force.
 start_daemon() {
 	launch_daemon "$@"
 	wait_for 20 policy_in_force || { cat daemon.log >&2; return 1; }

@@ -235,6 +235,39 @@ static void the_prefix_of_a_mapped_address_is_ipv4(void **state)
 	assert_string_equal(eg_prefix_format(&prefix, buffer), "10.0.0.1/32");
 }
 
+static void assert_addr_port(const char *text, uint32_t family, uint16_t port)
+{
+	struct eg_addr_port parsed;
+	char buffer[EG_ADDR_PORT_TEXT_MAX];
+
+	assert_int_equal(eg_addr_port_parse(text, &parsed), 0);
+	assert_int_equal(parsed.family, family);
+	assert_int_equal(parsed.port, port);
+	assert_string_equal(eg_addr_port_format(parsed.family, &parsed.addr, parsed.port, buffer), text);
+}
+
+static void an_address_with_a_port_is_read_and_written(void **state)
+{
+	(void)state;
+	assert_addr_port("127.0.0.1:9901", EG_FAMILY_IPV4, 9901);
+	assert_addr_port("0.0.0.0:1", EG_FAMILY_IPV4, 1);
+	assert_addr_port("[::1]:65535", EG_FAMILY_IPV6, 65535);
+	assert_addr_port("[fd00:1:2:3:4:5:6:7]:80", EG_FAMILY_IPV6, 80);
+}
+
+static void what_is_no_address_with_a_port_is_refused(void **state)
+{
+	static const char *const texts[] = {"",	      ":80",	    "127.0.0.1",  "127.0.0.1:",	  "127.0.0.1:0",
+					    "127.0.0.1:65536", "127.0.0.1:80x", "::1:80",     "[::1]",	  "[::1]80",
+					    "[127.0.0.1]:80",  "localhost:80",  "[::1:80",    "::1]:80",  "[]:80",
+					    "127.0.0.1: 80",   "127.0.0.1:+80", "[fe80::1%eth0]:80"};
+	struct eg_addr_port parsed;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(eg_addr_port_parse(texts[i], &parsed), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +283,8 @@ int main(void)
 		cmocka_unit_test(a_prefix_contains_its_borders_and_not_their_neighbours),
 		cmocka_unit_test(sorting_puts_covering_prefixes_first),
 		cmocka_unit_test(the_prefix_of_a_mapped_address_is_ipv4),
+		cmocka_unit_test(an_address_with_a_port_is_read_and_written),
+		cmocka_unit_test(what_is_no_address_with_a_port_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);

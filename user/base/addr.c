@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/parse.h"
+
 /* Length of ::ffff:0:0/96, the range in which IPv6 sockets name IPv4 destinations. */
 #define MAPPED_LEN 96u
 
@@ -176,4 +178,30 @@ char *eg_addr_split_port(char **address)
 		return NULL;
 	*colon = '\0';
 	return colon + 1;
+}
+int eg_addr_port_parse(const char *text, struct eg_addr_port *ret)
+{
+	char copy[EG_ADDR_PORT_TEXT_MAX], *address = copy, *port;
+	struct eg_addr_port parsed = {};
+
+	if (strlen(text) >= sizeof(copy))
+		return -EINVAL;
+	strcpy(copy, text);
+	port = eg_addr_split_port(&address);
+	/* Brackets are for what has colons itself. */
+	if (!port || (text[0] == '[') != (strchr(address, ':') != NULL) || eg_parse_u16(port, &parsed.port) < 0 ||
+	    parsed.port == 0 || eg_addr_parse(address, &parsed.family, &parsed.addr) < 0)
+		return -EINVAL;
+	*ret = parsed;
+	return 0;
+}
+
+const char *eg_addr_port_format(uint32_t family, const struct eg_addr *addr, uint16_t port,
+				char buffer[EG_ADDR_PORT_TEXT_MAX])
+{
+	char address[EG_ADDR_TEXT_MAX];
+
+	eg_addr_format(family, addr, address);
+	snprintf(buffer, EG_ADDR_PORT_TEXT_MAX, family == EG_FAMILY_IPV6 ? "[%s]:%u" : "%s:%u", address, port);
+	return buffer;
 }

@@ -27,6 +27,18 @@ struct eg_prefix eg_prefix_of_addr(uint32_t family, const struct eg_addr *addr);
 
 /* Splits "a:1", "[a::b]:1", "a" and "a::b" in place: the port, NULL for none. */
 char *eg_addr_split_port(char **address);
+struct eg_addr_port {
+	uint32_t family;	/* enum eg_family */
+	uint16_t port;		/* from 1 */
+	struct eg_addr addr;
+};
+
+/* "10.0.0.1:80", "[fd00::1]:80": never a name. -EINVAL for anything else. */
+int eg_addr_port_parse(const char *text, struct eg_addr_port *ret);
+/* The same backwards; returns buffer. */
+#define EG_ADDR_PORT_TEXT_MAX (EG_ADDR_TEXT_MAX + 8)
+const char *eg_addr_port_format(uint32_t family, const struct eg_addr *addr, uint16_t port,
+				char buffer[EG_ADDR_PORT_TEXT_MAX]);
 
 /* Bare text without brackets; returns buffer. */
 const char *eg_addr_format(uint32_t family, const struct eg_addr *addr, char buffer[EG_ADDR_TEXT_MAX]);

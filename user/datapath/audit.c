@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "datapath/audit.h"
 
-#include <bpf/bpf.h>
-#include <errno.h>
-#include <sys/mman.h>
+#include "base/cleanup.h"
+#include "datapath/pinning.h"
 
 static struct eg_places gauges_of(const struct eg_cluster_state *state)
 {
@@ -44,21 +43,12 @@ void eg_audit_add(struct eg_audited by_slot[EG_SLOTS_MAX], __u64 word)
 
 int eg_audit_count(const struct eg_maps *maps, struct eg_audited by_slot[EG_SLOTS_MAX])
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	const struct eg_lease *leases;
-	size_t size;
+	_cleanup_(eg_entries_unmap) struct eg_entries leases = {};
+	int r = eg_entries_map(maps->leases, sizeof(struct eg_lease), &leases);
 
-	if (bpf_obj_get_info_by_fd(maps->leases, &info, &len) < 0)
-		return -errno;
-	size = info.max_entries * sizeof(*leases);
-	leases = mmap(NULL, size, PROT_READ, MAP_SHARED, maps->leases, 0);
-	if (leases == MAP_FAILED)
-		return -errno;
-	for (uint32_t i = 0; i < info.max_entries; i++)
-		eg_audit_add(by_slot, *(const volatile __u64 *)&leases[i].word);
-	munmap((void *)leases, size);
-	return 0;
+	for (uint32_t i = 0; i < leases.count; i++)
+		eg_audit_add(by_slot, *(const volatile __u64 *)&((const struct eg_lease *)leases.values)[i].word);
+	return r;
 }
 
 static uint64_t sum_places(const struct eg_places *places)

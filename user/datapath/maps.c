@@ -45,6 +45,13 @@ int eg_maps_forget_cgroup(const struct eg_maps *maps, uint64_t cgroup_id)
 	return r == -ENOENT ? 0 : r;
 }
 
+bool eg_maps_is_enrolled(const struct eg_maps *maps, uint64_t cgroup_id)
+{
+	__u32 slot;
+
+	return bpf_map_lookup_elem(maps->enrolled, &cgroup_id, &slot) == 0;
+}
+
 int eg_maps_list_gates(const struct eg_maps *maps, struct eg_gate_list *gates)
 {
 	struct eg_gate gate = {};

@@ -53,6 +53,8 @@ int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_
 int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info);
 /* Gates do not let this cgroup's tasks by any more. 0 also when they never did. */
 int eg_maps_forget_cgroup(const struct eg_maps *maps, uint64_t cgroup_id);
+/* Whether a slot's links are on this cgroup, or just about to be. */
+bool eg_maps_is_enrolled(const struct eg_maps *maps, uint64_t cgroup_id);
 int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot);
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
 /* What holds for a slot by the policy in force; without EG_WORKLOAD_PRESENT nothing does. */

@@ -2,7 +2,7 @@
 #ifndef EG_DATAPATH_PINNING_H
 #define EG_DATAPATH_PINNING_H
 
-/* What the files about pins share. */
+/* What the files about pins and pinned maps share. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +23,18 @@ bool eg_link_pin_parse(const char *name, struct eg_link_pin *ret_pin);
 DIR *eg_link_pins_open(const char *directory);
 /* A descriptor of a link that is pinned there, or -errno. */
 int eg_link_pin_open(int links_fd, const char *name);
+
+/*
+ * The entries of a map that can be mapped (BPF_F_MMAPABLE), of that size each, where they stand. 0 with all of
+ * them for eg_entries_unmap(), or -errno.
+ */
+struct eg_entries {
+	const void *values;
+	uint32_t count;
+	size_t size; /* of one */
+};
+int eg_entries_map(int map_fd, size_t size, struct eg_entries *ret_entries);
+void eg_entries_unmap(struct eg_entries *entries);
 
 /* Detaches the link that is pinned there and removes the pin; 0 also when nothing is there. */
 int eg_pins_remove_link(const char *path);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -58,6 +59,11 @@ static uint64_t now_ms(void)
 }
 
 /* ---- connections ---- */
+
+static bool has_room(const struct eg_http *http)
+{
+	return http->count < EG_HTTP_CONNECTIONS_MAX;
+}
 
 static void link_connection(struct eg_http *http, struct connection *connection)
 {
@@ -122,11 +128,19 @@ static void end_connection(struct connection *connection)
 	shutdown(connection->fd, SHUT_RDWR);
 }
 
+/* What is there and not read yet is waiting for this thread, not the other way round. */
+static bool is_waiting(const struct connection *connection)
+{
+	int unread = 0;
+
+	return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
 static uint64_t time_of(const struct eg_http *http, const struct connection *connection)
 {
 	if (connection->has_asked)
 		return EG_HTTP_TAKE_MS;
-	return http->count >= EG_HTTP_CONNECTIONS_MAX ? EG_HTTP_PATIENCE_MS : EG_HTTP_ASK_MS;
+	return has_room(http) || is_waiting(connection) ? EG_HTTP_ASK_MS : EG_HTTP_PATIENCE_MS;
 }
 
 /* Ends what is over its time. How long until the next one is, in ms; -1: there is none. */
@@ -340,11 +354,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *handle, 
 
 /* ---- the thread ---- */
 
-static bool has_room(const struct eg_http *http)
-{
-	return http->count < EG_HTTP_CONNECTIONS_MAX;
-}
-
 /* One more of those who wait. The library closes what it cannot take. False: this process can have no more now. */
 static bool accept_one(struct eg_http *http, int listening)
 {
@@ -419,7 +428,8 @@ static int start_library(struct eg_http *http)
 	http->library = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, http,
 		MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)EG_HTTP_CONNECTIONS_MAX,
+		/* It counts those that have ended a little longer than has_room() does. */
+		MHD_OPTION_CONNECTION_LIMIT, 2u * EG_HTTP_CONNECTIONS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)EG_HTTP_MEMORY_MAX,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,

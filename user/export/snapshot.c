@@ -70,37 +70,37 @@ static int add_slots(const struct eg_pinned *listed, uint32_t folding, struct eg
 	return r;
 }
 
-static int read_slots(const struct eg_maps *maps, const char *workload, const struct eg_retired *retired,
+static int read_slots(struct eg_pinned *listed, const char *workload, const struct eg_retired *retired,
 		      struct eg_snapshot *snapshot)
 {
-	struct eg_pinned listed = {.maps = *maps};
-	int r = eg_pinned_list_slots(maps, workload, &listed);
+	int r;
 
+	eg_array_clear(&listed->slots);
+	eg_snapshot_clear(snapshot);
+	r = eg_pinned_list_slots(&listed->maps, workload, listed);
 	if (r == 0)
-		r = add_slots(&listed, retired->folding, snapshot);
-	eg_array_clear(&listed.slots);
+		r = add_slots(listed, retired->folding, snapshot);
 	if (r < 0 || workload)
 		return r;
 	snapshot->retired.counts = retired->counts;
 	eg_totals_merge(&snapshot->sum, &snapshot->retired);
-	r = eg_totals_add_slot(&snapshot->homeless, maps, 0);
+	r = eg_totals_add_slot(&snapshot->homeless, &listed->maps, 0);
 	eg_totals_merge(&snapshot->sum, &snapshot->homeless);
 	return r;
 }
 
 /* A slot that is folded meanwhile may be missing in both, or in both, so that all is read again. */
-static int read_workloads(const struct eg_maps *maps, const char *workload, struct eg_snapshot *snapshot)
+static int read_workloads(struct eg_pinned *listed, const char *workload, struct eg_snapshot *snapshot)
 {
 	struct eg_retired before, after;
-	int r = eg_maps_read_retired(maps, &after);
+	int r = eg_maps_read_retired(&listed->maps, &after);
 
 	do {
 		before = after;
-		eg_snapshot_clear(snapshot);
 		if (r == 0)
-			r = read_slots(maps, workload, &before, snapshot);
+			r = read_slots(listed, workload, &before, snapshot);
 		if (r == 0)
-			r = eg_maps_read_retired(maps, &after);
+			r = eg_maps_read_retired(&listed->maps, &after);
 	} while (r == 0 && (after.slots != before.slots || after.folding != before.folding));
 	snapshot->node.workloads_retired = after.slots;
 	return r == 0 && workload && snapshot->workloads.len == 0 ? -ENOENT : r;
@@ -142,15 +142,11 @@ static int read_node(const struct eg_pinned *pinned, struct eg_snapshot *snapsho
 	return eg_pins_read_programs(pinned->directory, &snapshot->programs);
 }
 
-static int audit(const struct eg_pinned *pinned, const char *workload, struct eg_snapshot *snapshot)
+static int audit(const struct eg_pinned *listed, struct eg_snapshot *snapshot)
 {
-	struct eg_pinned listed = {.maps = pinned->maps};
 	struct eg_audit found;
-	int r = eg_pinned_list_slots(&pinned->maps, workload, &listed);
+	int r = eg_audit_run(listed, &found);
 
-	if (r == 0)
-		r = eg_audit_run(&listed, &found);
-	eg_array_clear(&listed.slots);
 	if (r < 0)
 		return r;
 	snapshot->audit_leases = found.leases;
@@ -159,13 +155,19 @@ static int audit(const struct eg_pinned *pinned, const char *workload, struct eg
 	return 0;
 }
 
+static void listed_clear(struct eg_pinned *listed)
+{
+	eg_array_clear(&listed->slots);
+}
+
 int eg_snapshot_read(const struct eg_pinned *pinned, const char *workload, struct eg_snapshot *ret_snapshot)
 {
+	_cleanup_(listed_clear) struct eg_pinned listed = {.maps = pinned->maps};
 	_cleanup_(eg_snapshot_clear) struct eg_snapshot snapshot = {};
-	int r = read_workloads(&pinned->maps, workload, &snapshot);
+	int r = read_workloads(&listed, workload, &snapshot);
 
 	if (r == 0)
-		r = audit(pinned, workload, &snapshot);
+		r = audit(&listed, &snapshot);
 	if (r == 0 && !workload)
 		r = read_node(pinned, &snapshot);
 	if (r < 0)

@@ -138,9 +138,10 @@ int eg_cgroup_find_path(uint64_t id, char **ret_path)
 	return *ret_path ? 0 : -ENOMEM;
 }
 
-int eg_cgroup_own_path(char **ret_path)
+/* What a /proc/PID/cgroup says. */
+static int read_path(const char *name, char **ret_path)
 {
-	_cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");
+	_cleanup_fclose_ FILE *file = fopen(name, "re");
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;
 
@@ -153,6 +154,19 @@ int eg_cgroup_own_path(char **ret_path)
 		return find_directory(line + 3, ret_path);
 	}
 	return -ENOENT;
+}
+
+int eg_cgroup_own_path(char **ret_path)
+{
+	return read_path("/proc/self/cgroup", ret_path);
+}
+
+int eg_cgroup_path_of(pid_t pid, char **ret_path)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+	return read_path(name, ret_path);
 }
 
 /* ---- looking into one ---- */

@@ -23,6 +23,9 @@ int eg_cgroup_find_path(uint64_t id, char **ret_path);
  */
 int eg_cgroup_own_path(char **ret_path);
 
+/* The same of another process: -ENOENT also when it is gone. */
+int eg_cgroup_path_of(pid_t pid, char **ret_path);
+
 /*
  * Calls take() with each process of the cgroup itself, not of those below, until it
  * returns other than 0: that value; or 0 (also when the cgroup is gone), or -errno.
