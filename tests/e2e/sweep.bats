@@ -124,7 +124,7 @@ counter() { # NAME
 	hold udp 60
 	is "$(status_of "d['audit']['leases'], d['audit']['gauges'], d['audit']['agrees']")" "(2, 2, True)"
 	has "$("$EGRESSCTL" status)" "audit       2 leases = 2 by the gauges"
-	is "$("$EGRESSCTL" stats web | sed -n 's/^egressd.audit_//p' | paste -sd ' ')" "leases: 2 gauges: 2 agrees: 1"
+	is "$("$EGRESSCTL" stats web | sed -n 's/^egressd.audit_//p' | paste -sd ' ')" "agrees: 1 gauges: 2 leases: 2"
 	has "$("$EGRESSCTL" status)" "timeouts of open connections stand still"
 	has "$(status_of "[n['what'] for n in d['not_enforced']]")" "idle_timeout and max_connection_duration end nothing"
 	# Twice its timeout.
@@ -146,7 +146,7 @@ counter() { # NAME
 		$(yes 0 | head -n "$(bpftool -j map show pinned "$PINS/maps/eg_slots" | python3 -c 'import json, sys; print(json.load(sys.stdin)["bytes_value"])')")
 	is "$(status_of "d['audit']['leases'], d['audit']['gauges'], d['audit']['agrees']")" "(1, 0, False)"
 	has "$("$EGRESSCTL" status)" "1 leases DIFFER FROM 0 by the gauges"
-	is "$("$EGRESSCTL" stats | sed -n 's/^egressd.audit_//p' | paste -sd ' ')" "leases: 1 gauges: 0 agrees: 0"
+	is "$("$EGRESSCTL" stats | sed -n 's/^egressd.audit_//p' | paste -sd ' ')" "agrees: 0 gauges: 0 leases: 1"
 	has "$(status_of "[n['what'] for n in d['not_enforced'] if n.get('workload') == 'web']")" "leases are held and the gauges say 0"
 }
 
