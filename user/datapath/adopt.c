@@ -140,55 +140,6 @@ static int check_abi(const char *directory, char **ret_problem)
 
 /* ---- the policy in force ---- */
 
-static int read_bank_table(const struct bpf_map *map, bool (*wanted)(const void *value), struct eg_table_image *table)
-{
-	size_t size = table->key_size + table->value_size, count = 0, capacity = 0;
-	_cleanup_free_ char *entries = NULL;
-	char key[sizeof(struct eg_prefix_key)], *previous = NULL;
-
-	while (bpf_map_get_next_key(bpf_map__fd(map), previous, key) == 0) {
-		int r = eg_array_grow((void **)&entries, count, &capacity, size);
-		char *entry = r < 0 ? NULL : entries + count * size;
-
-		if (r < 0)
-			return r;
-		memcpy(entry, key, table->key_size);
-		r = bpf_map_lookup_elem(bpf_map__fd(map), key, entry + table->key_size);
-		if (r < 0)
-			return r;
-		count += wanted(entry + table->key_size);
-		previous = key;
-	}
-	return eg_table_fill(table, entries, count);
-}
-
-static bool is_any(const void *value)
-{
-	(void)value;
-	return true;
-}
-
-/* An array has an entry for every slot. */
-static bool is_present(const void *value)
-{
-	return ((const struct eg_workload_policy *)value)->flags & EG_WORKLOAD_PRESENT;
-}
-
-int eg_object_read_image(const struct eg_datapath *datapath, struct eg_image **ret_image)
-{
-	_cleanup_(eg_image_freep) struct eg_image *image = eg_image_new();
-	int r = 0;
-
-	if (!image)
-		return -ENOMEM;
-	for (enum eg_table table = 0; table < EG_TABLE_COUNT && r == 0; table++)
-		r = read_bank_table(eg_object_table(datapath, datapath->control.active, table),
-				    table == EG_TABLE_WORKLOADS ? is_present : is_any, &image->tables[table]);
-	if (r == 0)
-		*ret_image = TAKE_PTR(image);
-	return r;
-}
-
 static int adopt_policy(struct eg_datapath *datapath)
 {
 	struct eg_maps maps = eg_datapath_maps(datapath);
@@ -201,7 +152,7 @@ static int adopt_policy(struct eg_datapath *datapath)
 	control.abi = EG_ABI_VERSION;
 	r = eg_object_write_control(datapath, &control);
 	if (r == 0)
-		r = eg_object_read_image(datapath, &image);
+		r = eg_maps_read_image(&maps, &image);
 	if (r < 0)
 		return r;
 	eg_image_free(datapath->image);

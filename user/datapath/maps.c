@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 static const __u32 only_entry = 0;
 
 int eg_maps_read_control(const struct eg_maps *maps, struct eg_control *ret_control)
@@ -96,12 +98,85 @@ int eg_maps_read_policy(const struct eg_maps *maps, uint32_t slot, struct eg_wor
 	do {
 		before = after;
 		if (r == 0)
-			r = bpf_map_lookup_elem(maps->workloads[!!before.active], &slot, ret_policy);
+			r = bpf_map_lookup_elem(maps->tables[!!before.active][EG_TABLE_WORKLOADS], &slot, ret_policy);
 		if (r == 0)
 			r = eg_maps_read_control(maps, &after);
 	} while (r == 0 && after.generation != before.generation);
 	return r;
 }
+
+/* ---- the policy in force ---- */
+
+static int read_table(int fd, bool (*wanted)(const void *value), struct eg_table_image *table)
+{
+	size_t size = table->key_size + table->value_size, count = 0, capacity = 0;
+	_cleanup_free_ char *entries = NULL;
+	char key[sizeof(struct eg_prefix_key)], *previous = NULL;
+
+	while (bpf_map_get_next_key(fd, previous, key) == 0) {
+		int r = eg_array_grow((void **)&entries, count, &capacity, size);
+		char *entry = r < 0 ? NULL : entries + count * size;
+
+		if (r < 0)
+			return r;
+		memcpy(entry, key, table->key_size);
+		r = bpf_map_lookup_elem(fd, key, entry + table->key_size);
+		if (r < 0)
+			return r;
+		count += wanted(entry + table->key_size);
+		previous = key;
+	}
+	return eg_table_fill(table, entries, count);
+}
+
+static bool is_any(const void *value)
+{
+	(void)value;
+	return true;
+}
+
+/* An array has an entry for every slot. */
+static bool is_present(const void *value)
+{
+	return ((const struct eg_workload_policy *)value)->flags & EG_WORKLOAD_PRESENT;
+}
+
+static int read_bank(const struct eg_maps *maps, unsigned int bank, struct eg_image **ret_image)
+{
+	_cleanup_(eg_image_freep) struct eg_image *image = eg_image_new();
+	int r = image ? 0 : -ENOMEM;
+
+	for (enum eg_table table = 0; table < EG_TABLE_COUNT && r == 0; table++)
+		r = read_table(maps->tables[bank][table], table == EG_TABLE_WORKLOADS ? is_present : is_any,
+			       &image->tables[table]);
+	if (r == 0)
+		*ret_image = TAKE_PTR(image);
+	return r;
+}
+
+int eg_maps_read_image(const struct eg_maps *maps, struct eg_image **ret_image)
+{
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	struct eg_control before, after;
+	int found = 0, r = eg_maps_read_control(maps, &after);
+
+	/* A bank that went idle is written to: what was read of it counts no more, be it an entry that went meanwhile. */
+	do {
+		before = after;
+		image = eg_image_free(image);
+		if (r == 0)
+			found = read_bank(maps, !!before.active, &image);
+		if (r == 0)
+			r = eg_maps_read_control(maps, &after);
+	} while (r == 0 && after.generation != before.generation);
+	if (r == 0)
+		r = found;
+	if (r == 0)
+		*ret_image = TAKE_PTR(image);
+	return r;
+}
+
+/* ---- counts ---- */
 
 void eg_counts_add(struct eg_slot_counts *sum, const struct eg_slot_counts *counts)
 {

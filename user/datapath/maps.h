@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "egress/maps.h"
+#include "policy/compile.h"
 
 /* -1: not open. Owned by whoever gave them out. */
 struct eg_maps {
@@ -24,7 +25,7 @@ struct eg_maps {
 	int retired;
 	int dests;
 	int events;
-	int workloads[EG_BANKS];
+	int tables[EG_BANKS][EG_TABLE_COUNT];	/* of the policy */
 	int enrolled;
 	int leases;
 };
@@ -39,7 +40,7 @@ struct eg_maps {
 		.retired = -1, \
 		.dests = -1, \
 		.events = -1, \
-		.workloads = {-1, -1}, \
+		.tables = {{-1, -1, -1, -1}, {-1, -1, -1, -1}}, \
 		.enrolled = -1, \
 		.leases = -1, \
 	})
@@ -59,6 +60,8 @@ int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot 
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
 /* What holds for a slot by the policy in force; without EG_WORKLOAD_PRESENT nothing does. */
 int eg_maps_read_policy(const struct eg_maps *maps, uint32_t slot, struct eg_workload_policy *ret_policy);
+/* The whole policy in force: of workloads, those with EG_WORKLOAD_PRESENT. *ret_image is the caller's. */
+int eg_maps_read_image(const struct eg_maps *maps, struct eg_image **ret_image);
 
 struct eg_gate {
 	uint64_t cgroup_id;

@@ -200,8 +200,7 @@ int eg_datapath_map_fd(const struct eg_datapath *datapath, const char *name)
 struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath)
 {
 	const struct egress_bpf *skeleton = datapath->skeleton;
-
-	return (struct eg_maps){
+	struct eg_maps maps = {
 		.control = bpf_map__fd(skeleton->maps.eg_control),
 		.slots = bpf_map__fd(skeleton->maps.eg_slots),
 		.infos = bpf_map__fd(skeleton->maps.eg_infos),
@@ -210,8 +209,12 @@ struct eg_maps eg_datapath_maps(const struct eg_datapath *datapath)
 		.retired = bpf_map__fd(skeleton->maps.eg_retired),
 		.dests = bpf_map__fd(skeleton->maps.eg_dests),
 		.events = bpf_map__fd(skeleton->maps.eg_events),
-		.workloads = {bpf_map__fd(skeleton->maps.eg_workloads_0), bpf_map__fd(skeleton->maps.eg_workloads_1)},
 		.enrolled = bpf_map__fd(skeleton->maps.eg_enrolled),
 		.leases = bpf_map__fd(skeleton->maps.eg_leases),
 	};
+
+	for (unsigned int bank = 0; bank < EG_BANKS; bank++)
+		for (enum eg_table table = 0; table < EG_TABLE_COUNT; table++)
+			maps.tables[bank][table] = bpf_map__fd(eg_object_table(datapath, bank, table));
+	return maps;
 }

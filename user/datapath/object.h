@@ -39,8 +39,6 @@ bool eg_object_is_gate(const struct bpf_program *program);
 bool eg_object_is_for_agent(const struct bpf_program *program);
 /* Takes NULL too. */
 void eg_object_free_walks(struct walk_bpf *walks);
-/* The image of the bank in force, as the maps have it. 0 with *ret_image, or -errno. */
-int eg_object_read_image(const struct eg_datapath *datapath, struct eg_image **ret_image);
 
 /* The map of a bank that takes an image's table. */
 struct bpf_map *eg_object_table(const struct eg_datapath *datapath, unsigned int bank, enum eg_table table);

@@ -156,10 +156,18 @@ static const struct reader_map {
 	{"eg_dests", offsetof(struct eg_maps, dests), BPF_MAP_TYPE_HASH, sizeof(struct eg_dest_key),
 	 sizeof(struct eg_dest)},
 	{"eg_events", offsetof(struct eg_maps, events), BPF_MAP_TYPE_RINGBUF, 0, 0},
-	{"eg_workloads_0", offsetof(struct eg_maps, workloads[0]), BPF_MAP_TYPE_ARRAY, 4,
-	 sizeof(struct eg_workload_policy)},
-	{"eg_workloads_1", offsetof(struct eg_maps, workloads[1]), BPF_MAP_TYPE_ARRAY, 4,
-	 sizeof(struct eg_workload_policy)},
+#define BANK(bank) \
+	{"eg_workloads_" #bank, offsetof(struct eg_maps, tables[bank][EG_TABLE_WORKLOADS]), BPF_MAP_TYPE_ARRAY, 4, \
+	 sizeof(struct eg_workload_policy)}, \
+	{"eg_exact_" #bank, offsetof(struct eg_maps, tables[bank][EG_TABLE_EXACT]), BPF_MAP_TYPE_HASH, \
+	 sizeof(struct eg_addr_key), sizeof(struct eg_rules)}, \
+	{"eg_prefixes_" #bank, offsetof(struct eg_maps, tables[bank][EG_TABLE_PREFIXES]), BPF_MAP_TYPE_LPM_TRIE, \
+	 sizeof(struct eg_prefix_key), sizeof(struct eg_rules)}, \
+	{"eg_ports_" #bank, offsetof(struct eg_maps, tables[bank][EG_TABLE_PORTS]), BPF_MAP_TYPE_HASH, \
+	 sizeof(struct eg_port_key), sizeof(struct eg_port_rule)}
+	BANK(0),
+	BANK(1),
+#undef BANK
 	{"eg_enrolled", offsetof(struct eg_maps, enrolled), BPF_MAP_TYPE_HASH, 8, 4},
 	{"eg_leases", offsetof(struct eg_maps, leases), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct eg_lease)},
 };
