@@ -26,7 +26,7 @@ static const struct command {
 	{"destinations", "destinations seen", eg_cmd_destinations},
 	{"monitor", "refusals as they fall", eg_cmd_monitor},
 	{"top", "the busiest workloads", NULL},
-	{"preflight", "what passthrough: false would cut", NULL},
+	{"preflight", "what passthrough: false, or another policy, would cut", eg_cmd_preflight},
 	{"detach", "end enforcement for a workload", eg_cmd_detach},
 	{"uninstall", "remove everything of egressd from this node", eg_cmd_uninstall},
 };

@@ -144,52 +144,13 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 
 /* ---- putting a policy in force ---- */
 
-/*
- * It may do all until its programs are gone: nothing limits it and nothing times out.
- * The defaults would be narrower than what it had: its policy may have had no timeout
- * at all.
- */
-static void free_source(struct eg_rules_source *source)
-{
-	source->passthrough = (struct eg_optional_bool){.is_set = true, .value = true};
-	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++)
-		source->settings.numbers[setting] = (struct eg_optional_number){
-			.is_set = true,
-			.value = setting <= EG_SETTING_CONNECT_TIMEOUT ? UINT32_MAX : 0,
-		};
-}
-
-/* Who has a slot now, those that leave included. */
-static int list_sources(const struct eg_slot_plans *plans, struct eg_rules_source **ret_sources)
-{
-	struct eg_rules_source *sources = calloc(plans->list.len + 1, sizeof(*sources));
-
-	if (!sources)
-		return -ENOMEM;
-	for (size_t i = 0; i < plans->list.len; i++) {
-		const struct eg_slot_plan *plan = &plans->list.items[i];
-
-		sources[i] = (struct eg_rules_source){
-			.name = plan->info.name,
-			.workload = plan->workload,
-			.mesh = plan->workload ? plan->workload->mesh : plan->info.mesh,
-			.cgroup = plan->info.cgroup,
-			.slot = plan->slot,
-		};
-		if (!plan->workload)
-			free_source(&sources[i]);
-	}
-	*ret_sources = sources;
-	return 0;
-}
-
 static int compile_policy(const struct policy *policy, const struct eg_slot_plans *plans, struct eg_diag *diag,
 			  struct eg_image **ret_image)
 {
 	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	_cleanup_free_ struct eg_rules_source *sources = NULL;
 	struct eg_capacity capacity = eg_datapath_max_capacity();
-	int r = list_sources(plans, &sources);
+	int r = eg_slot_plans_list_sources(plans, &sources);
 
 	if (r == 0)
 		r = eg_rules_resolve_sources(policy->model, sources, plans->list.len, policy->resolvers,

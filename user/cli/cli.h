@@ -9,6 +9,7 @@ enum eg_exit {
 	EG_EXIT_FAILED = 1,
 	EG_EXIT_USAGE = 2,
 	EG_EXIT_INVALID = 3, /* a policy file is wrong */
+	EG_EXIT_FOUND = 4,   /* preflight found something, or could not know */
 };
 
 int eg_cmd_check(int argc, char **argv);
@@ -17,6 +18,7 @@ int eg_cmd_destinations(int argc, char **argv);
 int eg_cmd_detach(int argc, char **argv);
 int eg_cmd_flows(int argc, char **argv);
 int eg_cmd_monitor(int argc, char **argv);
+int eg_cmd_preflight(int argc, char **argv);
 int eg_cmd_run(int argc, char **argv);
 int eg_cmd_stats(int argc, char **argv);
 int eg_cmd_status(int argc, char **argv);

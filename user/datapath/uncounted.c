@@ -16,6 +16,11 @@ static bool is_inbound(const struct eg_walk *walk, const struct eg_held_socket *
 	return false;
 }
 
+bool eg_uncounted_is_outbound(const struct eg_walk *walk, const struct eg_held_socket *socket)
+{
+	return socket->tcp_state != TCP_LISTEN && !is_inbound(walk, socket);
+}
+
 struct eg_uncounted eg_uncounted_of(const struct eg_walk *walk, uint32_t slot, enum eg_mode mode)
 {
 	struct eg_uncounted uncounted = {};
@@ -24,7 +29,7 @@ struct eg_uncounted eg_uncounted_of(const struct eg_walk *walk, uint32_t slot, e
 		const struct eg_held_socket *socket = &walk->sockets.items[i];
 		const bool is_forbidden = socket->reason == EG_REASON_BLOCKED_PASSTHROUGH_OFF;
 
-		if (eg_lease_slot(socket->word) != slot || socket->tcp_state == TCP_LISTEN || is_inbound(walk, socket))
+		if (eg_lease_slot(socket->word) != slot || !eg_uncounted_is_outbound(walk, socket))
 			continue;
 		if (is_forbidden && mode == EG_MODE_AUDIT)
 			continue;

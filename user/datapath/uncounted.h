@@ -21,4 +21,7 @@ struct eg_uncounted {
  */
 struct eg_uncounted eg_uncounted_of(const struct eg_walk *walk, uint32_t slot, enum eg_mode mode);
 
+/* Whether one in such a walk is a connection that, by the same inference, was made from here. */
+bool eg_uncounted_is_outbound(const struct eg_walk *walk, const struct eg_held_socket *socket);
+
 #endif

@@ -179,6 +179,7 @@ static int add_subject(struct decompiler *decompiler, uint32_t slot, const struc
 		.block_errno = policy->block_errno,
 		.breaker_errno = policy->breaker_errno,
 		.retry_window_ms = policy->retry_window_ms,
+		.allowed_protocols = policy->allowed_protocols,
 		.ipv4 = policy->ipv4,
 		.ipv6 = policy->ipv6,
 		.mesh_scope = mesh,

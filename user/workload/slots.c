@@ -280,3 +280,43 @@ int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const s
 		plan_parking(infos, slot_count, &wanted, ret_plans, next);
 	return r;
 }
+
+/* ---- rules ---- */
+
+/*
+ * It may do all until its programs are gone: nothing limits it and nothing times out.
+ * The defaults would be narrower than what it had: its policy may have had no timeout
+ * at all.
+ */
+static void free_source(struct eg_rules_source *source)
+{
+	source->passthrough = (struct eg_optional_bool){.is_set = true, .value = true};
+	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++)
+		source->settings.numbers[setting] = (struct eg_optional_number){
+			.is_set = true,
+			.value = setting <= EG_SETTING_CONNECT_TIMEOUT ? UINT32_MAX : 0,
+		};
+}
+
+int eg_slot_plans_list_sources(const struct eg_slot_plans *plans, struct eg_rules_source **ret_sources)
+{
+	struct eg_rules_source *sources = calloc(plans->list.len + 1, sizeof(*sources));
+
+	if (!sources)
+		return -ENOMEM;
+	for (size_t i = 0; i < plans->list.len; i++) {
+		const struct eg_slot_plan *plan = &plans->list.items[i];
+
+		sources[i] = (struct eg_rules_source){
+			.name = plan->info.name,
+			.workload = plan->workload,
+			.mesh = plan->workload ? plan->workload->mesh : plan->info.mesh,
+			.cgroup = plan->info.cgroup,
+			.slot = plan->slot,
+		};
+		if (!plan->workload)
+			free_source(&sources[i]);
+	}
+	*ret_sources = sources;
+	return 0;
+}

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "egress/maps.h"
 #include "policy/model.h"
+#include "policy/rules.h"
 #include "workload/discover.h"
 
 /* What is to become of a slot. */
@@ -59,5 +60,12 @@ static inline void eg_slot_plans_clear(struct eg_slot_plans *plans)
  */
 int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const struct eg_model *model,
 		  const struct eg_instances *instances, struct eg_slot_plans *ret_plans);
+
+/*
+ * Who has a slot once the plans are carried out, those that leave included. One for
+ * each plan, in the caller's array (malloc); they point into the plans and the model.
+ * 0, or -ENOMEM.
+ */
+int eg_slot_plans_list_sources(const struct eg_slot_plans *plans, struct eg_rules_source **ret_sources);
 
 #endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/preflight.h"
+#include "policy/decompile.h"
+#include "workload/cgroup.h"
+#include "workload/slots.h"
+
+/* A slot that is being let go is nobody's any more. */
+static bool is_asked(const struct eg_pinned *pinned, uint32_t slot)
+{
+	for (size_t i = 0; i < pinned->slots.len; i++)
+		if (pinned->slots.items[i].slot == slot)
+			return pinned->slots.items[i].info.use == EG_SLOT_ENROLLED;
+	return false;
+}
+
+static int make_table(struct eg_judges *judges)
+{
+	judges->by_slot = calloc(EG_SLOTS_MAX, sizeof(*judges->by_slot));
+	return judges->by_slot ? 0 : -ENOMEM;
+}
+
+/* ---- in force, and passthrough false ---- */
+
+static int close_subjects(struct eg_preflight_report *report)
+{
+	struct eg_judges *judges = &report->judges;
+	size_t count = judges->rules->subjects.len;
+
+	judges->closed = calloc(count + 1, sizeof(*judges->closed));
+	if (!judges->closed)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct eg_subject *subject = &judges->closed[i];
+
+		*subject = *judges->rules->subjects.items[i];
+		subject->passthrough = false;
+		subject->mode = EG_MODE_ENFORCE;
+		if (is_asked(&report->pinned, subject->slot))
+			judges->by_slot[subject->slot] = subject;
+	}
+	return 0;
+}
+
+int eg_judges_read_in_force(struct eg_preflight_report *report)
+{
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	int r = make_table(&report->judges);
+
+	if (r == 0)
+		r = eg_maps_read_image(&report->pinned.maps, &image);
+	if (r == 0)
+		r = eg_image_decompile(image, &report->judges.rules);
+	return r < 0 ? r : close_subjects(report);
+}
+
+/* ---- another policy ---- */
+
+static int load(const struct eg_preflight_words *words, struct eg_cli_policy *policy)
+{
+	int r = eg_cli_policy_load(&words->policies, policy);
+
+	return r < 0 ? r : eg_cli_policy_check(policy, EG_SET_WHOLE);
+}
+
+static int read_infos(const struct eg_maps *maps, struct eg_slot_info **ret_infos)
+{
+	_cleanup_free_ struct eg_slot_info *infos = calloc(EG_SLOTS_MAX, sizeof(*infos));
+	int r = infos ? 0 : -ENOMEM;
+
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
+		r = eg_maps_read_info(maps, slot, &infos[slot]);
+	if (r == 0 || r == -ENOENT)
+		*ret_infos = TAKE_PTR(infos);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Whose rules each slot would have, as the agent plans it. */
+static int plan(const struct eg_pinned *pinned, struct eg_cli_policy *policy, struct eg_instances *instances,
+		struct eg_slot_plans *ret_plans)
+{
+	_cleanup_free_ struct eg_slot_info *infos = NULL;
+	_cleanup_free_ char *mount_point = NULL;
+	int r = eg_cgroup_mount_point(&mount_point);
+
+	if (r == 0)
+		r = eg_instances_discover(mount_point, policy->model, &policy->diag, instances);
+	if (r == 0 && eg_diag_has_errors(&policy->diag))
+		r = -EBADMSG;
+	if (r == 0)
+		r = read_infos(&pinned->maps, &infos);
+	return r < 0 ? r : eg_slots_plan(infos, EG_SLOTS_MAX, policy->model, instances, ret_plans);
+}
+
+static int resolve(struct eg_judges *judges, const struct eg_slot_plans *plans)
+{
+	_cleanup_free_ struct eg_rules_source *sources = NULL;
+	int r = eg_slot_plans_list_sources(plans, &sources);
+
+	return r < 0 ? r : eg_rules_resolve_sources(judges->policy.model, sources, plans->list.len, judges->policy.resolvers,
+						    judges->policy.resolver_count, &judges->rules);
+}
+
+/* What is not enrolled now is not seen now. */
+static int add_newcomer(struct eg_preflight_report *report, const struct eg_slot_plan *plan, const char *asked)
+{
+	const char *name;
+
+	if (plan->step != EG_STEP_ENROL || (asked && !eg_pinned_is_named(plan->info.name, asked)))
+		return 0;
+	name = eg_arena_strdup(&report->arena, plan->info.name);
+	return name ? eg_preflight_add_gap(report, name, "the policy would enrol %s, and it is not enrolled now: nobody "
+							 "knows where it connects to", plan->info.cgroup)
+		    : -ENOMEM;
+}
+
+static void say_what_is_spared(const struct eg_subject *subject)
+{
+	if (subject->mode == EG_MODE_AUDIT)
+		eg_log_warning("preflight: %s: this policy has it in audit mode: it would cut nothing", subject->name);
+	else if (!subject->workload)
+		eg_log_warning("preflight: %s: this policy does not name it: it would be let go", subject->name);
+}
+
+static int use_rules(struct eg_preflight_report *report, const struct eg_slot_plans *plans, const char *asked)
+{
+	struct eg_judges *judges = &report->judges;
+	int r = 0;
+
+	for (size_t i = 0; i < plans->list.len && r == 0; i++) {
+		const struct eg_subject *subject = judges->rules->subjects.items[i];
+
+		r = add_newcomer(report, &plans->list.items[i], asked);
+		if (r < 0 || !is_asked(&report->pinned, subject->slot))
+			continue;
+		judges->by_slot[subject->slot] = subject;
+		say_what_is_spared(subject);
+	}
+	return r;
+}
+
+int eg_judges_read_policy(struct eg_preflight_report *report, const struct eg_preflight_words *words)
+{
+	_cleanup_(eg_instances_clear) struct eg_instances instances = {};
+	_cleanup_(eg_slot_plans_clear) struct eg_slot_plans plans = {};
+	struct eg_judges *judges = &report->judges;
+	int r = make_table(judges);
+
+	if (r == 0)
+		r = load(words, &judges->policy);
+	if (r == 0 && eg_diag_has_errors(&judges->policy.diag))
+		r = -EBADMSG;
+	if (r == 0)
+		r = plan(&report->pinned, &judges->policy, &instances, &plans);
+	if (!eg_cli_policy_is_usable(&judges->policy))
+		return -EBADMSG;
+	if (r == 0)
+		r = resolve(judges, &plans);
+	return r < 0 ? r : use_rules(report, &plans, words->listing.workload);
+}
