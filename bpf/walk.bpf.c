@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "ageing.bpf.h"
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
 #include "sweep.bpf.h"
@@ -70,6 +71,16 @@ int eg_uncounted(struct bpf_iter__task_file *ctx)
 		write_end(ctx->meta);
 	else if (visit.sk)
 		list_uncounted(&visit, lease_of(visit.sk));
+	return 0;
+}
+
+/* Run by the agent alone, see struct eg_age. */
+SEC("syscall")
+int eg_age_dests(const struct eg_age *question)
+{
+	struct eg_age age = *question;
+
+	bpf_for_each_map_elem(&eg_dests, age_destination, &age, 0);
 	return 0;
 }
 

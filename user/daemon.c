@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ager.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/log.h"
@@ -71,6 +72,7 @@ struct daemon {
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
 	struct eg_sweeper sweeper;
+	struct eg_ager ager;
 	struct eg_admin *admin;		/* NULL: none, which is said */
 };
 
@@ -228,6 +230,7 @@ static int on_sweep(void *context)
 	struct daemon *daemon = context;
 
 	eg_sweeper_run(&daemon->sweeper);
+	eg_ager_run(&daemon->ager);
 	daemon->agent.sweep = eg_sweeper_report(&daemon->sweeper);
 	say_agent(daemon);
 	return eg_timer_set(daemon->sweep_timer, daemon->sweeper.period_ms);
@@ -379,6 +382,12 @@ static int open_datapath(struct daemon *daemon)
 		return r;
 	r = eg_datapath_open(daemon->directory, &options, &daemon->datapath, &problem);
 	daemon->sweeper.datapath = daemon->datapath;
+	daemon->ager = (struct eg_ager){
+		.datapath = daemon->datapath,
+		.quota = DESTINATION_QUOTA,
+		.capacity = EG_DESTS_MAX,
+		.age_ns = EG_AGE_DEFAULT_NS,
+	};
 	if (r < 0)
 		return fail(r, "cannot take over", problem);
 	r = eg_datapath_pin_walks(daemon->datapath);

@@ -289,6 +289,18 @@ struct eg_move {
 };
 EG_STATIC_SIZE(struct eg_move, 8);
 
+#define EG_AGE_ALL 0xffffffffu
+
+/* What eg_age_dests is asked: which destinations are to leave their table. */
+struct eg_age {
+	__u32 slot;		/* EG_AGE_ALL: every slot's */
+	__u32 at_most;
+	__u64 seen_before_ns;	/* CLOCK_MONOTONIC: only what was last seen before */
+	__u32 for_room;		/* 1: they are evicted, and counted as such */
+	__u32 removed;		/* 0; while it runs, how many it has removed */
+};
+EG_STATIC_SIZE(struct eg_age, 24);
+
 /* What eg_settle is asked: what this slot holds is to be given back. */
 struct eg_settle {
 	__u32 slot;

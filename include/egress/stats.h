@@ -87,10 +87,11 @@ struct eg_slot_counts {
 	__u64 refused_before;		/* we allowed, but an earlier program had refused already */
 	__u64 not_enforced;		/* verdicts that refused, and audit mode let pass */
 	__u64 destinations_missed;	/* verdicts whose destination did not fit the table */
+	__u64 destinations_evicted;	/* destinations that left the table to make room */
 	__u64 events_suppressed;	/* over the rate limit */
 	__u64 events_lost;		/* the ring buffer was full */
 };
-EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 40);
+EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 48);
 
 /*
  * Gauges of one family's cluster. connections and pending are the halves of one word,

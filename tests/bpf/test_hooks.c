@@ -17,6 +17,7 @@
 #include "../lib/support/image.h"
 #include "../lib/support/slow.h"
 #include "../lib/support/socket.h"
+#include "ager.h"
 #include "base/cleanup.h"
 #include "datapath/datapath.h"
 
@@ -201,6 +202,109 @@ static void destinations_over_the_quota_are_counted_as_missed(void **state)
 	end_world(&world);
 }
 
+/* What is stamped from now on is later than what was until now. */
+static void wait_for_coarse_clock(void)
+{
+	struct timespec before, now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &before);
+	do {
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	} while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+}
+
+static struct eg_slot_state read_state(const struct world *world)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+	struct eg_slot slot;
+
+	assert_int_equal(eg_maps_read_slot(&maps, SLOT, &slot), 0);
+	return slot.state;
+}
+
+static size_t count_destinations(const struct world *world)
+{
+	struct eg_destinations destinations = {};
+	size_t count;
+
+	read_destinations(world, &destinations);
+	count = destinations.list.len;
+	eg_array_clear(&destinations.list);
+	return count;
+}
+
+static void a_full_quota_makes_room_for_new_destinations_again_and_the_oldest_go(void **state)
+{
+	struct target old = {AF_INET, SOCK_STREAM, "192.0.2.1", 1000, false, 8, 8};
+	struct target again = {AF_INET, SOCK_STREAM, "192.0.2.1", 1004, false, 4, 4};
+	struct target new = {AF_INET, SOCK_STREAM, "192.0.2.2", 2000, false, 4, 4};
+	struct eg_destinations destinations = {};
+	struct world world;
+	struct eg_ager ager;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 8, .subject = &closed});
+	ager = (struct eg_ager){.datapath = world.datapath, .quota = 8, .capacity = 4096, .age_ns = EG_AGE_DEFAULT_NS};
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &old), EACCES);
+	wait_for_coarse_clock();
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &again), EACCES);
+	assert_int_equal(eg_ager_look(&ager), 0);
+	read_destinations(&world, &destinations);
+	assert_int_equal(destinations.list.len, 4);
+	for (size_t i = 0; i < destinations.list.len; i++)
+		assert_int_equal(destinations.list.items[i].key.flow.port, 1004 + i);
+	eg_array_clear(&destinations.list);
+	assert_int_equal(read_state(&world).destinations, 4);
+	assert_int_equal(read_counts(&world, SLOT).destinations_evicted, 4);
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &new), EACCES);
+	assert_int_equal(count_destinations(&world), 8);
+	assert_int_equal(read_counts(&world, SLOT).destinations_missed, 0);
+	end_world(&world);
+}
+
+static void what_was_not_seen_for_long_leaves_the_table_and_is_not_counted_as_evicted(void **state)
+{
+	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 1000, false, 4, 4};
+	struct world world;
+	struct eg_ager ager;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 100, .subject = &closed});
+	ager = (struct eg_ager){.datapath = world.datapath, .quota = 100, .capacity = 4096, .age_ns = EG_AGE_DEFAULT_NS};
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), EACCES);
+	assert_int_equal(eg_ager_look(&ager), 0);
+	assert_int_equal(count_destinations(&world), 4);
+	wait_for_coarse_clock();
+	ager.age_ns = 1;
+	assert_int_equal(eg_ager_look(&ager), 0);
+	assert_int_equal(count_destinations(&world), 0);
+	assert_int_equal(read_state(&world).destinations, 0);
+	assert_int_equal(read_counts(&world, SLOT).destinations_evicted, 0);
+	end_world(&world);
+}
+
+/* Places of the quota are neither lost nor given back twice. */
+static void ageing_while_processes_find_new_destinations_keeps_the_count_of_places(void **state)
+{
+	struct target target = {AF_INET, SOCK_DGRAM, "192.0.2.1", 2000, false, slow_count(50000), 500};
+	struct world world;
+	struct eg_ager ager;
+	pid_t pids[2];
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 200, .subject = &closed});
+	ager = (struct eg_ager){.datapath = world.datapath, .quota = 200, .capacity = 4096, .age_ns = EG_AGE_DEFAULT_NS};
+	for (size_t i = 0; i < EG_COUNT_OF(pids); i++)
+		pids[i] = cgroup_start(&world.cgroup, attempt_all, &target);
+	while (read_counts(&world, SLOT).ipv4.verdicts.blocked_passthrough_off < target.times)
+		assert_int_equal(eg_ager_look(&ager), 0);
+	for (size_t i = 0; i < EG_COUNT_OF(pids); i++)
+		assert_int_equal(cgroup_join(pids[i]), EACCES);
+	assert_true(read_counts(&world, SLOT).destinations_evicted > 0);
+	assert_int_equal(read_state(&world).destinations, count_destinations(&world));
+	end_world(&world);
+}
+
 /* Several processes meet the same new destinations at once: no count and no place is lost. */
 static void concurrent_processes_lose_no_count(void **state)
 {
@@ -379,6 +483,9 @@ int main(void)
 		cmocka_unit_test(a_slot_that_the_maps_do_not_have_is_refused_and_counted_in_slot_0),
 		cmocka_unit_test(what_a_program_below_refused_is_not_counted_as_admitted),
 		cmocka_unit_test(destinations_over_the_quota_are_counted_as_missed),
+		cmocka_unit_test(a_full_quota_makes_room_for_new_destinations_again_and_the_oldest_go),
+		cmocka_unit_test(what_was_not_seen_for_long_leaves_the_table_and_is_not_counted_as_evicted),
+		cmocka_unit_test(ageing_while_processes_find_new_destinations_keeps_the_count_of_places),
 		cmocka_unit_test(concurrent_processes_lose_no_count),
 		cmocka_unit_test(a_blocked_attempt_is_an_event_that_says_who_and_what),
 		cmocka_unit_test(an_attempt_that_audit_mode_lets_pass_is_an_event_that_says_so),

@@ -183,7 +183,7 @@ static void there_is_no_other(void **state)
 	assert_int_equal(count_of("tcp", EG_EACH_CLUSTER), EG_COUNT_OF(tcp_names));
 	assert_int_equal(count_of("egressd", EG_EACH_CLUSTER), EG_COUNT_OF(own_names));
 	assert_int_equal(count_of("egressd", EG_EACH_REASON), 1);
-	assert_int_equal(count_of("egressd", EG_EACH_WORKLOAD), 5);
+	assert_int_equal(count_of("egressd", EG_EACH_WORKLOAD), 6);
 	assert_int_equal(count_of("server", EG_EACH_WORKLOAD), 2);
 }
 
@@ -203,9 +203,10 @@ static void a_verdict_counts_both_families_under_its_reason(void **state)
 
 static void what_a_workload_has_once_is_itself(void **state)
 {
-	const struct eg_totals one = {.counts = {.refused_before = 1, .events_lost = 9}, .live = 1, .uptime_s = 77};
+	const struct eg_totals one = {.counts = {.refused_before = 1, .destinations_evicted = 4, .events_lost = 9}, .live = 1, .uptime_s = 77};
 
 	(void)state;
+	assert_int_equal(eg_stat_value(find("egressd", "destinations_evicted"), &one, 0), 4);
 	assert_int_equal(eg_stat_value(find("egressd", "events_lost"), &one, 0), 9);
 	assert_int_equal(eg_stat_value(find("egressd", "refused_before"), &one, 0), 1);
 	assert_int_equal(eg_stat_value(find("server", "live"), &one, 0), 1);

@@ -167,6 +167,14 @@ int eg_datapath_collect(struct eg_datapath *datapath)
 	return r < 0 ? r : bpf_prog_test_run_opts(bpf_program__fd(datapath->walks->progs.eg_collect), &options);
 }
 
+int eg_datapath_age(struct eg_datapath *datapath, const struct eg_age *age)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = age, .ctx_size_in = sizeof(*age));
+	int r = eg_datapath_load_walks(datapath);
+
+	return r < 0 ? r : bpf_prog_test_run_opts(bpf_program__fd(datapath->walks->progs.eg_age_dests), &options);
+}
+
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk)
 {
 	int r = eg_datapath_load_walks(datapath);

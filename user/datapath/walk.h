@@ -36,6 +36,8 @@ int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk);
  * has found for long after their time. It looks at the whole table. 0, or -errno.
  */
 int eg_datapath_collect(struct eg_datapath *datapath);
+/* Removes destinations from their table, and gives their places of the quota back. 0, or -errno. */
+int eg_datapath_age(struct eg_datapath *datapath, const struct eg_age *age);
 /* Gives every socket that holds a lease and changes nothing. 0, or -errno. */
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk);
 /*

@@ -156,6 +156,8 @@ static const struct eg_stat stats[] = {
 	 "Verdicts that refused, and that audit mode let pass."},
 	{"egressd", "destinations_missed", OF_WORKLOAD(COUNTER, counts.destinations_missed),
 	 "Verdicts whose destination did not fit into the table of destinations."},
+	{"egressd", "destinations_evicted", OF_WORKLOAD(COUNTER, counts.destinations_evicted),
+	 "Destinations that left the table of destinations to make room."},
 	{"egressd", "events_suppressed", OF_WORKLOAD(COUNTER, counts.events_suppressed),
 	 "Events of refusals that were over the rate limit."},
 	{"egressd", "events_lost", OF_WORKLOAD(COUNTER, counts.events_lost),

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "ager.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "datapath/walk.h"
+
+#define PERIOD_NS (10 * UINT64_C(1000000000))
+
+static void destinations_clear(struct eg_destinations *destinations)
+{
+	eg_array_clear(&destinations->list);
+}
+
+static bool is_crowded(uint64_t taken, uint64_t places)
+{
+	return taken >= places - places / 4;
+}
+
+static int compare_last_seen(const void *a, const void *b)
+{
+	const struct eg_dest *x = &((const struct eg_destination *)a)->seen, *y = &((const struct eg_destination *)b)->seen;
+
+	return x->last_seen_ns == y->last_seen_ns ? 0 : x->last_seen_ns < y->last_seen_ns ? -1 : 1;
+}
+
+/* Of a slot, or of all: the oldest go. What is seen meanwhile is not among them. */
+static int make_room(const struct eg_ager *ager, uint32_t slot, uint64_t keep)
+{
+	_cleanup_(destinations_clear) struct eg_destinations destinations = {};
+	struct eg_maps maps = eg_datapath_maps(ager->datapath);
+	struct eg_age age = {.slot = slot == EG_ALL_SLOTS ? EG_AGE_ALL : slot, .for_room = 1};
+	int r = eg_maps_read_destinations(&maps, slot, &destinations);
+
+	if (r < 0 || destinations.list.len <= keep)
+		return r;
+	age.at_most = (__u32)(destinations.list.len - keep);
+	qsort(destinations.list.items, destinations.list.len, sizeof(destinations.list.items[0]), compare_last_seen);
+	age.seen_before_ns = destinations.list.items[age.at_most - 1].seen.last_seen_ns + 1;
+	return eg_datapath_age(ager->datapath, &age);
+}
+
+static int remove_old(const struct eg_ager *ager)
+{
+	const uint64_t now = eg_now_ns();
+	struct eg_age age = {.slot = EG_AGE_ALL, .at_most = ager->capacity};
+
+	if (now <= ager->age_ns)
+		return 0;
+	age.seen_before_ns = now - ager->age_ns;
+	return eg_datapath_age(ager->datapath, &age);
+}
+
+int eg_ager_look(const struct eg_ager *ager)
+{
+	struct eg_maps maps = eg_datapath_maps(ager->datapath);
+	struct eg_slot value;
+	uint64_t taken = 0;
+	int r = remove_old(ager);
+
+	for (uint32_t slot = 0; r == 0; slot++) {
+		r = eg_maps_read_slot(&maps, slot, &value);
+		if (r == 0 && is_crowded(value.state.destinations, ager->quota)) {
+			r = make_room(ager, slot, ager->quota / 2);
+			if (r == 0)
+				r = eg_maps_read_slot(&maps, slot, &value);
+		}
+		if (r == 0)
+			taken += value.state.destinations;
+	}
+	if (r != -ENOENT)
+		return r;
+	return is_crowded(taken, ager->capacity) ? make_room(ager, EG_ALL_SLOTS, ager->capacity / 2) : 0;
+}
+
+void eg_ager_run(struct eg_ager *ager)
+{
+	uint64_t now = eg_now_ns();
+	int r;
+
+	if (now - ager->aged_ns < PERIOD_NS)
+		return;
+	ager->aged_ns = now;
+	r = eg_ager_look(ager);
+	if (r < 0 && r != ager->said_error)
+		eg_log_error("destinations: none leaves the table, and new ones may find no place: %s", strerror(-r));
+	ager->said_error = r;
+}
