@@ -121,22 +121,33 @@ static __always_inline int answer(struct observation *seen, bool refused_before)
 	return seen->decision.verdict != EG_VERDICT_BLOCKED ? ANSWER_PROCEED : refuse(seen->decision.block_errno);
 }
 
+/* A peer that wrote to this very socket is answered, whatever the policy says of its address. */
+static __always_inline void admit_answer(struct bpf_sock_addr *ctx, struct observation *seen)
+{
+	if (seen->decision.reason == EG_REASON_BLOCKED_PASSTHROUGH_OFF &&
+	    eg_protocol_bit(seen->flow.protocol) == EG_PROTO_UDP &&
+	    may_answer(bpf_get_socket_cookie(ctx), &seen->flow))
+		seen->decision = allow(EG_REASON_REPLY);
+}
+
 static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)
 {
 	struct observation seen = observe(hook, flow);
 	bool refused_before = bpf_get_retval() < 0;
 
 	eg_decide(&seen);
+	admit_answer(ctx, &seen);
 	eg_admit(ctx, &seen, refused_before);
 	return answer(&seen, refused_before);
 }
 
 /* A datagram of a socket that is not connected holds nothing. */
-static __always_inline int judge_datagram(enum eg_hook hook, struct eg_flow flow)
+static __always_inline int judge_datagram(struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)
 {
 	struct observation seen = observe(hook, flow);
 
 	eg_decide(&seen);
+	admit_answer(ctx, &seen);
 	return answer(&seen, bpf_get_retval() < 0);
 }
 
@@ -223,13 +234,13 @@ int eg_connect6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sendmsg4")
 int eg_sendmsg4(struct bpf_sock_addr *ctx)
 {
-	return judge_datagram(EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
+	return judge_datagram(ctx, EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
 }
 
 SEC("cgroup/sendmsg6")
 int eg_sendmsg6(struct bpf_sock_addr *ctx)
 {
-	return judge_datagram(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
+	return judge_datagram(ctx, EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
 }
 
 enum packet_answer {
@@ -273,6 +284,20 @@ int eg_guard_out(struct __sk_buff *skb)
 	seen.time_ns = bpf_ktime_get_coarse_ns();
 	eg_account_drop(&seen);
 	return PACKET_DROP;
+}
+
+/* Judges nothing that comes in: notes who wrote, so that he can be answered. */
+SEC("cgroup_skb/ingress")
+int eg_guard_in(struct __sk_buff *skb)
+{
+	__u32 slot_id = enrolled_slot();
+	struct policy_view view = view_policy(slot_id);
+	struct bpf_sock *sk = skb->sk;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (sk && sk->protocol == IPPROTO_UDP && view.workload && (view.workload->flags & EG_WORKLOAD_GUARDED))
+		hear_datagram(skb, slot_id, &view);
+	return PACKET_PASS;
 }
 
 /* What socket() would make is refused before it is there, so that nobody waits for what the guard would drop. */

@@ -22,6 +22,7 @@
 #include "breaker.bpf.h"
 #include "decide.bpf.h"
 #include "flow.bpf.h"
+#include "reply.bpf.h"
 
 #define ETH_P_IP 0x0800
 #define IPPROTO_TCP 6
@@ -296,6 +297,13 @@ static __always_inline bool is_trusted(struct __sk_buff *skb, const struct bpf_s
 	return !lease && has_listener(skb, sk);
 }
 
+static __always_inline bool is_answer(struct __sk_buff *skb, const struct bpf_sock *sk, const struct eg_flow *flow)
+{
+	if (sk->protocol == IPPROTO_TCP)
+		return is_trusted(skb, sk);
+	return sk->protocol == IPPROTO_UDP && may_answer(bpf_get_socket_cookie(skb), flow);
+}
+
 /* ---- the decision ---- */
 
 /* What the packet is judged by. */
@@ -331,9 +339,60 @@ static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, co
 	if (was_judged(sk) || is_loopback(&wire))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 	decision = decide(view, flow);
-	if (decision.verdict == EG_VERDICT_ALLOWED || (sk->protocol == IPPROTO_TCP && is_trusted(skb, sk)))
+	if (decision.verdict == EG_VERDICT_ALLOWED || is_answer(skb, sk, flow))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 	return block(EG_REASON_BLOCKED_GUARD, EPERM);
+}
+
+/* ---- what comes in ---- */
+
+struct udp_ports {
+	__be16 source;
+	__be16 dest;
+};
+
+/* Whom a datagram is from. False for what is none: extension headers do not come in front of one. */
+static __always_inline bool read_sender(struct __sk_buff *skb, struct eg_flow *ret_sender)
+{
+	__u8 header[IPV6_HEADER_LEN];
+	struct udp_ports ports;
+	bool ipv4 = skb->protocol == bpf_htons(ETH_P_IP);
+	__u32 len = IPV6_HEADER_LEN;
+
+	if (bpf_skb_load_bytes(skb, 0, header, ipv4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN) < 0 ||
+	    header[ipv4 ? 9 : 6] != IPPROTO_UDP)
+		return false;
+	if (ipv4) {
+		len = (header[0] & 0xf) * 4u;
+		__builtin_memcpy(&ret_sender->addr.word_be[0], header + 12, 4);
+	} else {
+		__builtin_memcpy(ret_sender->addr.word_be, header + 8, 16);
+	}
+	if (bpf_skb_load_bytes(skb, len, &ports, sizeof(ports)) < 0)
+		return false;
+	ret_sender->family = ipv4 ? EG_FAMILY_IPV4 : EG_FAMILY_IPV6;
+	ret_sender->port = bpf_ntohs(ports.source);
+	ret_sender->protocol = IPPROTO_UDP;
+	return true;
+}
+
+/* Those that may be answered by the policy need no note. */
+static __always_inline void hear_datagram(struct __sk_buff *skb, __u32 slot_id, const struct policy_view *view)
+{
+	struct eg_flow sender = {};
+	struct eg_peer_key key;
+	struct eg_slot *slot;
+	__u64 now;
+
+	if (!read_sender(skb, &sender))
+		return;
+	now = bpf_ktime_get_ns();
+	key = peer_key_of(bpf_get_socket_cookie(skb), &sender);
+	if (note_again(&key, now) || decide(view, &sender).verdict == EG_VERDICT_ALLOWED)
+		return;
+	slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+	if (slot)
+		note_peer(slot, slot_id, &key, now);
 }
 
 #endif

@@ -101,6 +101,15 @@ struct {
 	__type(value, __u64);
 } eg_failures SEC(".maps");
 
+/* Not preallocated: few workloads serve UDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EG_PEERS_MAX);
+	__type(key, struct eg_peer_key);
+	__type(value, struct eg_peer);
+} eg_peers SEC(".maps");
+
 /* For user space alone. Mapped, since whoever wants to know which slots are in use would need a call for each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -19,6 +19,7 @@
 #include "decide.bpf.h"
 #include "flow.bpf.h"
 #include "kernel.bpf.h"
+#include "reply.bpf.h"
 
 /* Far longer than a connect call takes from its hook to the state that it leaves the socket in. */
 #define SETTLED_NS (2 * NSEC_PER_SEC)
@@ -273,6 +274,24 @@ static long collect_lease(void *map, __u32 *place, struct eg_lease *lease, const
 	    (eg_lease_state(word) == EG_LEASE_CONNECTING &&
 	     has_passed(*now, lease->opened_ns, lease->connect_timeout_ms * NSEC_PER_MSEC + ABANDONED_NS)))
 		end_unseen(lease, word);
+	return 0;
+}
+
+/* ---- peers that wrote ---- */
+
+/* Callback over the table: who wrote too long ago gives his place back to the slot, if it still has the owner it had. */
+static long forget_peer(void *map, const struct eg_peer_key *key, struct eg_peer *peer, const __u64 *now)
+{
+	__u32 slot_id = peer->slot;
+	struct eg_slot *slot;
+
+	if (*now < peer->seen_ns || *now - peer->seen_ns <= PEER_LIFETIME_NS)
+		return 0;
+	slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+	if (slot && slot->state.epoch == peer->epoch)
+		__sync_fetch_and_add(&slot->state.peers, -1);
+	bpf_map_delete_elem(&eg_peers, key);
+	(void)map;
 	return 0;
 }
 

@@ -19,6 +19,7 @@
  *   eg_events      ring buffer of struct eg_event
  *   eg_leases      [place]          -> struct eg_lease      what an admitted socket holds (lease.h)
  *   eg_failures    struct eg_failure_key -> __u64 CLOCK_MONOTONIC ns   destinations that failed lately
+ *   eg_peers       struct eg_peer_key -> struct eg_peer     who wrote to which UDP socket lately
  *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
  *
  * Maps that no program looks at. They are pinned beside the others, so that whoever
@@ -45,6 +46,7 @@
 #define EG_DESTS_MAX (1u << 16)
 #define EG_EVENTS_BYTES (1u << 18)
 #define EG_LEASES_MAX (1u << 18)	/* a power of two; in use by nine tenths at most */
+#define EG_PEERS_MAX (1u << 16)
 #define EG_FAILURES_MAX (1u << 14)	/* the longest unused make room */
 
 struct eg_enrolment {
@@ -199,6 +201,26 @@ struct eg_failure_key {
 	struct eg_flow flow;	/* normalised */
 };
 EG_STATIC_SIZE(struct eg_failure_key, 32);
+
+/* Somebody who wrote to a UDP socket of a workload that is guarded. */
+struct eg_peer_key {
+	__u64 cookie;	/* SO_COOKIE of the socket */
+	struct eg_addr addr;
+	__u32 family;	/* enum eg_family; mapped IPv6 is IPv4 */
+	__u32 port;	/* host byte order */
+};
+EG_STATIC_SIZE(struct eg_peer_key, 32);
+
+struct eg_peer {
+	__u64 seen_ns;	/* CLOCK_MONOTONIC; of the last datagram, a second late at most */
+	__u32 slot;
+	__u32 epoch;	/* of the slot */
+};
+EG_STATIC_SIZE(struct eg_peer, 16);
+
+/* How long after the last datagram a peer may be answered, and how many peers a workload may have. */
+#define EG_PEER_LIFETIME_MS 30000u
+#define EG_PEERS_OF_SLOT_MAX 4096u
 
 /* The steps of a slot's life. Each is written before the work that it names, so that a successor can finish it. */
 enum eg_slot_use {

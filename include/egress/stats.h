@@ -90,8 +90,9 @@ struct eg_slot_counts {
 	__u64 destinations_evicted;	/* destinations that left the table to make room */
 	__u64 events_suppressed;	/* over the rate limit */
 	__u64 events_lost;		/* the ring buffer was full */
+	__u64 peers_missed;		/* datagrams of peers that could not be kept, to be answered */
 };
-EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 48);
+EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 56);
 
 /*
  * Gauges of one family's cluster. connections and pending are the halves of one word,
@@ -125,7 +126,7 @@ struct eg_slot_state {
 	__u32 event_count;	/* events of that second, refused ones included */
 	__u32 destinations;	/* entries of this slot in the destination table */
 	__u32 epoch;	/* how many owners the slot has had: leases of an earlier one count no more */
-	__u32 reserved;
+	__u32 peers;	/* entries of this slot in the table of peers */
 	struct eg_cluster_state ipv4;
 	struct eg_cluster_state ipv6;
 };

@@ -45,6 +45,8 @@ enum __attribute__((packed)) eg_verdict {
 	  "the circuit breaker's max_retries, which a policy wrote, are connecting again already") \
 	X(BLOCKED_NO_STATE, blocked_no_state, "blocked-no-state", BLOCKED, \
 	  "what the circuit breaker keeps for a socket could not be stored") \
+	X(REPLY, reply, "reply", ALLOWED, \
+	  "a datagram to a peer that wrote to this very socket lately") \
 	X(BLOCKED_PROTOCOL, blocked_protocol, "blocked-protocol", BLOCKED, \
 	  "a socket of a kind that the workload may not make: raw, or a protocol that allowProtocols does not name") \
 	X(BLOCKED_SOURCE_ROUTE, blocked_source_route, "blocked-source-route", BLOCKED, \

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "../lib/support/network.h"
 #include "base/cleanup.h"
 #include "datapath/pins.h"
+#include "datapath/walk.h"
 
 #define SLOT 1u
 /* Long enough for a packet over the loopback, where nothing is to come. */
@@ -49,10 +51,18 @@ static void move(const char *procs)
 	assert_int_equal(fclose(file), 0);
 }
 
+static void join(const struct guarded *guarded)
+{
+	_cleanup_free_ char *procs = NULL;
+
+	assert_true(asprintf(&procs, "%s/cgroup.procs", guarded->cgroup.path) > 0);
+	move(procs);
+}
+
 /* In the cgroup, which is not enrolled yet; the listener stands outside. Its IPv6 addresses are mesh, IPv4 is not. */
 static void guarded_make(struct guarded *guarded)
 {
-	_cleanup_free_ char *own = NULL, *procs = NULL;
+	_cleanup_free_ char *own = NULL;
 
 	network_enter();
 	*guarded = (struct guarded){.mesh = {.id = 1, .name = "default"}};
@@ -61,8 +71,7 @@ static void guarded_make(struct guarded *guarded)
 	guarded->cgroup = cgroup_make("guard");
 	assert_int_equal(eg_cgroup_own_path(&own), 0);
 	assert_true(asprintf(&guarded->home, "%s/cgroup.procs", own) > 0);
-	assert_true(asprintf(&procs, "%s/cgroup.procs", guarded->cgroup.path) > 0);
-	move(procs);
+	join(guarded);
 }
 
 static void guarded_enrol(struct guarded *guarded, bool passthrough)
@@ -299,16 +308,85 @@ static void an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is(voi
 	guarded_end(&guarded);
 }
 
+/* Bound, on the address; and its port. */
+static int bound(const char *address, uint16_t *ret_port)
+{
+	int fd = network_socket(address, SOCK_DGRAM, 0);
+	struct sockaddr_storage own = network_address(address, 0);
+	socklen_t len = own.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&own, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+	/* The port stands at the same place for both families. */
+	*ret_port = ntohs(((struct sockaddr_in *)&own)->sin_port);
+	return fd;
+}
+
+static uint32_t peers_of(const struct guarded *guarded)
+{
+	struct eg_maps maps = eg_datapath_maps(guarded->datapath);
+	struct eg_slot slot;
+
+	assert_int_equal(eg_maps_read_slot(&maps, SLOT, &slot), 0);
+	return slot.state.peers;
+}
+
+/* As if the only peer had written so long ago. */
+static void age_peer(const struct guarded *guarded, uint64_t age_ns)
+{
+	int peers = eg_datapath_map_fd(guarded->datapath, "eg_peers");
+	struct eg_peer_key key;
+	struct eg_peer peer;
+
+	assert_int_equal(bpf_map_get_next_key(peers, NULL, &key), 0);
+	assert_int_equal(bpf_map_lookup_elem(peers, &key, &peer), 0);
+	peer.seen_ns -= age_ns;
+	assert_int_equal(bpf_map_update_elem(peers, &key, &peer, BPF_EXIST), 0);
+}
+
+static void a_udp_server_answers_whoever_wrote_to_it_for_a_while_and_nobody_else(void **state)
+{
+	struct guarded guarded;
+	uint16_t server_port, other_port, client_port;
+	int server, other, client;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	server = bound(NETWORK_IPV4, &server_port);
+	other = bound(NETWORK_IPV4, &other_port);
+	move(guarded.home);
+	client = bound(NETWORK_IPV4, &client_port);
+	join(&guarded);
+	assert_int_equal(send_to(server, NETWORK_IPV4, client_port), EPERM);
+	/* From outside: a socket is where it was made. */
+	assert_int_equal(send_to(client, NETWORK_IPV4, server_port), 0);
+	assert_true(hears(server));
+	assert_int_equal(peers_of(&guarded), 1);
+	assert_int_equal(send_to(server, NETWORK_IPV4, client_port), 0);
+	assert_true(hears(client));
+	/* Not from another socket, and not to another port. */
+	assert_int_equal(send_to(other, NETWORK_IPV4, client_port), EPERM);
+	assert_int_equal(send_to(server, NETWORK_IPV4, other_port), EPERM);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.reply, 1);
+	age_peer(&guarded, 31000000000ull);
+	assert_int_equal(send_to(server, NETWORK_IPV4, client_port), EPERM);
+	assert_int_equal(eg_datapath_collect(guarded.datapath), 0);
+	assert_int_equal(peers_of(&guarded), 0);
+	close(client);
+	close(server);
+	close(other);
+	guarded_end(&guarded);
+}
+
 /* A listener of the cgroup's own, and somebody from outside who connects to it. */
 static int connect_from_outside(struct guarded *guarded, int listener, uint16_t port, int *ret_accepted)
 {
-	_cleanup_free_ char *procs = NULL;
 	int client;
 
-	assert_true(asprintf(&procs, "%s/cgroup.procs", guarded->cgroup.path) > 0);
 	move(guarded->home);
 	client = network_connected(NETWORK_IPV4, port);
-	move(procs);
+	join(guarded);
 	*ret_accepted = network_accept(listener);
 	return client;
 }
@@ -382,6 +460,7 @@ int main(void)
 		cmocka_unit_test(sockets_that_would_escape_are_not_made_and_usual_ones_are),
 		cmocka_unit_test(a_protocol_that_the_workload_allows_is_judged_by_its_address),
 		cmocka_unit_test(an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is),
+		cmocka_unit_test(a_udp_server_answers_whoever_wrote_to_it_for_a_while_and_nobody_else),
 		cmocka_unit_test(an_accepted_connection_answers_and_outlives_its_listener),
 		cmocka_unit_test(a_connection_that_was_accepted_before_answers_while_its_listener_stands),
 		cmocka_unit_test(a_policy_that_lets_everything_out_has_no_guard),

@@ -469,7 +469,7 @@ shown() {
 	start_daemon
 	kill_daemon
 	status_of "'\n'.join(n['what'] for n in d['not_enforced'] if 'workload' not in n)" >said
-	for text in "UDP-Lite that connects" "packet (AF_PACKET)" "sockets made outside" "IPv4 source routes" "replies of a UDP server"; do
+	for text in "packet (AF_PACKET)" "sockets made outside" "connected UDP sockets have no idle_timeout"; do
 		line=$(grep -F "$text" said)
 		has "$(tr '\n' ' ' <"$EG_ROOT/README.md" | tr -d '*')" "$line"
 	done
