@@ -240,3 +240,92 @@ for port in range(20000, 24100):
 	run "$EGRESSCTL" preflight web
 	is "$status" 4
 }
+
+# emit ARG...: the documents that keep it working, which end with 4 like the list, and are right by themselves.
+emit() {
+	local status=0
+	"$EGRESSCTL" preflight --emit-policy "$@" >kept.yaml || status=$?
+	is "$status" 4
+	run "$EGRESSCTL" check kept.yaml
+	is "$status" 0
+	has "$output" "0 errors, 0 warnings"
+}
+
+@test "with the policy that it emits and passthrough false the ten flows still work, and an eleventh is blocked" {
+	meshed true "$EXEMPT" "allow: [{cidr: 192.0.2.0/24, port: 1, protocol: udp}]" "tags: {team: 'on'}" \
+		"breakerErrno: 11" >policy.yaml
+	start_daemon
+	is "$(ten_flows)" "10 ok"
+	emit
+	# what the Workload said is said by the one in its place
+	has "$(cat kept.yaml)" "# In the place of $PWD/policy.yaml:7."
+	# the mesh and the node, and no Workload: that is among the emitted documents
+	{ meshed false | sed '/^type: Workload/,/^---/d'; cat kept.yaml; } >policy.yaml
+	is "$(grep -c '^type: Workload' policy.yaml)" 1
+	change 2
+	is "$(ten_flows)" "10 ok"
+	is "$(try tcp $OUT6 $TCP2)" ok # it is exempt
+	is "$(try tcp $OUT4 9)" "errno EPERM"
+	is "$(try udp-sendto $OUT6 $DNS)" "errno EPERM"
+	is "$(try tcp $OUT6 $DNS)" "errno EPERM"
+	is "$(preflight)" 0
+	"$EGRESSCTL" explain --json web 192.0.2.7:1/udp >e.json
+	is "$(json e.json "d['destination']['reason'], d['passthrough_policy']")" "('matched', 'web-preflight')"
+	is "$(stat_of cluster.outbound_passthrough_ipv4.upstream_cx_total web)" 6
+}
+
+@test "what the emitted policy lacks can be emitted again, under another name" {
+	meshed true >policy.yaml
+	start_daemon
+	is "$(try tcp $OUT4 $TCP)" ok
+	emit
+	# without UDP there is a MeshPassthrough alone, which stands beside all the rest
+	cat kept.yaml >>policy.yaml
+	meshed true "mode: audit" >first.yaml
+	cat first.yaml kept.yaml >policy.yaml
+	change 2
+	is "$(try tcp $OUT4 $TCP) $(try tcp $OUT6 $TCP)" "ok ok"
+	emit
+	has "$(cat kept.yaml)" "name: web-preflight-2"
+	hasnt "$(cat kept.yaml)" "\"$OUT4\""
+	cat policy.yaml kept.yaml | sed 's/mode: audit/mode: enforce/' >next.yaml
+	mv next.yaml policy.yaml
+	change 3
+	is "$(try tcp $OUT4 $TCP) $(try tcp $OUT6 $TCP) $(try tcp $OUT4 $DNS)" "ok ok errno EPERM"
+}
+
+@test "with the agent dead a policy is emitted from the pins alone, instances of a glob together" {
+	mkdir "$WORK/pod1" "$WORK/pod2"
+	meshed true | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	start_daemon
+	is "$(within "$WORK/pod1" "$CLIENT" tcp $OUT4 $TCP)" ok
+	is "$(within "$WORK/pod2" "$CLIENT" tcp $OUT4 $TCP) $(within "$WORK/pod2" "$CLIENT" udp-sendto $OUT6 $UDP)" "ok ok"
+	kill_daemon
+	status=0
+	"$EGRESSCTL" preflight --emit-policy >kept.yaml 2>err || status=$?
+	is "$status" 4
+	has "$(cat err)" "no agent is seen to run"
+	is "$(grep -v '^#' kept.yaml)" "---
+type: MeshPassthrough
+name: web-preflight
+mesh: default
+spec:
+  targetRef:
+    kind: Dataplane
+    name: web
+  default:
+    passthroughMode: Matched
+    appendMatch:
+    - {type: IP, value: \"$OUT4\", port: $TCP, protocol: tcp}
+---
+type: Workload
+name: web
+mesh: default
+allow:
+- {cidr: \"$OUT6\", port: $UDP, protocol: udp}"
+	has "$(cat kept.yaml)" "whose file is not known here"
+	run "$EGRESSCTL" check kept.yaml
+	is "$status" 0
+	run "$EGRESSCTL" preflight --emit-policy --json
+	is "$status" 2
+}

@@ -205,3 +205,17 @@ const char *eg_addr_port_format(uint32_t family, const struct eg_addr *addr, uin
 	snprintf(buffer, EG_ADDR_PORT_TEXT_MAX, family == EG_FAMILY_IPV6 ? "[%s]:%u" : "%s:%u", address, port);
 	return buffer;
 }
+
+int eg_flow_compare(const struct eg_flow *a, const struct eg_flow *b)
+{
+	int order;
+
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	order = memcmp(&a->addr, &b->addr, sizeof(a->addr));
+	if (order != 0)
+		return order;
+	if (a->port != b->port)
+		return a->port < b->port ? -1 : 1;
+	return (a->protocol > b->protocol) - (a->protocol < b->protocol);
+}

@@ -47,5 +47,7 @@ const char *eg_prefix_format(const struct eg_prefix *prefix, char buffer[EG_ADDR
 bool eg_prefix_contains(const struct eg_prefix *prefix, uint32_t family, const struct eg_addr *addr);
 /* Total order by family, address, length: shorter prefixes stand before those that they contain. */
 int eg_prefix_compare(const struct eg_prefix *a, const struct eg_prefix *b);
+/* Total order by family, address, port, protocol. */
+int eg_flow_compare(const struct eg_flow *a, const struct eg_flow *b);
 
 #endif

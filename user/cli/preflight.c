@@ -23,7 +23,7 @@
 
 static const struct eg_command_help help = {
 	.name = "preflight",
-	.usage = "[--policy PATH]... [--since DUR|TIME] [--json] [WORKLOAD]",
+	.usage = "[--policy PATH]... [--since DUR|TIME] [--json|--emit-policy] [WORKLOAD]",
 	.text = "Lists what would be cut if passthrough were false, or if --policy were loaded: each\n"
 		"destination that was reached and each connection that is open, judged by what holds\n"
 		"now, or by that policy. Exit status: 0 nothing would be, 4 something would, or something\n"
@@ -79,9 +79,19 @@ static int take_since(const char *value, void *context)
 	return 0;
 }
 
+static int take_emit_policy(const char *value, void *context)
+{
+	struct eg_preflight_words *words = context;
+
+	(void)value;
+	words->emits_policy = true;
+	return 0;
+}
+
 static const struct eg_option options[] = {
 	{"policy", "PATH", "judge by this file or folder; may be given several times", take_policy},
 	{"since", "DUR|TIME", "leave out what was last seen before, and is not open", take_since},
+	{"emit-policy", NULL, "print documents that keep it working with passthrough false", take_emit_policy},
 	{"json", NULL, "print JSON", eg_listing_take_json},
 };
 
@@ -240,6 +250,16 @@ static void report_clear(struct eg_preflight_report *report)
 	eg_arena_clear(&report->arena);
 }
 
+static int print(const struct eg_preflight_report *report, const struct eg_preflight_words *words)
+{
+	if (words->emits_policy)
+		return eg_preflight_print_policy(report);
+	if (words->listing.json)
+		return eg_preflight_print_json(report, words);
+	eg_preflight_print(report, words);
+	return 0;
+}
+
 static int report_failure(int error)
 {
 	if (error == -EBADMSG)
@@ -256,13 +276,15 @@ int eg_cmd_preflight(int argc, char **argv)
 
 	if (r != 0)
 		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
+	if (words.emits_policy && words.listing.json) {
+		eg_options_error(help.name, "--emit-policy prints YAML; remove --json");
+		return EG_EXIT_USAGE;
+	}
 	if (eg_pinned_open(help.name, words.listing.workload, &report.pinned) < 0)
 		return EG_EXIT_FAILED;
 	r = gather(&report, &words);
-	if (r == 0 && words.listing.json)
-		r = eg_preflight_print_json(&report, &words);
-	else if (r == 0)
-		eg_preflight_print(&report, &words);
+	if (r == 0)
+		r = print(&report, &words);
 	if (r < 0)
 		return report_failure(r);
 	return report.preflight.cuts.len + report.gaps.len > 0 ? EG_EXIT_FOUND : EG_EXIT_OK;

@@ -13,6 +13,7 @@ struct eg_preflight_words {
 	struct eg_paths policies;
 	bool has_since;
 	uint64_t since_ns; /* CLOCK_MONOTONIC; 0: all that there is */
+	bool emits_policy;
 };
 
 /* By whose word: rules in force with passthrough false, or those of a policy that is not loaded. */
@@ -51,5 +52,7 @@ int eg_judges_read_policy(struct eg_preflight_report *report, const struct eg_pr
 void eg_preflight_print(const struct eg_preflight_report *report, const struct eg_preflight_words *words);
 /* 0, or -errno. */
 int eg_preflight_print_json(const struct eg_preflight_report *report, const struct eg_preflight_words *words);
+/* Policy documents that keep all of it working. 0, or -errno. */
+int eg_preflight_print_policy(const struct eg_preflight_report *report);
 
 #endif

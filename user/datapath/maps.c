@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/cleanup.h"
 
 static const __u32 only_entry = 0;
@@ -303,15 +304,9 @@ int eg_destination_compare(const struct eg_destination *a, const struct eg_desti
 
 	if (x->slot != y->slot)
 		return x->slot < y->slot ? -1 : 1;
-	if (x->flow.family != y->flow.family)
-		return x->flow.family < y->flow.family ? -1 : 1;
-	order = memcmp(&x->flow.addr, &y->flow.addr, sizeof(x->flow.addr));
-	if (order)
+	order = eg_flow_compare(&x->flow, &y->flow);
+	if (order != 0)
 		return order;
-	if (x->flow.port != y->flow.port)
-		return x->flow.port < y->flow.port ? -1 : 1;
-	if (x->flow.protocol != y->flow.protocol)
-		return x->flow.protocol < y->flow.protocol ? -1 : 1;
 	if (x->reason != y->reason)
 		return (int)x->reason - (int)y->reason;
 	return (int)x->verdict - (int)y->verdict;

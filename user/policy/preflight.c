@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/cleanup.h"
 #include "policy/eval.h"
 
@@ -23,34 +24,22 @@ void eg_preflight_clear(struct eg_preflight *preflight)
 	eg_array_clear(&preflight->cuts);
 }
 
-static int compare_flows(uint32_t x_slot, const struct eg_flow *x, uint32_t y_slot, const struct eg_flow *y)
-{
-	int order;
-
-	if (x_slot != y_slot)
-		return x_slot < y_slot ? -1 : 1;
-	if (x->family != y->family)
-		return x->family < y->family ? -1 : 1;
-	order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
-	if (order != 0)
-		return order;
-	if (x->port != y->port)
-		return x->port < y->port ? -1 : 1;
-	return (int)x->protocol - (int)y->protocol;
-}
-
 static int compare_places(const void *a, const void *b)
 {
 	const struct place *x = a, *y = b;
 
-	return compare_flows(x->slot, &x->flow, y->slot, &y->flow);
+	if (x->slot != y->slot)
+		return x->slot < y->slot ? -1 : 1;
+	return eg_flow_compare(&x->flow, &y->flow);
 }
 
 static int compare_cuts(const void *a, const void *b)
 {
 	const struct eg_cut *x = a, *y = b;
 
-	return compare_flows(x->slot, &x->flow, y->slot, &y->flow);
+	if (x->slot != y->slot)
+		return x->slot < y->slot ? -1 : 1;
+	return eg_flow_compare(&x->flow, &y->flow);
 }
 
 static struct eg_cut *find(const struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow)
