@@ -74,6 +74,7 @@ struct daemon {
 	struct eg_sweeper sweeper;
 	struct eg_ager ager;
 	struct eg_admin *admin;		/* NULL: none, which is said */
+	struct eg_addr_port admin_place;	/* where it listens by TCP; port 0: nowhere */
 };
 
 static void policy_clear(struct policy *policy)
@@ -212,6 +213,78 @@ static int say_agent(struct daemon *daemon)
 	return eg_maps_write_agent(&maps, &daemon->agent);
 }
 
+/* ---- the admin endpoint ---- */
+
+static bool admits(int fd, void *context)
+{
+	const struct eg_maps maps = eg_datapath_maps(((struct daemon *)context)->datapath);
+
+	return eg_peer_is_outside(fd, &maps);
+}
+
+static void listen_at_path(struct daemon *daemon)
+{
+	const char *path = daemon->options->admin_path;
+	int r = *path ? eg_admin_listen_local(daemon->admin, path) : 0;
+
+	if (r < 0)
+		eg_log_error("admin: no endpoint at %s: %s", path,
+			     r == -EADDRINUSE ? "another process listens there" : strerror(-r));
+}
+
+/* NULL: nowhere. What did not succeed is tried again with the next policy. */
+static void listen_at_place(struct daemon *daemon, const struct eg_addr_port *place)
+{
+	char text[EG_ADDR_PORT_TEXT_MAX];
+	int r = eg_admin_listen_tcp(daemon->admin, place);
+
+	daemon->admin_place = place && r == 0 ? *place : (struct eg_addr_port){};
+	if (!place)
+		return;
+	eg_addr_port_format(place->family, &place->addr, place->port, text);
+	if (r < 0)
+		eg_log_error("admin: no endpoint at %s: %s", text, strerror(-r));
+	else
+		eg_log_info("admin: listening at %s, for reading", text);
+}
+
+static bool is_same_place(const struct eg_addr_port *a, const struct eg_addr_port *b)
+{
+	return a->family == b->family && a->port == b->port && memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0;
+}
+
+/* The command line goes before the policy. */
+static void follow_place(struct daemon *daemon)
+{
+	static const struct eg_addr_port nowhere;
+	const struct eg_node *node = daemon->policy.model ? daemon->policy.model->node : NULL;
+	const struct eg_addr_port *place = daemon->options->admin_place;
+
+	if (!place && node && node->admin.is_set)
+		place = &node->admin.place;
+	if (daemon->admin && !is_same_place(&daemon->admin_place, place ? place : &nowhere))
+		listen_at_place(daemon, place);
+}
+
+/* What is enforced does not need it: without it the daemon goes on, and says so. */
+static void start_admin(struct daemon *daemon)
+{
+	const struct eg_admin_options options = {
+		.directory = daemon->directory,
+		.maps = eg_datapath_maps(daemon->datapath),
+		.admits = admits,
+		.context = daemon,
+	};
+	int r = eg_admin_start(&options, &daemon->admin);
+
+	if (r < 0) {
+		eg_log_error("admin: no endpoint: %s", strerror(-r));
+		return;
+	}
+	listen_at_path(daemon);
+	follow_place(daemon);
+}
+
 /* ---- what happens while it runs ---- */
 
 static void keep_old_policy(struct daemon *daemon, const struct eg_diag *diag, int error)
@@ -242,6 +315,7 @@ static int take_new_policy(struct daemon *daemon, struct policy *policy)
 	daemon->policy = *policy;
 	*policy = (struct policy){};
 	daemon->agent.error[0] = '\0';
+	follow_place(daemon);
 	eg_log_info("policy: generation %llu in force, %zu workloads",
 		    (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->policy.model->workloads.len);
 	/* Its timeouts may be shorter than what the next sweep waits for. */
@@ -460,61 +534,6 @@ static int take_first_policy(struct daemon *daemon, struct policy *policy, struc
 	}
 	daemon->agent.state = EG_AGENT_RUNNING;
 	return take_new_policy(daemon, policy);
-}
-
-/* ---- the admin endpoint ---- */
-
-static bool admits(int fd, void *context)
-{
-	const struct eg_maps maps = eg_datapath_maps(((struct daemon *)context)->datapath);
-
-	return eg_peer_is_outside(fd, &maps);
-}
-
-static void listen_at_path(struct daemon *daemon)
-{
-	const char *path = daemon->options->admin_path;
-	int r = *path ? eg_admin_listen_local(daemon->admin, path) : 0;
-
-	if (r < 0)
-		eg_log_error("admin: no endpoint at %s: %s", path,
-			     r == -EADDRINUSE ? "another process listens there" : strerror(-r));
-}
-
-static void listen_at_place(struct daemon *daemon, const struct eg_addr_port *place)
-{
-	char text[EG_ADDR_PORT_TEXT_MAX];
-	int r = eg_admin_listen_tcp(daemon->admin, place);
-
-	if (!place)
-		return;
-	eg_addr_port_format(place->family, &place->addr, place->port, text);
-	if (r < 0)
-		eg_log_error("admin: no endpoint at %s: %s", text, strerror(-r));
-	else
-		eg_log_info("admin: listening at %s, for reading", text);
-}
-
-/* What is enforced does not need it: without it the daemon goes on, and says so. */
-static void start_admin(struct daemon *daemon)
-{
-	const struct eg_admin_options options = {
-		.directory = daemon->directory,
-		.maps = eg_datapath_maps(daemon->datapath),
-		.admits = admits,
-		.context = daemon,
-	};
-	int r;
-
-	if (!*daemon->options->admin_path && !daemon->options->admin_place)
-		return;
-	r = eg_admin_start(&options, &daemon->admin);
-	if (r < 0) {
-		eg_log_error("admin: no endpoint: %s", strerror(-r));
-		return;
-	}
-	listen_at_path(daemon);
-	listen_at_place(daemon, daemon->options->admin_place);
 }
 
 static int start(struct daemon *daemon)

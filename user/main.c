@@ -12,18 +12,17 @@
 #define EXIT_USAGE 2
 
 static const char usage[] =
-	"usage: egressd --policy PATH... [--admin PATH|ADDRESS:PORT]\n"
+	"usage: egressd --policy PATH... [--admin PLACE]\n"
 	"\n"
 	"Keeps the workloads of a policy under it, in the foreground. Reloads on SIGHUP and when the\n"
 	"files change; stops on SIGTERM and leaves enforcement in place. Started again it takes over,\n"
 	"also after kill -9. 'egressctl status' shows what is enforced, 'egressctl uninstall' ends it.\n"
 	"\n"
-	"  --policy PATH         a policy file or folder; may be given several times\n"
-	"  --admin PATH          the admin endpoint's unix socket, " EG_ADMIN_PATH " when left out;\n"
-	"                        none: there is none\n"
-	"  --admin ADDRESS:PORT  the admin endpoint by TCP as well, for reading only\n"
-	"  --version             the version\n"
-	"  --help                this text\n"
+	"  --policy PATH   a policy file or folder; may be given several times\n"
+	"  --admin PLACE   the path of the admin endpoint's unix socket, " EG_ADMIN_PATH "\n"
+	"                  when left out; none: there is none. ADDRESS:PORT: by TCP as well, for reading\n"
+	"  --version       the version\n"
+	"  --help          this text\n"
 	"\n"
 	"Exit status: 0 stopped, 1 failed, 2 usage, 3 the policy has errors.\n";
 

@@ -201,6 +201,122 @@ cluster.outbound_passthrough_ipv6.upstream_cx_total: 1"
 	has "$(by_tcp "/stats?workload=web")" "$CLUSTER.upstream_cx_total: 0"
 }
 
+@test "where it listens by TCP follows Node.admin, and --admin goes before that" {
+	DAEMON_IN=(nsenter --net="$EG_CLIENT")
+	printf -- '---\ntype: Node\nname: n\nadmin: 127.0.0.1:9902\n' >>policy.yaml
+	start_daemon
+	PLACE=127.0.0.1:9902
+	is "$(by_tcp /ready)" LIVE
+	sed -i "s/admin: .*/admin: '[::1]:9903'/" policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 10 says 1 "admin: listening at [::1]:9903, for reading"
+	run ! by_tcp /ready
+	PLACE='[::1]:9903'
+	is "$(by_tcp /ready)" LIVE
+	sed -i '/admin: /d' policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 10 says 1 "generation 3 in force"
+	run ! by_tcp /ready
+	kill_daemon
+	printf 'admin: 127.0.0.1:9902\n' >>policy.yaml
+	start_daemon policy.yaml --admin 127.0.0.1:9901
+	PLACE=127.0.0.1:9901
+	is "$(by_tcp /ready)" LIVE
+	PLACE=127.0.0.1:9902
+	run ! by_tcp /ready
+}
+
+@test "/clusters has the limits in force and a host for each destination, in Envoy's words" {
+	patch "name: 'outbound:passthrough:ipv4'" 'circuit_breakers: {thresholds: [{max_connections: 7, max_pending_requests: 5}]}' >>policy.yaml
+	start_daemon
+	connect_some
+	mkfifo end
+	exec 5<>end
+	within "$WORK" "$CLIENT" hold tcp $OUT4 $TCP 2 1 <end >held 3>&- 5>&- &
+	wait_for 10 grep -q ok held
+	get /clusters >clusters
+	exec 5>&-
+	is "$(grep -v "$OUT4" clusters | grep -v "$OUT6")" "outbound:passthrough:ipv4::observability_name::outbound_passthrough_ipv4
+outbound:passthrough:ipv4::default_priority::max_connections::7
+outbound:passthrough:ipv4::default_priority::max_pending_requests::5
+outbound:passthrough:ipv4::default_priority::max_requests::1024
+outbound:passthrough:ipv4::default_priority::max_retries::3
+outbound:passthrough:ipv4::high_priority::max_connections::1024
+outbound:passthrough:ipv4::high_priority::max_pending_requests::1024
+outbound:passthrough:ipv4::high_priority::max_requests::1024
+outbound:passthrough:ipv4::high_priority::max_retries::3
+outbound:passthrough:ipv4::added_via_api::true
+outbound:passthrough:ipv6::observability_name::outbound_passthrough_ipv6
+outbound:passthrough:ipv6::default_priority::max_connections::1024
+outbound:passthrough:ipv6::default_priority::max_pending_requests::1024
+outbound:passthrough:ipv6::default_priority::max_requests::1024
+outbound:passthrough:ipv6::default_priority::max_retries::3
+outbound:passthrough:ipv6::high_priority::max_connections::1024
+outbound:passthrough:ipv6::high_priority::max_pending_requests::1024
+outbound:passthrough:ipv6::high_priority::max_requests::1024
+outbound:passthrough:ipv6::high_priority::max_retries::3
+outbound:passthrough:ipv6::added_via_api::true"
+	is "$(grep "$OUT4:$TCP" clusters)" "outbound:passthrough:ipv4::$OUT4:$TCP::cx_active::2
+outbound:passthrough:ipv4::$OUT4:$TCP::cx_total::5
+outbound:passthrough:ipv4::$OUT4:$TCP::rq_active::2
+outbound:passthrough:ipv4::$OUT4:$TCP::hostname::
+outbound:passthrough:ipv4::$OUT4:$TCP::health_flags::healthy
+outbound:passthrough:ipv4::$OUT4:$TCP::weight::1
+outbound:passthrough:ipv4::$OUT4:$TCP::region::
+outbound:passthrough:ipv4::$OUT4:$TCP::zone::
+outbound:passthrough:ipv4::$OUT4:$TCP::sub_zone::
+outbound:passthrough:ipv4::$OUT4:$TCP::canary::false
+outbound:passthrough:ipv4::$OUT4:$TCP::priority::0
+outbound:passthrough:ipv4::$OUT4:$TCP::success_rate::-1
+outbound:passthrough:ipv4::$OUT4:$TCP::local_origin_success_rate::-1"
+	has "$(cat clusters)" "outbound:passthrough:ipv6::[$OUT6]:$TCP::cx_total::1"
+	get '/clusters?format=json&workload=web' >clusters.json
+	is "$(json clusters.json "[c['name'] for c in d['cluster_statuses']]")" \
+		"['outbound:passthrough:ipv4', 'outbound:passthrough:ipv6']"
+	is "$(json clusters.json "d['cluster_statuses'][0]['circuit_breakers']['thresholds'][0]")" \
+		"{'max_connections': 7, 'max_pending_requests': 5, 'max_requests': 1024, 'max_retries': 3}"
+	is "$(json clusters.json "d['cluster_statuses'][0]['circuit_breakers']['thresholds'][1]['priority']")" HIGH
+	is "$(json clusters.json "sorted((h['address']['socket_address']['port_value'], h['stats'][0]['value'])
+		for h in d['cluster_statuses'][0]['host_statuses'])")" "[(9, '1'), ($TCP, '5')]"
+}
+
+@test "/workloads, /config_dump and /server_info say what is there and in force" {
+	policy false 'tags: {kuma.io/service: front}' >policy.yaml
+	patch "name: 'outbound:passthrough:ipv6'" 'connect_timeout: 1500ms' >>policy.yaml
+	start_daemon
+	is "$(get /workloads)" "web::mesh::default
+web::dataplane::web
+web::kuma_io_service::front
+web::cgroup::$WORK_PATH
+web::mode::enforce
+web::passthrough::false
+web::live::true
+web::slot::1"
+	get '/workloads?format=json' >w.json
+	is "$(json w.json "[(w['name'], w['mode'], w['passthrough'], w['live'], w['cgroup']) for w in d['workloads']]")" \
+		"[('web', 'enforce', False, True, '$WORK_PATH')]"
+	get /config_dump >c.json
+	is "$(json c.json "d['configs'][0]['generation'], [w['name'] for w in d['configs'][0]['workloads']]")" "(1, ['web'])"
+	is "$(json c.json "[(c['name'], c['connect_timeout'], c['circuit_breakers']['thresholds'][0]['max_connections'])
+		for c in d['configs'][0]['workloads'][0]['clusters']]")" \
+		"[('outbound:passthrough:ipv4', '10s', 1024), ('outbound:passthrough:ipv6', '1.500s', 1024)]"
+	is "$(json c.json "[p['idle_timeout'] for p in d['configs'][0]['workloads'][0]['tcp_proxies']]")" "['3600s', '3600s']"
+	# in audit mode no timeout acts
+	sed -i '/^cgroup: /a mode: audit' policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 10 says 1 "generation 2 in force"
+	get /config_dump >c.json
+	is "$(json c.json "[(w['mode'], w['clusters'][0].get('connect_timeout')) for w in d['configs'][0]['workloads']]")" \
+		"[('audit', None)]"
+	get /server_info >s.json
+	is "$(json s.json "d['state'], d['version'].split('/')[2:]")" "('LIVE', ['Clean', 'RELEASE', 'none'])"
+	is "$(json s.json "d['uptime_current_epoch'].lstrip('0123456789')")" s
+	is "$(status_code '/workloads?workload=nobody')" 404
+	is "$(status_code '/clusters?format=yaml')" 400
+	is "$(status_code '/config_dump?format=text')" 400
+	is "$(status_code '/workloads?wokload=web')" 400
+}
+
 @test "what is asked wrongly gets an error each, and says what is wrong" {
 	start_with_tcp
 	before=$(held_by_daemon)

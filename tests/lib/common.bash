@@ -130,8 +130,9 @@ remove_cgroup() { # kills what is in it, then removes the tree
 	find "$1" -depth -type d -exec rmdir {} +
 }
 
+# A zombie holds nothing any more once its other threads have ended too.
 is_gone() { # is_gone PID, be it as a process or as a zombie
-	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+	[ ! -e "/proc/$1" ] || [ "$(sed -n 's/^\(State\|Threads\):.\([Z1]\)\b.*/\2/p' "/proc/$1/status" 2>/dev/null)" = $'Z\n1' ]
 }
 
 # ---- a test's own world

@@ -55,10 +55,21 @@ static void a_resolver_is_one_address(void **state)
 	assert_refused(NODE "resolvers: 10.0.0.1\n", "resolvers: must be auto or a list");
 }
 
-static void fields_without_a_mechanism_are_refused(void **state)
+static void the_admin_endpoints_place_is_an_address_with_its_port(void **state)
 {
+	struct policy *policy = policy_read(NODE "admin: '[::1]:9901'\n");
+	const struct eg_optional_place *admin = &policy->model->node->admin;
+
 	(void)state;
-	assert_refused(NODE "admin: {}\n", "admin: not supported yet");
+	assert_string_equal(policy->findings, "");
+	assert_true(admin->is_set);
+	assert_int_equal(admin->place.port, 9901);
+	assert_int_equal(admin->place.family, EG_FAMILY_IPV6);
+	policy_free(policy);
+	assert_refused(NODE "admin: 127.0.0.1\n", "admin: must be an address with its port, as 127.0.0.1:9901");
+	assert_refused(NODE "admin: localhost:9901\n", "not \"localhost:9901\"");
+	assert_refused(NODE "admin: 9901\n", "admin: must be a text");
+	assert_refused(NODE "admin: {port: 9901}\n", "admin");
 }
 
 static void what_to_say_of_domains_is_one_of_two_words(void **state)
@@ -127,7 +138,7 @@ int main(void)
 		cmocka_unit_test(auto_resolvers_are_not_listed),
 		cmocka_unit_test(an_empty_list_of_resolvers_is_a_list),
 		cmocka_unit_test(a_resolver_is_one_address),
-		cmocka_unit_test(fields_without_a_mechanism_are_refused),
+		cmocka_unit_test(the_admin_endpoints_place_is_an_address_with_its_port),
 		cmocka_unit_test(what_to_say_of_domains_is_one_of_two_words),
 		cmocka_unit_test(what_retries_and_the_sweep_go_by_is_read),
 		cmocka_unit_test(how_often_to_sweep_is_left_open_unless_written),

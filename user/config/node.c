@@ -111,6 +111,24 @@ static int read_domains(struct eg_reader *reader, const struct eg_field *field, 
 static const struct eg_type domains_type = {"choice", read_domains};
 static const char *const domains_choices[] = {"warn", "refuse", NULL};
 
+/* An address and never a name: it is listened on, and nobody resolves. */
+static int read_admin(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		      void *target)
+{
+	const char *text = eg_read_text(reader, node);
+	struct eg_optional_place *admin = target;
+
+	(void)field;
+	if (!text)
+		return 0;
+	admin->is_set = eg_addr_port_parse(text, &admin->place) == 0;
+	admin->origin = eg_reader_origin(reader, node);
+	if (!admin->is_set)
+		eg_reader_error(reader, node, "must be an address with its port, as 127.0.0.1:9901, not \"%.64s\"", text);
+	return 0;
+}
+static const struct eg_type admin_type = {"ADDRESS:PORT", read_admin};
+
 static const struct eg_field node_fields[] = {
 	{.name = "meshCIDRs",
 	 .type = &mesh_cidrs_type,
@@ -129,7 +147,10 @@ static const struct eg_field node_fields[] = {
 	 .offset = offsetof(struct eg_node, breaker_errno),
 	 .fallback = "ECONNREFUSED",
 	 .doc = "The same of what the circuit breaker refuses."},
-	{.name = "admin", .later = "there is no admin endpoint", .doc = "The admin endpoint."},
+	{.name = "admin",
+	 .type = &admin_type,
+	 .offset = offsetof(struct eg_node, admin),
+	 .doc = "Where the admin endpoint listens by TCP too, for reading; who reaches it may read. egressd's --admin goes before."},
 	{.name = "sweepInterval",
 	 .type = &sweep_interval_type,
 	 .offset = offsetof(struct eg_node, sweep_interval_ms),

@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "export/clusters.h"
 #include "export/http.h"
 #include "export/listen.h"
+#include "export/pages.h"
 #include "export/prometheus.h"
 #include "export/stats.h"
 
+#define NSEC_PER_SEC UINT64_C(1000000000)
 #define OK 200
 #define BAD_REQUEST 400
 #define NOT_FOUND 404
@@ -26,6 +30,7 @@ struct eg_admin {
 	char *directory;
 	struct eg_http *http;
 	char *path; /* of the unix socket; NULL: none */
+	uint64_t started_ns;
 	unsigned int scrapes;
 	bool has_baseline; /* counters are shown from there on */
 	struct eg_snapshot baseline;
@@ -187,6 +192,123 @@ static int answer_ready(struct eg_admin *admin, const struct eg_http_request *re
 					       : eg_http_say(answer, UNAVAILABLE, "INITIALIZING\n");
 }
 
+/* ---- pages ---- */
+
+/* The parameters of a page that is no statistics. */
+struct page {
+	bool json;
+	const char *workload; /* NULL: all */
+};
+
+/* 0; 1 when the answer says what is wrong; or -ENOMEM. */
+static int take_parameter(const struct eg_http_parameter *parameter, bool has_text, struct page *page,
+			  struct eg_http_answer *answer)
+{
+	const char *value = parameter->value ? parameter->value : "";
+	int r = 0;
+
+	if (strcmp(parameter->name, "workload") == 0)
+		page->workload = *value ? value : NULL;
+	else if (strcmp(parameter->name, "format") != 0)
+		r = eg_http_say(answer, BAD_REQUEST, "unknown parameter '%.64s'\n", parameter->name);
+	else if (strcmp(value, "json") == 0 || (has_text && strcmp(value, "text") == 0))
+		page->json = strcmp(value, "json") == 0;
+	else
+		r = eg_http_say(answer, BAD_REQUEST, "format must be %s\n", has_text ? "text or json" : "json");
+	return r < 0 ? r : answer->text != NULL;
+}
+
+static int list_slots(const struct eg_admin *admin, const char *workload, struct eg_pinned *listed,
+		      struct eg_http_answer *answer)
+{
+	int r;
+
+	*listed = admin->pinned;
+	r = eg_pinned_list_slots(&admin->pinned.maps, workload, listed);
+	if (r < 0 || !workload || listed->slots.len > 0)
+		return r;
+	r = say_no_workload(workload, answer);
+	return r < 0 ? r : 1;
+}
+
+/* A page has a JSON form, and most have a text. */
+static int answer_page(struct eg_admin *admin, const struct eg_http_request *request,
+		       int (*write_text)(const struct eg_pinned *listed, FILE *out),
+		       int (*write_json)(const struct eg_pinned *listed, FILE *out), struct eg_http_answer *answer)
+{
+	struct page page = {.json = !write_text};
+	struct eg_pinned listed = {};
+	char *text = NULL;
+	FILE *out = NULL;
+	size_t len;
+	int r = 0;
+
+	for (size_t i = 0; i < request->parameters.len && r == 0; i++)
+		r = take_parameter(&request->parameters.items[i], write_text, &page, answer);
+	if (r == 0)
+		r = list_slots(admin, page.workload, &listed, answer);
+	if (r == 0) {
+		out = open_memstream(&text, &len);
+		r = !out ? -ENOMEM : page.json ? write_json(&listed, out) : write_text(&listed, out);
+	}
+	eg_array_clear(&listed.slots);
+	if (out)
+		r = take_text(out, r, page.json ? "application/json" : NULL, &text, &len, answer);
+	free(text);
+	return r < 0 ? r : 0;
+}
+
+static int write_clusters(const struct eg_pinned *listed, bool json, FILE *out)
+{
+	_cleanup_(eg_clusters_clear) struct eg_clusters clusters = {};
+	int r = eg_clusters_read(listed, &clusters);
+
+	if (r < 0)
+		return r;
+	return json ? eg_clusters_write_json(&clusters, out) : eg_clusters_write_text(&clusters, out);
+}
+
+static int write_clusters_text(const struct eg_pinned *listed, FILE *out)
+{
+	return write_clusters(listed, false, out);
+}
+
+static int write_clusters_json(const struct eg_pinned *listed, FILE *out)
+{
+	return write_clusters(listed, true, out);
+}
+
+static int answer_clusters(struct eg_admin *admin, const struct eg_http_request *request, struct eg_http_answer *answer)
+{
+	return answer_page(admin, request, write_clusters_text, write_clusters_json, answer);
+}
+
+static int answer_workloads(struct eg_admin *admin, const struct eg_http_request *request,
+			    struct eg_http_answer *answer)
+{
+	return answer_page(admin, request, eg_pages_write_workloads_text, eg_pages_write_workloads_json, answer);
+}
+
+static int answer_config(struct eg_admin *admin, const struct eg_http_request *request, struct eg_http_answer *answer)
+{
+	return answer_page(admin, request, NULL, eg_pages_write_config, answer);
+}
+
+static int answer_server_info(struct eg_admin *admin, const struct eg_http_request *request,
+			      struct eg_http_answer *answer)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	int r;
+
+	(void)request;
+	if (!out)
+		return -ENOMEM;
+	r = eg_pages_write_server_info(&admin->pinned.maps, (eg_now_ns() - admin->started_ns) / NSEC_PER_SEC, out);
+	return take_text(out, r, "application/json", &text, &len, answer);
+}
+
 static int answer_help(struct eg_admin *admin, const struct eg_http_request *request, struct eg_http_answer *answer);
 
 /* ---- paths ---- */
@@ -194,15 +316,21 @@ static int answer_help(struct eg_admin *admin, const struct eg_http_request *req
 static const struct route {
 	const char *path;
 	const char *method;
+	bool has_parameters;
 	int (*answer)(struct eg_admin *admin, const struct eg_http_request *request, struct eg_http_answer *answer);
 	const char *help;
 } routes[] = {
-	{"/", "GET", answer_help, "print the list of commands"},
-	{"/help", "GET", answer_help, "print the list of commands"},
-	{"/ready", "GET", answer_ready, "print LIVE once the policy is in force, otherwise 503"},
-	{"/reset_counters", "POST", answer_reset, "show counters in /stats from now on, by the unix socket only"},
-	{"/stats", "GET", answer_stats, "print statistics: format, filter, type, usedonly, histogram_buckets, workload"},
-	{"/stats/prometheus", "GET", answer_prometheus, "print statistics in Prometheus's format"},
+	{"/", "GET", false, answer_help, "this list"},
+	{"/clusters", "GET", true, answer_clusters, "limits and hosts of the passthrough clusters: format, workload"},
+	{"/config_dump", "GET", true, answer_config, "what is in force: workload"},
+	{"/help", "GET", false, answer_help, "this list"},
+	{"/ready", "GET", false, answer_ready, "LIVE once the policy is in force, otherwise 503"},
+	{"/reset_counters", "POST", false, answer_reset, "show counters in /stats from now on; by the unix socket only"},
+	{"/server_info", "GET", false, answer_server_info, "version and state of the daemon"},
+	{"/stats", "GET", true, answer_stats,
+	 "statistics: format, filter, type, usedonly, histogram_buckets, workload"},
+	{"/stats/prometheus", "GET", true, answer_prometheus, "the same in Prometheus's format"},
+	{"/workloads", "GET", true, answer_workloads, "workloads and their cgroups: format, workload"},
 };
 
 static int write_help(const char *before, unsigned int status, struct eg_http_answer *answer)
@@ -240,12 +368,6 @@ static const struct route *find_route(const char *path)
 	return NULL;
 }
 
-/* Only statistics have parameters that differ. */
-static bool has_parameters(const struct route *route)
-{
-	return route->answer == answer_stats || route->answer == answer_prometheus;
-}
-
 static int answer(const struct eg_http_request *request, struct eg_http_answer *ret_answer, void *context)
 {
 	const struct route *route = find_route(request->path);
@@ -262,7 +384,7 @@ static int answer(const struct eg_http_request *request, struct eg_http_answer *
 		return eg_http_say(ret_answer, NOT_ALLOWED, "Method %.32s not allowed, %s required.\n", request->method,
 				   route->method);
 	}
-	if (!has_parameters(route) && request->parameters.len > 0)
+	if (!route->has_parameters && request->parameters.len > 0)
 		return eg_http_say(ret_answer, BAD_REQUEST, "unknown parameter '%.64s'\n",
 				   request->parameters.items[0].name);
 	return route->answer(context, request, ret_answer);
@@ -286,6 +408,7 @@ int eg_admin_start(const struct eg_admin_options *options, struct eg_admin **ret
 	if (!admin)
 		return -ENOMEM;
 	admin->options = *options;
+	admin->started_ns = eg_now_ns();
 	admin->directory = strdup(options->directory);
 	if (!admin->directory)
 		return -ENOMEM;

@@ -12,7 +12,8 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define CHUNK 65536
 #define SHORTAGE_PAUSE_MS 50
@@ -52,10 +53,7 @@ struct request {
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return eg_now_ns() / 1000000;
 }
 
 /* ---- connections ---- */

@@ -108,11 +108,7 @@ int eg_protocol_parse(const char *name)
 
 const char *eg_place_format(const struct eg_flow *flow, char buffer[EG_PLACE_TEXT_MAX])
 {
-	char address[EG_ADDR_TEXT_MAX];
-
-	snprintf(buffer, EG_PLACE_TEXT_MAX, flow->family == EG_FAMILY_IPV6 ? "[%s]:%u" : "%s:%u",
-		 eg_addr_format(flow->family, &flow->addr, address), flow->port);
-	return buffer;
+	return eg_addr_port_format(flow->family, &flow->addr, (uint16_t)flow->port, buffer);
 }
 
 const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN + 1])

@@ -32,7 +32,7 @@ const char *eg_protocol_name(uint32_t protocol, char buffer[12]);
 /* The IPPROTO_* number of such a name, or -EINVAL. */
 int eg_protocol_parse(const char *name);
 /* "10.0.0.1:443", "[fd00::1]:53". Returns buffer. */
-#define EG_PLACE_TEXT_MAX (EG_ADDR_TEXT_MAX + 10)
+#define EG_PLACE_TEXT_MAX EG_ADDR_PORT_TEXT_MAX
 const char *eg_place_format(const struct eg_flow *flow, char buffer[EG_PLACE_TEXT_MAX]);
 /* A process's name for a terminal: what could move a cursor there is a question mark. Returns buffer. */
 const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN + 1]);

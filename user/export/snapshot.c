@@ -2,8 +2,8 @@
 #include "export/snapshot.h"
 
 #include <errno.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "export/audit.h"
 #include "workload/agent.h"
 
@@ -17,14 +17,6 @@ void eg_snapshot_clear(struct eg_snapshot *snapshot)
 	*snapshot = (struct eg_snapshot){};
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
 /* ---- workloads ---- */
 
 /* A literal path waits for its cgroup with its slot: it is not live meanwhile. */
@@ -32,7 +24,7 @@ static void add_life(struct eg_totals *totals, const struct eg_slot_info *info)
 {
 	totals->live = info->use == EG_SLOT_ENROLLED && info->cgroup_id != 0;
 	if (totals->live && info->enrolled_ns != 0)
-		totals->uptime_s = (now_ns() - info->enrolled_ns) / NSEC_PER_SEC;
+		totals->uptime_s = (eg_now_ns() - info->enrolled_ns) / NSEC_PER_SEC;
 }
 
 static int add_workload(struct eg_snapshot *snapshot, const struct eg_slot_info *info, const struct eg_totals *totals)
@@ -112,7 +104,7 @@ static void add_sweep(struct eg_node_state *node, const struct eg_agent_sweep *s
 {
 	node->swept = sweep->ended_ns != 0;
 	node->sweep_ns = sweep->took_ns;
-	node->sweep_age_ns = node->swept ? now_ns() - sweep->ended_ns : 0;
+	node->sweep_age_ns = node->swept ? eg_now_ns() - sweep->ended_ns : 0;
 	node->sweep_period_ns = sweep->period_ms * NSEC_PER_MSEC;
 	node->sweep_looked_at = sweep->looked_at;
 	node->sweep_destroyed = sweep->destroyed;

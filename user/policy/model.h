@@ -283,6 +283,12 @@ struct eg_workload {
 	EG_ARRAY(struct eg_allow) allow;
 };
 
+struct eg_optional_place {
+	bool is_set;
+	struct eg_addr_port place;
+	struct eg_origin origin;
+};
+
 struct eg_node {
 	const char *name;
 	struct eg_origin origin;
@@ -291,6 +297,7 @@ struct eg_node {
 	EG_ARRAY(struct eg_located_prefix) resolvers;	/* single addresses */
 	struct eg_optional_errno block_errno;
 	struct eg_optional_errno breaker_errno;
+	struct eg_optional_place admin;	/* where the admin endpoint listens by TCP */
 	struct eg_optional_number retry_window_ms;	/* up to 2^32-1 */
 	struct eg_optional_number sweep_interval_ms;	/* within EG_SWEEP_INTERVAL_MIN_MS..MAX_MS */
 	bool is_compatible_with_envoy;	/* compat: envoy */
