@@ -53,8 +53,8 @@ static bool is_loopback(const struct eg_flow *flow)
 
 static bool matches(const struct eg_rule *rule, const struct eg_flow *flow)
 {
-	return eg_prefix_contains(&rule->prefix, flow->family, &flow->addr) &&
-	       (rule->port == 0 || rule->port == flow->port) && (rule->protocols & eg_protocol_bit(flow->protocol));
+	return (rule->port == 0 || rule->port == flow->port) && (rule->protocols & eg_protocol_bit(flow->protocol)) &&
+	       eg_prefix_contains(&rule->prefix, flow->family, &flow->addr);
 }
 
 /* A longer prefix says more than a shorter one, and of equal ones a port says more than none. */
@@ -65,14 +65,19 @@ static bool is_more_specific(const struct eg_rule *a, const struct eg_rule *b)
 	return a->port != 0 && b->port == 0;
 }
 
-/* The best of `found` and the scope's rules of a class for the flow. scope and found may be NULL. */
-static const struct eg_rule *find_rule(const struct eg_scope *scope, enum eg_class class, const struct eg_flow *flow,
-				       const struct eg_rule *found)
+/* The class decides, and no specificity across classes; within one it says which rule to name. */
+static bool comes_before(const struct eg_rule *a, const struct eg_rule *b)
+{
+	return a->class != b->class ? a->class < b->class : is_more_specific(a, b);
+}
+
+/* The first of `found` and the scope's rules for the flow. scope and found may be NULL. */
+static const struct eg_rule *find_rule(const struct eg_scope *scope, const struct eg_flow *flow, const struct eg_rule *found)
 {
 	for (size_t i = 0; scope && i < scope->rules.len; i++) {
 		const struct eg_rule *rule = &scope->rules.items[i];
 
-		if (rule->class == class && matches(rule, flow) && (!found || is_more_specific(rule, found)))
+		if (matches(rule, flow) && (!found || comes_before(rule, found)))
 			found = rule;
 	}
 	return found;
@@ -93,13 +98,10 @@ struct eg_decision eg_eval(const struct eg_subject *subject, const struct eg_flo
 	if (is_loopback(&normal))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 
-	for (enum eg_class i = 0; i < EG_CLASS_COUNT; i++) {
-		*ret_rule = find_rule(subject->own_scope, i, &normal, NULL);
-		*ret_rule = find_rule(subject->mesh_scope, i, &normal, *ret_rule);
-		if (*ret_rule)
-			return allow(class_reasons[i]);
-	}
-
+	*ret_rule = find_rule(subject->own_scope, &normal, NULL);
+	*ret_rule = find_rule(subject->mesh_scope, &normal, *ret_rule);
+	if (*ret_rule)
+		return allow(class_reasons[(*ret_rule)->class]);
 	if (subject->passthrough)
 		return allow(EG_REASON_PASSTHROUGH);
 	return block_by(subject, EG_REASON_BLOCKED_PASSTHROUGH_OFF);
