@@ -21,7 +21,7 @@ static const struct command {
 	{"explain", "show what holds for a workload, and why", eg_cmd_explain},
 	{"status", "what is enforced where", eg_cmd_status},
 	{"stats", "statistics under Envoy's names", eg_cmd_stats},
-	{"clusters", "limits and use of the passthrough clusters", NULL},
+	{"clusters", "limits and use of the passthrough clusters", eg_cmd_clusters},
 	{"flows", "live connections", eg_cmd_flows},
 	{"destinations", "destinations seen", eg_cmd_destinations},
 	{"monitor", "refusals as they fall", eg_cmd_monitor},

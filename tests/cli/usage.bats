@@ -131,7 +131,7 @@ COMMANDS="run check explain status stats clusters flows destinations monitor top
 }
 
 @test "what is not built yet says so and exits 2" {
-	for command in clusters top; do
+	for command in top; do
 		run --separate-stderr ctl $command
 		is "$command $status" "$command 2"
 		has "$stderr" "not supported yet"

@@ -231,3 +231,19 @@ refused_and_shown() {
 	is "$(python3 -IS -c "import json, sys; print([(d['port'], d['count']) for d in map(json.loads, sys.stdin)])" <follow.json)" \
 		"[($PORT, 1), ($PORT2, 1), ($PORT, 2)]"
 }
+
+@test "clusters has a workload's limits and its destinations as hosts in Envoy's words, with the agent dead" {
+	{ policy true; patch 'name: "outbound:passthrough:ipv4"' 'circuit_breakers: {thresholds: [{max_connections: 77}]}'; } >policy.yaml
+	start_daemon
+	exchange a $OUT4 $PORT 8 1
+	within "$WORK" "$CLIENT" tcp $OUT4 $PORT
+	kill_daemon
+	"$EGRESSCTL" clusters web >clusters
+	is "$(grep default_priority::max_connections clusters)" "outbound:passthrough:ipv4::default_priority::max_connections::77
+outbound:passthrough:ipv6::default_priority::max_connections::1024"
+	is "$(grep '::cx_' clusters)" "outbound:passthrough:ipv4::$OUT4:$PORT::cx_active::1
+outbound:passthrough:ipv4::$OUT4:$PORT::cx_total::2"
+	"$EGRESSCTL" clusters --json web >clusters.json
+	is "$(json clusters.json "[c['name'] for c in d['cluster_statuses']]")" \
+		"['outbound:passthrough:ipv4', 'outbound:passthrough:ipv6']"
+}

@@ -12,6 +12,7 @@ enum eg_exit {
 	EG_EXIT_FOUND = 4,   /* preflight found something, or could not know */
 };
 
+int eg_cmd_clusters(int argc, char **argv);
 int eg_cmd_check(int argc, char **argv);
 int eg_cmd_explain(int argc, char **argv);
 int eg_cmd_destinations(int argc, char **argv);
