@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "base/arena.h"
 
+#include <search.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,4 +74,14 @@ void eg_arena_clear(struct eg_arena *arena)
 		block = next;
 	}
 	arena->blocks = NULL;
+}
+
+static void keep(void *node)
+{
+	(void)node;
+}
+
+void eg_arena_drop_tree(void *tree)
+{
+	tdestroy(tree, keep);
 }

@@ -16,5 +16,7 @@ char *eg_arena_strndup(struct eg_arena *arena, const char *text, size_t len);
 char *eg_arena_strdup(struct eg_arena *arena, const char *text);
 /* Frees all of it; the arena can be used again. */
 void eg_arena_clear(struct eg_arena *arena);
+/* Ends a tsearch() tree of what is in an arena, and leaves that as it is. */
+void eg_arena_drop_tree(void *tree);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "base/diag.h"
 
+#include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +12,7 @@
 #define TEXT_MAX 1024
 #define ESCAPED_MAX (4 * TEXT_MAX + 1)
 
-/* Of one severity; more are counted only. It also bounds the search for what was said before. */
+/* Of one severity; more are counted only. */
 #define FINDINGS_MAX 5000
 
 const char *eg_severity_name(enum eg_severity severity)
@@ -51,19 +53,31 @@ static int compare_files(const char *a, const char *b)
 	return a == b ? 0 : !a ? -1 : !b ? 1 : strcmp(a, b);
 }
 
-static bool is_same_finding(const struct eg_finding *a, const struct eg_finding *b)
+static int compare_numbers(uint32_t a, uint32_t b)
 {
-	return a->origin.line == b->origin.line && a->origin.column == b->origin.column && a->severity == b->severity &&
-	       compare_files(a->origin.file, b->origin.file) == 0 && strcmp(a->path, b->path) == 0 &&
-	       strcmp(a->text, b->text) == 0;
+	return (a > b) - (a < b);
+}
+
+/* By place first, where most differ. */
+static int compare_findings(const void *a, const void *b)
+{
+	const struct eg_finding *x = a, *y = b;
+	int order = compare_numbers(x->origin.line, y->origin.line);
+
+	if (order == 0)
+		order = compare_numbers(x->origin.column, y->origin.column);
+	if (order == 0)
+		order = compare_numbers(x->severity, y->severity);
+	if (order == 0)
+		order = compare_files(x->origin.file, y->origin.file);
+	if (order == 0)
+		order = strcmp(x->path, y->path);
+	return order != 0 ? order : strcmp(x->text, y->text);
 }
 
 static bool was_said(const struct eg_diag *diag, const struct eg_finding *finding)
 {
-	for (size_t i = diag->findings.len; i-- > 0;)
-		if (is_same_finding(&diag->findings.items[i], finding))
-			return true;
-	return false;
+	return tfind(finding, &diag->said, compare_findings);
 }
 
 static size_t *counter(struct eg_diag *diag, enum eg_severity severity)
@@ -96,6 +110,8 @@ static const char *keep_file(struct eg_diag *diag, const char *file)
 /* Copies the finding, whose texts live on somebody's stack. */
 static int keep(struct eg_diag *diag, struct eg_finding finding)
 {
+	struct eg_finding *said;
+
 	if (finding.origin.file) {
 		finding.origin.file = keep_file(diag, finding.origin.file);
 		if (!finding.origin.file)
@@ -103,7 +119,11 @@ static int keep(struct eg_diag *diag, struct eg_finding finding)
 	}
 	finding.path = eg_arena_strdup(&diag->arena, finding.path);
 	finding.text = eg_arena_strdup(&diag->arena, finding.text);
-	if (!finding.path || !finding.text)
+	said = eg_arena_alloc(&diag->arena, sizeof(*said));
+	if (!finding.path || !finding.text || !said)
+		return -ENOMEM;
+	*said = finding;
+	if (!tsearch(said, &diag->said, compare_findings))
 		return -ENOMEM;
 	return eg_array_push(&diag->findings, finding);
 }
@@ -216,6 +236,7 @@ void eg_diag_print(struct eg_diag *diag, FILE *out)
 
 void eg_diag_clear(struct eg_diag *diag)
 {
+	eg_arena_drop_tree(diag->said);
 	eg_array_clear(&diag->findings);
 	eg_arena_clear(&diag->arena);
 	*diag = (struct eg_diag){};

@@ -40,6 +40,7 @@ struct eg_finding {
 
 struct eg_diag {
 	EG_ARRAY(struct eg_finding) findings;
+	void *said;            /* tsearch() tree of struct eg_finding: the same, to find what was said before */
 	struct eg_arena arena; /* owns paths and texts */
 	size_t errors;
 	size_t warnings;

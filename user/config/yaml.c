@@ -233,15 +233,9 @@ struct eg_yaml_stream *eg_yaml_open_text(const char *file, const struct eg_yaml_
 	return start_parser(stream, node->text, strlen(node->text));
 }
 
-/* The nodes of the tree live in the arena. */
-static void keep_anchor(void *anchor)
-{
-	(void)anchor;
-}
-
 static void forget_document(struct eg_yaml_stream *stream)
 {
-	tdestroy(stream->anchors, keep_anchor);
+	eg_arena_drop_tree(stream->anchors);
 	stream->anchors = NULL;
 	stream->depth = 0;
 	stream->items.len = 0;

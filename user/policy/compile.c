@@ -58,16 +58,11 @@ struct compiler {
 	size_t depth;
 };
 
-static void keep_node(void *node)
-{
-	(void)node;
-}
-
 static void compiler_done(struct compiler *compiler)
 {
 	for (int table = 0; table < EG_TABLE_COUNT; table++)
 		free(compiler->tables[table].entries);
-	tdestroy(compiler->sets, keep_node);
+	eg_arena_drop_tree(compiler->sets);
 	eg_array_clear(&compiler->merged);
 	eg_arena_clear(&compiler->arena);
 }

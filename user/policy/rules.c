@@ -41,16 +41,11 @@ struct own_entry {
 	const struct eg_scope *scope; /* NULL: it has none */
 };
 
-static void keep_node(void *node)
-{
-	(void)node;
-}
-
 static void resolution_done(struct resolution *resolution)
 {
-	tdestroy(resolution->meshes, keep_node);
-	tdestroy(resolution->dataplanes, keep_node);
-	tdestroy(resolution->own, keep_node);
+	eg_arena_drop_tree(resolution->meshes);
+	eg_arena_drop_tree(resolution->dataplanes);
+	eg_arena_drop_tree(resolution->own);
 	eg_ruleset_free(resolution->rules);
 }
 

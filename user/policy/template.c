@@ -133,14 +133,9 @@ static int compare_shadows(const void *a, const void *b)
 	return (x->template > y->template) - (x->template < y->template);
 }
 
-static void keep_shadow(void *shadow)
-{
-	(void)shadow;
-}
-
 void eg_shadows_clear(struct eg_shadows *shadows)
 {
-	tdestroy(shadows->tree, keep_shadow);
+	eg_arena_drop_tree(shadows->tree);
 	eg_arena_clear(&shadows->arena);
 	*shadows = (struct eg_shadows){};
 }
