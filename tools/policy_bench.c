@@ -6,6 +6,7 @@
  * processor, whoever else wants it; memory is the most that the process ever had.
  *
  * usage: policy_bench DATAPLANES INBOUNDS [distinct]     distinct: no two have the same
+ *        policy_bench PATH     files, or a folder, on the same way, but for the maps
  */
 #include <err.h>
 #include <errno.h>
@@ -223,13 +224,36 @@ static void bench_commands(char *folder)
 	bench_command("egressctl explain", explain);
 }
 
+/* Whatever somebody has written. */
+static int bench_path(const char *path)
+{
+	const struct eg_capacity capacity = eg_datapath_max_capacity();
+	_cleanup_(eg_model_freep) struct eg_model *model = NULL;
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	double since = cpu_s();
+
+	model = load(path);
+	report("load and check", &since);
+	if (eg_rules_resolve(model, NULL, 0, &rules) < 0)
+		errx(1, "out of memory");
+	report("resolve", &since);
+	if (eg_image_compile(rules, &capacity, &diag, &image) < 0)
+		eg_diag_print(&diag, stderr);
+	report("compile", &since);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct set set = {.is_distinct = argc == 4 && strcmp(argv[3], "distinct") == 0};
 	char *slash = strrchr(argv[0], '/');
 
+	if (argc == 2)
+		return bench_path(argv[1]);
 	if (argc < 3 || argc > 4 || (argc == 4 && !set.is_distinct) || !slash)
-		errx(2, "usage: policy_bench DATAPLANES INBOUNDS [distinct], named by its path");
+		errx(2, "usage: policy_bench DATAPLANES INBOUNDS [distinct], named by its path; or policy_bench PATH");
 	set.dataplanes = (unsigned int)atol(argv[1]);
 	set.inbounds = (unsigned int)atol(argv[2]);
 	if (set.dataplanes < 1 || set.inbounds < 1 || set.dataplanes > 1u << 24)

@@ -497,6 +497,36 @@ static void a_commands_limits_hold_for_both_families_and_beat_the_defaults(void 
 	assert_null(subject->ipv4_origins[EG_SETTING_MAX_PENDING].file);
 }
 
+static void instances_of_a_workload_share_its_rules_and_patches_and_commands_do_not(void **state)
+{
+	_cleanup_(eg_model_freep) struct eg_model *model = new_model();
+	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
+	struct eg_workload *workload = add_workload(model, EG_DEFAULT_MESH, "shop");
+	const struct eg_rules_source sources[] = {
+		{.name = "shop:a", .workload = workload, .mesh = EG_DEFAULT_MESH, .slot = 1},
+		{.name = "shop:b", .workload = workload, .mesh = EG_DEFAULT_MESH, .slot = 2},
+		{.name = "curl", .mesh = EG_DEFAULT_MESH, .slot = 3},
+		{.name = "wget", .mesh = EG_DEFAULT_MESH, .slot = 4},
+	};
+	struct eg_proxy_template *template = eg_arena_alloc(&model->arena, sizeof(*template));
+	const struct eg_tag of_curl = {EG_SERVICE_TAG, "curl"};
+
+	(void)state;
+	assert_non_null(template);
+	*template = (struct eg_proxy_template){.name = "t", .mesh = EG_DEFAULT_MESH};
+	assert_int_equal(eg_array_push(&template->selectors, {(struct eg_tag *)&of_curl, 1}), 0);
+	assert_int_equal(eg_array_push(&model->templates, template), 0);
+	assert_int_equal(eg_array_push(&workload->exclude_outbound_ports, {.port = 1}), 0);
+	assert_int_equal(eg_rules_resolve_sources(model, sources, EG_COUNT_OF(sources), NULL, 0, &rules), 0);
+	assert_int_equal(rules->scopes.len, 2); /* the mesh's and the workload's */
+	assert_ptr_equal(rules->subjects.items[0]->own_scope, rules->subjects.items[1]->own_scope);
+	assert_ptr_equal(rules->subjects.items[0]->patches.items, rules->subjects.items[1]->patches.items);
+	assert_null(eg_patches_template(&rules->subjects.items[0]->patches));
+	assert_ptr_equal(eg_patches_template(&rules->subjects.items[2]->patches), template);
+	assert_null(eg_patches_template(&rules->subjects.items[3]->patches));
+	assert_null(rules->subjects.items[2]->own_scope);
+}
+
 static const char *format(struct eg_model *model, const char *pattern, unsigned int a, unsigned int b)
 {
 	char *text = alloc(model, 32);
@@ -570,6 +600,7 @@ int main(void)
 		cmocka_unit_test(a_command_without_documents_has_slot_1_and_the_default_mesh),
 		cmocka_unit_test(a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads),
 		cmocka_unit_test(a_commands_limits_hold_for_both_families_and_beat_the_defaults),
+		cmocka_unit_test(instances_of_a_workload_share_its_rules_and_patches_and_commands_do_not),
 		cmocka_unit_test(a_hundred_thousand_dataplanes_and_a_thousand_workloads_resolve),
 	};
 

@@ -69,7 +69,7 @@ static int check_patches(struct eg_cli_policy *policy, const struct eg_rules_sou
 	if (r == 0)
 		r = eg_patches_check(policy->model, &patches, &policy->diag);
 	if (r == 0)
-		r = eg_shadows_add(&shadows, &patches.templates, source->name);
+		r = eg_shadows_add(&shadows, &patches.templates, source->name, 1);
 	eg_shadows_check(&shadows, &policy->diag);
 	return r;
 }

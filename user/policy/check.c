@@ -7,13 +7,10 @@
 #include "base/cleanup.h"
 #include "base/suggest.h"
 #include "policy/passthrough.h"
-#include "policy/patch.h"
-#include "policy/target.h"
+#include "policy/selection.h"
 
 /* In larger sets nobody looks for the closest name: each would be compared with each. */
 #define SUGGEST_AMONG_MAX 1000
-/* Of all MeshPassthroughs and Workloads together. */
-#define MATCHES_MAX 1000000u
 
 /* A resource by what must be unique, or by what others look it up with. */
 struct key {
@@ -28,13 +25,11 @@ struct check {
 	enum eg_completeness completeness;
 	struct eg_diag *diag;
 	EG_ARRAY(struct key) keys; /* sorted */
-	EG_ARRAY(const struct eg_dataplane *) dataplanes; /* sorted; none where nothing looks them up */
 };
 
 static void check_clear(struct check *check)
 {
 	eg_array_clear(&check->keys);
-	eg_array_clear(&check->dataplanes);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -221,181 +216,6 @@ static void check_workload(struct check *check, const struct eg_workload *worklo
 			    "refuse has no effect while mode is audit: nothing is refused");
 }
 
-static int check_template(struct check *check, const struct eg_proxy_template *template)
-{
-	check_mesh_of(check, template->mesh, template->mesh_origin);
-	return eg_template_check(check->model, template, check->diag);
-}
-
-/* --- policies with a targetRef --- */
-
-static int compare_dataplanes(const void *a, const void *b)
-{
-	const struct eg_dataplane *x = *(const struct eg_dataplane *const *)a;
-	const struct eg_dataplane *y = *(const struct eg_dataplane *const *)b;
-	int order = strcmp(x->mesh, y->mesh);
-
-	return order != 0 ? order : strcmp(x->name, y->name);
-}
-
-/* Dataplanes by mesh and name: there may be a million, and each workload is looked up for each policy. */
-static int sort_dataplanes(struct check *check)
-{
-	int r = 0;
-
-	if (check->model->heads.len == 0 && check->model->templates.len < 2)
-		return 0;
-	for (size_t i = 0; r == 0 && i < check->model->dataplanes.len; i++)
-		r = eg_array_push(&check->dataplanes, check->model->dataplanes.items[i]);
-	if (r == 0 && check->dataplanes.len > 1)
-		qsort(check->dataplanes.items, check->dataplanes.len, sizeof(check->dataplanes.items[0]),
-		      compare_dataplanes);
-	return r;
-}
-
-static const struct eg_dataplane *find_dataplane(const struct check *check, const struct eg_workload *workload)
-{
-	const struct eg_dataplane wanted = {.mesh = workload->mesh, .name = workload->dataplane}, *key = &wanted;
-	const struct eg_dataplane **found;
-
-	if (!workload->dataplane || check->dataplanes.len == 0)
-		return NULL;
-	found = bsearch(&key, check->dataplanes.items, check->dataplanes.len, sizeof(key), compare_dataplanes);
-	return found ? *found : NULL;
-}
-
-static struct eg_identity identity_of(const struct check *check, const struct eg_workload *workload)
-{
-	return (struct eg_identity){
-		.mesh = workload->mesh,
-		.name = workload->name,
-		.workload = workload,
-		.dataplane = find_dataplane(check, workload),
-	};
-}
-
-static bool is_selected(const struct check *check, const struct eg_policy_head *head, const struct eg_workload *workload)
-{
-	const struct eg_identity identity = identity_of(check, workload);
-
-	return eg_target_selects(head, &identity);
-}
-
-/* A set without workloads may be loaded beside others; a command's own is not written anywhere. */
-static void warn_of_target(struct check *check, const struct eg_policy_head *head)
-{
-	const struct eg_model *model = check->model;
-
-	if (model->workloads.len == 0 || check->completeness == EG_SET_RUN || head->is_shadow)
-		return;
-	for (size_t i = 0; i < model->workloads.len; i++)
-		if (is_selected(check, head, model->workloads.items[i]))
-			return;
-	eg_diag_add(check->diag, EG_SEVERITY_WARNING, head->target.origin, "spec.targetRef",
-		    "selects no Workload of this policy: the %s changes nothing here", head->kind);
-}
-
-/* Each workload has rules of its own, so a list for many of them is there many times. */
-static void check_matches(struct check *check)
-{
-	const struct eg_model *model = check->model;
-	size_t rules = 0;
-
-	for (size_t i = 0; i < model->passthroughs.len; i++) {
-		const struct eg_mesh_passthrough *policy = model->passthroughs.items[i];
-
-		for (size_t j = 0; j < model->workloads.len && policy->matches.len > 0; j++)
-			rules += is_selected(check, &policy->head, model->workloads.items[j]) ? policy->matches.len : 0;
-		if (rules <= MATCHES_MAX)
-			continue;
-		eg_diag_add(check->diag, EG_SEVERITY_ERROR, policy->matches_origin, "spec.default.appendMatch",
-			    "more than %u entries, those of each Workload counted; use wider ranges, or fewer Workloads "
-			    "with patterns", MATCHES_MAX);
-		return;
-	}
-}
-
-static void check_head(struct check *check, const struct eg_policy_head *head)
-{
-	check_mesh_of(check, head->mesh, head->mesh_origin);
-	warn_of_target(check, head);
-}
-
-/* --- patches that meet in a workload --- */
-
-static bool is_same_list(const struct eg_patches *a, const struct eg_patches *b)
-{
-	if (a->len != b->len || eg_patches_template(a) != eg_patches_template(b))
-		return false;
-	return a->len == 0 || memcmp(a->items, b->items, a->len * sizeof(a->items[0])) == 0;
-}
-
-/* Most workloads have the same: what was said of it need not be found again. */
-static int check_patches_of(struct check *check, const struct eg_workload *workload, struct eg_arena *arena,
-			    struct eg_patches *last, struct eg_shadows *shadows)
-{
-	const struct eg_identity identity = identity_of(check, workload);
-	struct eg_patches patches;
-	int r = eg_patches_select(check->model, &identity, arena, &patches);
-
-	if (r == 0)
-		r = eg_shadows_add(shadows, &patches.templates, workload->name);
-	if (r == 0 && patches.len > 0 && !is_same_list(&patches, last))
-		r = eg_patches_check(check->model, &patches, check->diag);
-	*last = patches;
-	return r;
-}
-
-static int check_patches_of_workloads(struct check *check)
-{
-	_cleanup_(eg_shadows_clear) struct eg_shadows shadows = {};
-	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
-	const struct eg_model *model = check->model;
-	struct eg_patches last = {};
-	int r = 0;
-
-	if (model->templates.len < 2 && model->proxy_patches.len == 0)
-		return 0;
-	for (size_t i = 0; r == 0 && i < model->workloads.len; i++)
-		r = check_patches_of(check, model->workloads.items[i], &arena, &last, &shadows);
-	eg_shadows_check(&shadows, check->diag);
-	return r;
-}
-
-static bool is_first_of_mesh(const struct eg_model *model, size_t index)
-{
-	for (size_t i = 0; i < index; i++)
-		if (strcmp(model->proxy_patches.items[i]->head.mesh, model->proxy_patches.items[index]->head.mesh) == 0)
-			return false;
-	return true;
-}
-
-/* Nobody knows yet which of them will meet, nor whether. */
-static int check_patches_of_meshes(struct check *check)
-{
-	const struct eg_model *model = check->model;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < model->proxy_patches.len; i++)
-		if (is_first_of_mesh(model, i))
-			r = eg_patches_check_mesh(model, model->proxy_patches.items[i]->head.mesh, check->diag);
-	return r;
-}
-
-static int check_patches(struct check *check)
-{
-	const struct eg_model *model = check->model;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < model->templates.len; i++)
-		r = check_template(check, model->templates.items[i]);
-	for (size_t i = 0; i < model->proxy_patches.len; i++)
-		eg_proxy_patch_check(model, model->proxy_patches.items[i], check->diag);
-	if (r < 0)
-		return r;
-	return model->workloads.len > 0 ? check_patches_of_workloads(check) : check_patches_of_meshes(check);
-}
-
 static void check_whole(struct check *check)
 {
 	static const struct eg_origin nowhere;
@@ -407,11 +227,9 @@ static void check_whole(struct check *check)
 
 int eg_policy_check(const struct eg_model *model, enum eg_completeness completeness, struct eg_diag *diag)
 {
-	_cleanup_(check_clear) struct check check = {model, completeness, diag, {}, {}};
+	_cleanup_(check_clear) struct check check = {model, completeness, diag, {}};
 	int r = collect_keys(&check);
 
-	if (r == 0)
-		r = sort_dataplanes(&check);
 	if (r < 0)
 		return r;
 	check_unique(&check);
@@ -421,11 +239,12 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 		check_mesh_of(&check, model->services.items[i]->mesh, model->services.items[i]->mesh_origin);
 	for (size_t i = 0; i < model->workloads.len; i++)
 		check_workload(&check, model->workloads.items[i]);
+	for (size_t i = 0; i < model->templates.len; i++)
+		check_mesh_of(&check, model->templates.items[i]->mesh, model->templates.items[i]->mesh_origin);
+	for (size_t i = 0; i < model->heads.len; i++)
+		check_mesh_of(&check, model->heads.items[i]->mesh, model->heads.items[i]->mesh_origin);
 	for (size_t i = 0; i < model->passthroughs.len; i++)
 		eg_passthrough_check(model, model->passthroughs.items[i], diag);
-	check_matches(&check);
-	for (size_t i = 0; i < model->heads.len; i++)
-		check_head(&check, model->heads.items[i]);
 	check_whole(&check);
-	return check_patches(&check);
+	return eg_selection_check(model, completeness, diag);
 }

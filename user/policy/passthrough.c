@@ -25,25 +25,91 @@ const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *m
 	return best;
 }
 
-const struct eg_origin *eg_passthrough_closed(const struct eg_model *model, const char *mesh_name)
+/* --- meshes that nothing leaves --- */
+
+static int add_closed(struct eg_closed_meshes *meshes, const char *mesh, const struct eg_origin *where)
 {
-	const struct eg_mesh *mesh = eg_model_find_mesh(model, mesh_name);
-	const struct eg_origin *closed = NULL;
+	return eg_array_push(&meshes->list, {mesh, where, meshes->list.len});
+}
 
-	if (mesh && mesh->passthrough.is_set && !mesh->passthrough.value)
-		closed = &mesh->passthrough.origin;
-	for (size_t i = 0; i < model->passthroughs.len; i++) {
-		const struct eg_mesh_passthrough *policy = model->passthroughs.items[i];
-		const struct eg_target *target = &policy->head.target;
+/* For some workloads alone None says nothing of the mesh. */
+static int add_policy(struct eg_closed_meshes *meshes, const struct eg_mesh_passthrough *policy)
+{
+	const struct eg_target *target = &policy->head.target;
 
-		if (policy->head.is_shadow || strcmp(policy->head.mesh, mesh_name) != 0)
-			continue;
-		if (policy->mode != EG_PASSTHROUGH_NONE)
-			return NULL;
-		if (target->kind == EG_TARGET_MESH && target->proxy_types == 0 && !policy->head.namespace)
-			closed = &policy->mode_origin;
+	if (policy->head.is_shadow)
+		return 0;
+	if (policy->mode != EG_PASSTHROUGH_NONE)
+		return add_closed(meshes, policy->head.mesh, NULL);
+	if (target->kind == EG_TARGET_MESH && target->proxy_types == 0 && !policy->head.namespace)
+		return add_closed(meshes, policy->head.mesh, &policy->mode_origin);
+	return 0;
+}
+
+static int compare_closed(const void *a, const void *b)
+{
+	const struct eg_closed_mesh *x = a, *y = b;
+	int order = strcmp(x->mesh, y->mesh);
+
+	return order != 0 ? order : x->position < y->position ? -1 : x->position > y->position;
+}
+
+/* Of what is said of one mesh the last word holds, unless somebody lets something out. */
+static void fold(struct eg_closed_meshes *meshes)
+{
+	struct eg_closed_mesh *list = meshes->list.items;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < meshes->list.len; i++) {
+		if (kept == 0 || strcmp(list[kept - 1].mesh, list[i].mesh) != 0)
+			list[kept++] = list[i];
+		else if (list[kept - 1].where)
+			list[kept - 1].where = list[i].where;
 	}
-	return closed;
+	meshes->list.len = kept;
+}
+
+int eg_closed_meshes_list(const struct eg_model *model, struct eg_closed_meshes *meshes)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < model->meshes.len; i++) {
+		const struct eg_mesh *mesh = model->meshes.items[i];
+
+		if (mesh->passthrough.is_set && !mesh->passthrough.value)
+			r = add_closed(meshes, mesh->name, &mesh->passthrough.origin);
+	}
+	for (size_t i = 0; r == 0 && i < model->passthroughs.len; i++)
+		r = add_policy(meshes, model->passthroughs.items[i]);
+	if (r < 0)
+		return r;
+	if (meshes->list.len > 1)
+		qsort(meshes->list.items, meshes->list.len, sizeof(meshes->list.items[0]), compare_closed);
+	fold(meshes);
+	return 0;
+}
+
+const struct eg_origin *eg_closed_meshes_find(const struct eg_closed_meshes *meshes, const char *mesh)
+{
+	size_t low = 0, high = meshes->list.len;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const int order = strcmp(meshes->list.items[middle].mesh, mesh);
+
+		if (order == 0)
+			return meshes->list.items[middle].where;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+void eg_closed_meshes_clear(struct eg_closed_meshes *meshes)
+{
+	eg_array_clear(&meshes->list);
 }
 
 /* --- warnings --- */

@@ -13,11 +13,26 @@ extern const char *const eg_passthrough_modes[];
 const struct eg_mesh_passthrough *eg_passthrough_select(const struct eg_model *model,
 							const struct eg_identity *identity);
 
+/* What is said of a mesh's passthrough. */
+struct eg_closed_mesh {
+	const char *mesh;
+	const struct eg_origin *where;	/* NULL: some workload may be let out */
+	size_t position;		/* in the order of the documents */
+};
+
+/* By mesh. Those that nothing is said of are not among them. */
+struct eg_closed_meshes {
+	EG_ARRAY(struct eg_closed_mesh) list;
+};
+
+/* The caller clears them, also after a failure. 0, or -ENOMEM. */
+int eg_closed_meshes_list(const struct eg_model *model, struct eg_closed_meshes *meshes);
 /*
  * Where it is written that nothing outside a mesh may be reached, by no workload; NULL
  * when some may. Lists of Workloads do not count.
  */
-const struct eg_origin *eg_passthrough_closed(const struct eg_model *model, const char *mesh);
+const struct eg_origin *eg_closed_meshes_find(const struct eg_closed_meshes *meshes, const char *mesh);
+void eg_closed_meshes_clear(struct eg_closed_meshes *meshes);
 
 /* Warns of what a policy says that has no effect. */
 void eg_passthrough_check(const struct eg_model *model, const struct eg_mesh_passthrough *policy, struct eg_diag *diag);

@@ -7,7 +7,6 @@
 
 #include "base/cleanup.h"
 #include "policy/cluster.h"
-#include "policy/passthrough.h"
 #include "policy/rules.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -371,28 +370,20 @@ static int compare_patches(const void *a, const void *b)
 	return eg_target_compare(&(*x)->head, &(*y)->head);
 }
 
-/* identity NULL: all of a mesh. */
-static bool is_for(const struct eg_proxy_patch *patch, const struct eg_identity *identity, const char *mesh)
-{
-	if (identity)
-		return eg_target_selects(&patch->head, identity);
-	return !patch->head.is_shadow && strcmp(patch->head.mesh, mesh) == 0;
-}
-
-static int list_patches(const struct eg_model *model, const struct eg_identity *identity, const char *mesh,
-			struct eg_arena *arena, struct eg_patches *patches)
+static int list_patches(const struct eg_model *model, const struct eg_identity *identity, struct eg_arena *arena,
+			struct eg_patches *patches)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < model->proxy_patches.len; i++)
-		count += is_for(model->proxy_patches.items[i], identity, mesh);
+		count += eg_target_selects(&model->proxy_patches.items[i]->head, identity);
 	if (count == 0)
 		return 0;
 	patches->items = eg_arena_alloc(arena, count * sizeof(patches->items[0]));
 	if (!patches->items)
 		return -ENOMEM;
 	for (size_t i = 0; i < model->proxy_patches.len; i++)
-		if (is_for(model->proxy_patches.items[i], identity, mesh))
+		if (eg_target_selects(&model->proxy_patches.items[i]->head, identity))
 			patches->items[patches->len++] = model->proxy_patches.items[i];
 	qsort(patches->items, count, sizeof(patches->items[0]), compare_patches);
 	return 0;
@@ -404,8 +395,46 @@ int eg_patches_select(const struct eg_model *model, const struct eg_identity *id
 	int r;
 
 	*ret_patches = (struct eg_patches){};
-	r = list_patches(model, identity, identity->mesh, arena, ret_patches);
+	r = list_patches(model, identity, arena, ret_patches);
 	return r < 0 ? r : eg_template_select(model, identity, arena, &ret_patches->templates);
+}
+
+int eg_patches_copy(const struct eg_patches *patches, struct eg_arena *arena, struct eg_patches *ret_copy)
+{
+	const size_t size = patches->len * sizeof(patches->items[0]);
+	const size_t templates_size = patches->templates.len * sizeof(patches->templates.items[0]);
+	struct eg_patches copy = {.len = patches->len, .templates = {.len = patches->templates.len}};
+
+	copy.items = eg_arena_alloc(arena, size);
+	copy.templates.items = eg_arena_alloc(arena, templates_size);
+	if (!copy.items || !copy.templates.items)
+		return -ENOMEM;
+	if (size > 0)
+		memcpy(copy.items, patches->items, size);
+	if (templates_size > 0)
+		memcpy(copy.templates.items, patches->templates.items, templates_size);
+	*ret_copy = copy;
+	return 0;
+}
+
+static int compare_pointers(const void *const *a, const void *const *b, size_t count)
+{
+	return count > 0 ? memcmp(a, b, count * sizeof(a[0])) : 0;
+}
+
+int eg_patches_compare(const void *a, const void *b)
+{
+	const struct eg_patches *x = a, *y = b;
+	int order;
+
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	if (x->templates.len != y->templates.len)
+		return x->templates.len < y->templates.len ? -1 : 1;
+	order = compare_pointers((const void *const *)x->items, (const void *const *)y->items, x->len);
+	return order != 0 ? order
+			  : compare_pointers((const void *const *)x->templates.items,
+					     (const void *const *)y->templates.items, x->templates.len);
 }
 
 const struct eg_proxy_template *eg_patches_template(const struct eg_patches *patches)
@@ -461,21 +490,13 @@ static unsigned int families_of(const struct eg_modifications *modifications, bo
 	return families;
 }
 
-static bool is_of_one_family(const struct eg_modifications *modifications, bool is_cluster)
-{
-	const struct eg_modification *unused;
-	const unsigned int families = families_of(modifications, is_cluster, &unused);
-
-	return families == EG_FAMILIES_IPV4 || families == EG_FAMILIES_IPV6;
-}
-
 static void warn_of_twin(const struct eg_modifications *modifications, bool is_cluster, const char *path,
 			 struct eg_diag *diag)
 {
 	const struct eg_modification *first;
 	const unsigned int families = families_of(modifications, is_cluster, &first);
 
-	if (!is_of_one_family(modifications, is_cluster))
+	if (families != EG_FAMILIES_IPV4 && families != EG_FAMILIES_IPV6)
 		return;
 	eg_diag_add(diag, EG_SEVERITY_WARNING, first->origin, path, "are about the %s %s alone; %s stays as it is",
 		    is_cluster ? "cluster" : "listener",
@@ -491,13 +512,12 @@ static const struct eg_modification *first_that_matches(const struct eg_modifica
 	return NULL;
 }
 
-static void warn_of_passthrough(const struct eg_model *model, const char *mesh_name,
-				const struct eg_modifications *modifications, const char *path, struct eg_diag *diag)
+static void warn_of_passthrough(const struct eg_modifications *modifications, const struct eg_origin *closed,
+				const char *path, struct eg_diag *diag)
 {
 	const struct eg_modification *first = first_that_matches(modifications);
-	const struct eg_origin *closed = first ? eg_passthrough_closed(model, mesh_name) : NULL;
 
-	if (closed)
+	if (first && closed)
 		eg_diag_add(diag, EG_SEVERITY_WARNING, first->origin, path,
 			    "no effect while passthrough is false (%s:%u:%u), except on what a Workload's allow list "
 			    "lets out", closed->file, closed->line, closed->column);
@@ -529,16 +549,8 @@ int eg_patches_check(const struct eg_model *model, const struct eg_patches *patc
 	return 0;
 }
 
-int eg_patches_check_mesh(const struct eg_model *model, const char *mesh, struct eg_diag *diag)
-{
-	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
-	struct eg_patches patches = {};
-	int r = list_patches(model, NULL, mesh, &arena, &patches);
-
-	return r < 0 ? r : eg_patches_check(model, &patches, diag);
-}
-
-int eg_template_check(const struct eg_model *model, const struct eg_proxy_template *template, struct eg_diag *diag)
+int eg_template_check(const struct eg_model *model, const struct eg_proxy_template *template,
+		      const struct eg_origin *closed, struct eg_diag *diag)
 {
 	const struct eg_patches alone = {.templates = {.items = &template, .len = 1}};
 
@@ -548,29 +560,28 @@ int eg_template_check(const struct eg_model *model, const struct eg_proxy_templa
 			    "passthrough is there whatever a template imports");
 	warn_of_twin(&template->modifications, true, TEMPLATE_PATH, diag);
 	warn_of_twin(&template->modifications, false, TEMPLATE_PATH, diag);
-	warn_of_passthrough(model, template->mesh, &template->modifications, TEMPLATE_PATH, diag);
+	warn_of_passthrough(&template->modifications, closed, TEMPLATE_PATH, diag);
 	return eg_patches_check(model, &alone, diag);
 }
 
 /* All that select a workload apply, so the twin may stand in another one of the mesh. */
-static void warn_of_patch_twin(const struct eg_model *model, const struct eg_proxy_patch *patch, bool is_cluster,
-			       struct eg_diag *diag)
+static void warn_of_patch_twins(const struct eg_proxy_patch *const *patches, size_t count, bool is_cluster,
+				struct eg_diag *diag)
 {
 	const struct eg_modification *unused;
 	unsigned int families = 0;
 
-	if (!is_of_one_family(&patch->modifications, is_cluster))
-		return;
-	for (size_t i = 0; i < model->proxy_patches.len; i++)
-		if (strcmp(model->proxy_patches.items[i]->head.mesh, patch->head.mesh) == 0)
-			families |= families_of(&model->proxy_patches.items[i]->modifications, is_cluster, &unused);
-	if (families != EG_FAMILIES_BOTH)
-		warn_of_twin(&patch->modifications, is_cluster, PATCH_PATH, diag);
+	for (size_t i = 0; i < count; i++)
+		families |= families_of(&patches[i]->modifications, is_cluster, &unused);
+	for (size_t i = 0; families != EG_FAMILIES_BOTH && i < count; i++)
+		warn_of_twin(&patches[i]->modifications, is_cluster, PATCH_PATH, diag);
 }
 
-void eg_proxy_patch_check(const struct eg_model *model, const struct eg_proxy_patch *patch, struct eg_diag *diag)
+void eg_proxy_patches_check(const struct eg_proxy_patch *const *patches, size_t count, const struct eg_origin *closed,
+			    struct eg_diag *diag)
 {
-	warn_of_patch_twin(model, patch, true, diag);
-	warn_of_patch_twin(model, patch, false, diag);
-	warn_of_passthrough(model, patch->head.mesh, &patch->modifications, PATCH_PATH, diag);
+	warn_of_patch_twins(patches, count, true, diag);
+	warn_of_patch_twins(patches, count, false, diag);
+	for (size_t i = 0; i < count; i++)
+		warn_of_passthrough(&patches[i]->modifications, closed, PATCH_PATH, diag);
 }

@@ -22,6 +22,11 @@ struct eg_patches {
 int eg_patches_select(const struct eg_model *model, const struct eg_identity *identity, struct eg_arena *arena,
 		      struct eg_patches *ret_patches);
 
+/* Another arena's. 0, or -ENOMEM. */
+int eg_patches_copy(const struct eg_patches *patches, struct eg_arena *arena, struct eg_patches *ret_copy);
+/* For tsearch() and the like: 0 when they are the very same ones. */
+int eg_patches_compare(const void *a, const void *b);
+
 /* The template that holds, or NULL. */
 const struct eg_proxy_template *eg_patches_template(const struct eg_patches *patches);
 
@@ -40,13 +45,15 @@ int eg_patches_apply(const struct eg_patches *patches, enum eg_families family, 
 
 /*
  * Warns of what one document says that cannot act, or that its author may have meant
- * for both families. 0, or -ENOMEM.
+ * for both families. `closed` is where it is written that nothing leaves its mesh; NULL:
+ * something may. 0, or -ENOMEM.
  */
-int eg_template_check(const struct eg_model *model, const struct eg_proxy_template *template, struct eg_diag *diag);
-void eg_proxy_patch_check(const struct eg_model *model, const struct eg_proxy_patch *patch, struct eg_diag *diag);
+int eg_template_check(const struct eg_model *model, const struct eg_proxy_template *template,
+		      const struct eg_origin *closed, struct eg_diag *diag);
+/* The same of all MeshProxyPatches of a mesh. */
+void eg_proxy_patches_check(const struct eg_proxy_patch *const *patches, size_t count, const struct eg_origin *closed,
+			    struct eg_diag *diag);
 /* Says what is wrong with patches that meet in a workload. 0, or -ENOMEM. */
 int eg_patches_check(const struct eg_model *model, const struct eg_patches *patches, struct eg_diag *diag);
-/* The same of the MeshProxyPatches of a mesh, as if all of them met: for sets without a workload. */
-int eg_patches_check_mesh(const struct eg_model *model, const char *mesh, struct eg_diag *diag);
 
 #endif

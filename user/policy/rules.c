@@ -32,20 +32,34 @@ struct resolution {
 	struct eg_ruleset *rules;
 	void *meshes;     /* tsearch() tree of struct mesh_entry */
 	void *dataplanes; /* tsearch() tree of struct eg_dataplane */
-	void *own;	  /* tsearch() tree of struct own_entry */
+	void *shares;	  /* tsearch() tree of struct share */
+	void *patched;	  /* tsearch() tree of struct patched */
 };
 
-/* The rules of a Workload, which all its instances share. */
-struct own_entry {
-	const struct eg_workload *workload;
-	const struct eg_scope *scope; /* NULL: it has none */
+/* Patches that meet in a workload, and what they make of the clusters. */
+struct patched {
+	struct eg_patches patches; /* the first member: it is found by them */
+	struct eg_patched_cluster ipv4;
+	struct eg_patched_cluster ipv6;
+};
+
+/* What all instances of a Workload have in common. */
+struct share {
+	const struct eg_workload *workload; /* NULL: none; then it is of one name */
+	const char *mesh;
+	const char *name;
+	const struct eg_mesh_passthrough *passthrough; /* NULL: none */
+	const struct patched *patched;
+	const struct eg_scope *scope; /* NULL: it has no rules */
+	bool has_scope;		      /* it was looked for */
 };
 
 static void resolution_done(struct resolution *resolution)
 {
 	eg_arena_drop_tree(resolution->meshes);
 	eg_arena_drop_tree(resolution->dataplanes);
-	eg_arena_drop_tree(resolution->own);
+	eg_arena_drop_tree(resolution->shares);
+	eg_arena_drop_tree(resolution->patched);
 	eg_ruleset_free(resolution->rules);
 }
 
@@ -322,11 +336,12 @@ static int add_own_rules(const struct resolution *resolution, struct eg_scope *s
 	return add_allowed(scope, workload->allow.items, workload->allow.len);
 }
 
-static int make_own_scope(struct resolution *resolution, const struct eg_subject *subject, struct own_entry *entry)
+static int make_own_scope(struct resolution *resolution, const struct eg_subject *subject, struct share *share)
 {
 	struct eg_scope *scope;
 	int r;
 
+	share->has_scope = true;
 	r = add_scope(resolution->rules, subject->workload ? subject->workload->name : subject->name, &scope);
 	if (r < 0)
 		return r;
@@ -337,37 +352,93 @@ static int make_own_scope(struct resolution *resolution, const struct eg_subject
 	if (scope->rules.len == 0)
 		resolution->rules->scopes.len--;
 	else
-		entry->scope = scope;
+		share->scope = scope;
 	return 0;
 }
 
-static int compare_own(const void *a, const void *b)
-{
-	const struct own_entry *x = a, *y = b;
+/* --- what instances share --- */
 
-	return (x->workload > y->workload) - (x->workload < y->workload);
+static int apply_patches(struct patched *patched)
+{
+	_cleanup_(eg_diag_clear) struct eg_diag unheard = {}; /* it was checked before */
+	int r = eg_patches_apply(&patched->patches, EG_FAMILIES_IPV4, &unheard, &patched->ipv4);
+
+	return r < 0 ? r : eg_patches_apply(&patched->patches, EG_FAMILIES_IPV6, &unheard, &patched->ipv6);
 }
 
-static int set_own_scope(struct resolution *resolution, struct eg_subject *subject)
+/* Most workloads have the same patches. */
+static int find_patched(struct resolution *resolution, const struct eg_identity *identity,
+			const struct patched **ret_patched)
 {
-	const struct own_entry wanted = {.workload = subject->workload};
-	struct own_entry **found, *entry;
-	int r;
+	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
+	struct patched wanted = {}, **found, *patched;
+	int r = eg_patches_select(resolution->model, identity, &arena, &wanted.patches);
 
-	found = tfind(&wanted, &resolution->own, compare_own);
-	if (found) {
-		subject->own_scope = (*found)->scope;
-		return 0;
-	}
-	entry = eg_arena_alloc(&resolution->rules->arena, sizeof(*entry));
-	if (!entry)
-		return -ENOMEM;
-	*entry = wanted;
-	r = make_own_scope(resolution, subject, entry);
 	if (r < 0)
 		return r;
-	subject->own_scope = entry->scope;
-	return tsearch(entry, &resolution->own, compare_own) ? 0 : -ENOMEM;
+	found = tfind(&wanted, &resolution->patched, eg_patches_compare);
+	if (found) {
+		*ret_patched = *found;
+		return 0;
+	}
+	patched = eg_arena_alloc(&resolution->rules->arena, sizeof(*patched));
+	if (!patched)
+		return -ENOMEM;
+	r = eg_patches_copy(&wanted.patches, &resolution->rules->arena, &patched->patches);
+	if (r == 0)
+		r = apply_patches(patched);
+	if (r < 0)
+		return r;
+	*ret_patched = patched;
+	return tsearch(patched, &resolution->patched, eg_patches_compare) ? 0 : -ENOMEM;
+}
+
+static int compare_shares(const void *a, const void *b)
+{
+	const struct share *x = a, *y = b;
+	int order;
+
+	if (x->workload != y->workload)
+		return x->workload > y->workload ? 1 : -1;
+	order = strcmp(x->mesh, y->mesh);
+	return order != 0 || x->workload ? order : strcmp(x->name, y->name);
+}
+
+static int make_share(struct resolution *resolution, const struct eg_subject *subject, struct share *share)
+{
+	const struct eg_identity identity = identity_of(resolution, subject);
+
+	share->passthrough = eg_passthrough_select(resolution->model, &identity);
+	return find_patched(resolution, &identity, &share->patched);
+}
+
+static int find_share(struct resolution *resolution, const struct eg_subject *subject, struct share **ret_share)
+{
+	const struct share wanted = {.workload = subject->workload, .mesh = subject->mesh, .name = subject->name};
+	struct share **found = tfind(&wanted, &resolution->shares, compare_shares), *share;
+	int r;
+
+	if (found) {
+		*ret_share = *found;
+		return 0;
+	}
+	share = eg_arena_alloc(&resolution->rules->arena, sizeof(*share));
+	if (!share)
+		return -ENOMEM;
+	*share = wanted;
+	r = make_share(resolution, subject, share);
+	if (r < 0)
+		return r;
+	*ret_share = share;
+	return tsearch(share, &resolution->shares, compare_shares) ? 0 : -ENOMEM;
+}
+
+static int set_own_scope(struct resolution *resolution, struct eg_subject *subject, struct share *share)
+{
+	int r = share->has_scope ? 0 : make_own_scope(resolution, subject, share);
+
+	subject->own_scope = share->scope;
+	return r;
 }
 
 /* The Workload's word, then the Node's, then the default. */
@@ -423,25 +494,16 @@ static void set_removed(struct eg_subject *subject, const struct eg_optional_boo
 }
 
 /* The nearest to the command line wins, setting by setting: its flags, then the patches, then the defaults. */
-static int set_clusters(struct eg_subject *subject, const struct eg_rules_source *source)
+static void set_clusters(struct eg_subject *subject, const struct eg_rules_source *source, const struct patched *patched)
 {
-	_cleanup_(eg_diag_clear) struct eg_diag unheard = {}; /* it was checked before */
-	struct eg_patched_cluster ipv4, ipv6;
-	int r;
-
-	r = eg_patches_apply(&subject->patches, EG_FAMILIES_IPV4, &unheard, &ipv4);
-	if (r == 0)
-		r = eg_patches_apply(&subject->patches, EG_FAMILIES_IPV6, &unheard, &ipv6);
-	if (r < 0)
-		return r;
-	eg_cluster_apply(&ipv4.policy, ipv4.origins, &source->settings);
-	eg_cluster_apply(&ipv6.policy, ipv6.origins, &source->settings);
-	subject->ipv4 = ipv4.policy;
-	subject->ipv6 = ipv6.policy;
-	memcpy(subject->ipv4_origins, ipv4.origins, sizeof(ipv4.origins));
-	memcpy(subject->ipv6_origins, ipv6.origins, sizeof(ipv6.origins));
-	set_removed(subject, &source->passthrough, ipv4.removed, ipv6.removed);
-	return 0;
+	subject->patches = patched->patches;
+	subject->ipv4 = patched->ipv4.policy;
+	subject->ipv6 = patched->ipv6.policy;
+	memcpy(subject->ipv4_origins, patched->ipv4.origins, sizeof(subject->ipv4_origins));
+	memcpy(subject->ipv6_origins, patched->ipv6.origins, sizeof(subject->ipv6_origins));
+	eg_cluster_apply(&subject->ipv4, subject->ipv4_origins, &source->settings);
+	eg_cluster_apply(&subject->ipv6, subject->ipv6_origins, &source->settings);
+	set_removed(subject, &source->passthrough, patched->ipv4.removed, patched->ipv6.removed);
 }
 
 /* `compat: envoy`: its TCP proxy never asks for requests and retries, whoever wrote a limit for them. */
@@ -463,7 +525,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	const struct eg_node *node = resolution->model->node;
 	const struct mesh_entry *entry = find_mesh(resolution, source->mesh);
 	struct eg_subject *subject = eg_arena_alloc(&rules->arena, sizeof(*subject));
-	struct eg_identity identity;
+	struct share *share;
 	int r;
 
 	if (!subject)
@@ -479,17 +541,13 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->mode = source->workload ? source->workload->mode : EG_MODE_ENFORCE;
 	subject->mesh_scope = entry->scope;
 	set_errnos(subject, source->workload, node);
-	identity = identity_of(resolution, subject);
-	set_passthrough(subject, &source->passthrough, eg_passthrough_select(resolution->model, &identity),
-			entry->mesh);
-	r = eg_patches_select(resolution->model, &identity, &rules->arena, &subject->patches);
+	r = find_share(resolution, subject, &share);
 	if (r < 0)
 		return r;
-	r = set_clusters(subject, source);
-	if (r < 0)
-		return r;
+	set_passthrough(subject, &source->passthrough, share->passthrough, entry->mesh);
+	set_clusters(subject, source, share->patched);
 	set_retries(subject, node);
-	return set_own_scope(resolution, subject);
+	return set_own_scope(resolution, subject, share);
 }
 
 /* Mesh scopes come first, so that a workload more or less changes the id of none. */

@@ -158,9 +158,9 @@ static const char *namespace_of(const struct eg_identity *identity)
 /* A workload that tells no namespace may be in this one: what is meant for it must not be lost. */
 static bool shares_namespace(const struct eg_policy_head *head, const struct eg_identity *identity)
 {
-	const char *namespace = namespace_of(identity);
+	const char *namespace = head->namespace ? namespace_of(identity) : NULL;
 
-	return !head->namespace || !namespace || strcmp(head->namespace, namespace) == 0;
+	return !namespace || strcmp(head->namespace, namespace) == 0;
 }
 
 bool eg_target_selects(const struct eg_policy_head *head, const struct eg_identity *identity)

@@ -145,7 +145,7 @@ static int add_shadow(struct eg_shadows *shadows, struct shadow found)
 	struct shadow **known = tfind(&found, &shadows->tree, compare_shadows), *shadow;
 
 	if (known) {
-		(*known)->others++;
+		(*known)->others += found.others + 1;
 		return 0;
 	}
 	shadow = eg_arena_alloc(&shadows->arena, sizeof(*shadow));
@@ -155,12 +155,13 @@ static int add_shadow(struct eg_shadows *shadows, struct shadow found)
 	return tsearch(shadow, &shadows->tree, compare_shadows) ? 0 : -ENOMEM;
 }
 
-int eg_shadows_add(struct eg_shadows *shadows, const struct eg_template_list *templates, const char *workload)
+int eg_shadows_add(struct eg_shadows *shadows, const struct eg_template_list *templates, const char *workload,
+		   size_t workloads)
 {
 	int r = 0;
 
 	for (size_t i = 1; r == 0 && i < templates->len; i++)
-		r = add_shadow(shadows, (struct shadow){templates->items[i], templates->items[0], workload, 0});
+		r = add_shadow(shadows, (struct shadow){templates->items[i], templates->items[0], workload, workloads - 1});
 	return r;
 }
 

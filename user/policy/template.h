@@ -27,8 +27,9 @@ struct eg_shadows {
 };
 
 void eg_shadows_clear(struct eg_shadows *shadows);
-/* Takes note of the shadowed ones of a workload's list. 0, or -ENOMEM. */
-int eg_shadows_add(struct eg_shadows *shadows, const struct eg_template_list *templates, const char *workload);
+/* Takes note of the shadowed ones of a list that so many workloads have, the first of which is named. 0, or -ENOMEM. */
+int eg_shadows_add(struct eg_shadows *shadows, const struct eg_template_list *templates, const char *workload,
+		   size_t workloads);
 /* Warns of each once, however many workloads it is shadowed for. */
 void eg_shadows_check(const struct eg_shadows *shadows, struct eg_diag *diag);
 
