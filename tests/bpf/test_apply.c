@@ -105,7 +105,8 @@ static void assert_bank_holds(const struct eg_datapath *datapath, unsigned int b
 	__u32 slot = SLOT;
 
 	assert_int_equal(bpf_map_lookup_elem(bank_map(datapath, "workloads", bank), &slot, workload), 0);
-	assert_int_equal(workload->flags, EG_WORKLOAD_PRESENT | (policy->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0));
+	assert_int_equal(workload->flags,
+			 EG_WORKLOAD_PRESENT | (policy->passthrough ? EG_WORKLOAD_PASSTHROUGH : EG_WORKLOAD_GUARDED));
 	assert_int_equal(count_entries(bank_map(datapath, "exact", bank)), policy->addresses);
 	assert_int_equal(count_entries(bank_map(datapath, "prefixes", bank)), 0);
 	assert_int_equal(count_entries(bank_map(datapath, "ports", bank)), policy->ports);
