@@ -253,7 +253,7 @@ static bool is_enforced(const struct world *world)
 	assert_int_equal(eg_cgroup_mount_point(&point), 0);
 	assert_int_equal(fstat(world->cgroup.fd, &st), 0);
 	assert_int_equal(eg_inspect_programs(&sets), 0);
-	assert_int_equal(eg_inspect_cgroup(&sets.open, &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection), 0);
+	assert_int_equal(eg_inspect_cgroup(&sets.guarded, &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection), 0);
 	answer = eg_inspection_is_enforced(&inspection);
 	eg_inspection_clear(&inspection);
 	eg_array_clear(&pins.list);
@@ -313,7 +313,7 @@ static void who_comes_after_finds_counters_slots_verdicts_and_links_as_they_were
 	struct eg_slot_counts counts;
 	struct eg_maps maps;
 	struct eg_slot_info info = {.use = EG_SLOT_ENROLLED, .cgroup_id = 7, .name = "subject"};
-	uint32_t ids[8];
+	uint32_t ids[16];
 	uint64_t generation;
 
 	(void)state;
