@@ -200,6 +200,8 @@ seen_before() {
 @test "what was not recorded is said, and ends with 4 though nothing would be cut" {
 	meshed true "allow: [{cidr: $OUT4}]" >policy.yaml
 	start_daemon
+	# so that nothing leaves the table
+	kill_daemon
 	within "$WORK" python3 -c "import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for port in range(20000, 24100):
@@ -211,6 +213,15 @@ for port in range(20000, 24100):
 	has "$(gaps)" "connections that are open cannot be listed: $PINS/iters/eg_flows: No such file or directory"
 	run "$EGRESSCTL" preflight
 	has "$output" "not recorded:"
+	# an agent makes room as soon as it is there
+	start_daemon
+	wait_for 20 has_made_room
+	is "$(preflight)" 4
+	has "$(gaps)" "2048 destinations left the table to make room"
+}
+
+has_made_room() {
+	[ "$(stat_of egressd.destinations_evicted web)" -gt 0 ]
 }
 
 @test "exit codes: 0 nothing, 1 failed, 2 usage, 3 a policy that is wrong, 4 found" {

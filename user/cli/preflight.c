@@ -124,11 +124,14 @@ static int add_missed(struct eg_preflight_report *report, const struct eg_pinned
 	struct eg_slot_counts counts;
 	int r = eg_maps_read_counts(&report->pinned.maps, slot->slot, &counts);
 
-	if (r < 0 || counts.destinations_missed == 0)
-		return r;
-	return eg_preflight_add_gap(report, slot->info.name,
-				    "%" PRIu64 " connects or datagrams went to destinations that the table had no place for",
-				    (uint64_t)counts.destinations_missed);
+	if (r == 0 && counts.destinations_missed > 0)
+		r = eg_preflight_add_gap(report, slot->info.name,
+					 "%" PRIu64 " connects or datagrams went to destinations that the table had no place for",
+					 (uint64_t)counts.destinations_missed);
+	if (r == 0 && counts.destinations_evicted > 0)
+		r = eg_preflight_add_gap(report, slot->info.name, "%" PRIu64 " destinations left the table to make room",
+					 (uint64_t)counts.destinations_evicted);
+	return r;
 }
 
 static int add_late_start(struct eg_preflight_report *report, const struct eg_pinned_slot *slot,
