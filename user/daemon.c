@@ -311,11 +311,17 @@ static int on_sweep(void *context)
 
 static int take_new_policy(struct daemon *daemon, struct policy *policy)
 {
+	int r;
+
 	policy_clear(&daemon->policy);
 	daemon->policy = *policy;
 	*policy = (struct policy){};
 	daemon->agent.error[0] = '\0';
 	follow_place(daemon);
+	/* Whoever waits for the line below is to find it in the pins. */
+	r = say_agent(daemon);
+	if (r < 0)
+		return r;
 	eg_log_info("policy: generation %llu in force, %zu workloads",
 		    (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->policy.model->workloads.len);
 	/* Its timeouts may be shorter than what the next sweep waits for. */

@@ -52,7 +52,7 @@ ways() { # ways DIRECTORY ADDRESS: the answers of TCP and UDP in one line
 	wait_for 10 is_gone $DAEMON
 	has "$(cat daemon.log)" "enforcement stays"
 	is "$(ways "$WORK" $OUT4)" "errno EPERM errno EPERM"
-	is "$(ls "$PINS/links" | wc -l)" $LINKS
+	is "$(ls "$PINS/links" | wc -l)" $GUARDED_LINKS
 }
 
 @test "a second daemon refuses to start beside the first" {
@@ -267,7 +267,7 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 	run "$EGRESSD" --policy policy.yaml
 	is "$status" 1
 	has "$output" "ABI 99"
-	is "$(ls "$PINS/links" | wc -l)" $LINKS
+	is "$(ls "$PINS/links" | wc -l)" $GUARDED_LINKS
 	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
 }
 

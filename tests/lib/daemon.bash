@@ -5,6 +5,8 @@
 EGRESSD=$EG_BUILD/egressd
 # Links on a workload's cgroup: connect and sendmsg of both families, sock_ops, sock_release.
 LINKS=6
+# while passthrough is false
+GUARDED_LINKS=10
 
 daemon_setup() {
 	require_root
