@@ -20,12 +20,6 @@ audited() {
 	policy "$1" "mode: audit" "${@:2}"
 }
 
-# change GENERATION: the daemon takes what stands in policy.yaml.
-change() {
-	kill -HUP "$DAEMON"
-	wait_for 20 says 1 "generation $1 in force"
-}
-
 # try WAY ADDRESS PORT: what the client says, as a process of the workload.
 try() {
 	within "$WORK" "$CLIENT" "$@"

@@ -31,12 +31,6 @@ order() {
 	read -r -t $((30 * EG_SLOW)) answer <&"$answers" && echo "$answer"
 }
 
-# change GENERATION: the daemon takes what stands in policy.yaml.
-change() {
-	kill -HUP "$DAEMON"
-	wait_for 20 says 1 "generation $1 in force"
-}
-
 @test "the limit of a template holds, a lower one ends nothing, and a higher one admits again at once" {
 	limits 3 >policy.yaml
 	start_daemon

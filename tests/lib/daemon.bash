@@ -70,6 +70,12 @@ says() {
 	[ "$(grep -cF -- "$2" daemon.log)" -ge "$1" ]
 }
 
+# change GENERATION: the daemon takes what stands in policy.yaml.
+change() {
+	kill -HUP "$DAEMON"
+	wait_for 20 says 1 "generation $1 in force"
+}
+
 # From now on until_said() reads what the daemon says, line by line and without polling. $follower is who passes it on.
 follow_log() {
 	mkfifo follow

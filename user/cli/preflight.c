@@ -161,43 +161,39 @@ static int add_gaps_of_slots(struct eg_preflight_report *report, const struct eg
 
 /* ---- what was seen ---- */
 
+/* What was accepted is not the workload's to reach. */
+static bool was_connected(const struct eg_walk *walk, const struct eg_held_socket *socket)
+{
+	(void)walk;
+	return eg_lease_state(socket->word) != EG_LEASE_TRUSTED;
+}
+
+static const struct look {
+	const char *what;
+	int (*read)(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
+	bool (*is_outbound)(const struct eg_walk *walk, const struct eg_held_socket *socket);
+} looks[] = {
+	{"connections that are open", eg_pins_read_flows, was_connected},
+	/* without a lease: or let pass by audit mode */
+	{"connections that are older than the enrolment", eg_pins_read_uncounted, eg_uncounted_is_outbound},
+};
+
 /* A walk that nobody can make leaves a gap. */
-static int add_walk_gap(struct eg_preflight_report *report, const char *what, int error, const char *problem)
-{
-	if (error == -ENOMEM)
-		return error;
-	return eg_preflight_add_gap(report, NULL, "%s cannot be listed: %s", what, problem ? problem : strerror(-error));
-}
-
-static int add_held(struct eg_preflight_report *report)
+static int add_connections(struct eg_preflight_report *report, const struct look *look)
 {
 	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
 	_cleanup_free_ char *problem = NULL;
-	int r = eg_pins_read_flows(report->pinned.directory, &walk, &problem);
+	int r = look->read(report->pinned.directory, &walk, &problem);
 
-	if (r < 0)
-		return add_walk_gap(report, "connections that are open", r, problem);
-	/* What was accepted is not the workload's to reach. */
-	for (size_t i = 0; i < walk.sockets.len && r == 0; i++)
-		if (eg_lease_state(walk.sockets.items[i].word) != EG_LEASE_TRUSTED)
-			r = eg_preflight_add_connection(&report->preflight, eg_lease_slot(walk.sockets.items[i].word),
-							&walk.sockets.items[i]);
-	return r;
-}
+	if (r < 0 && r != -ENOMEM)
+		return eg_preflight_add_gap(report, NULL, "%s cannot be listed: %s", look->what,
+					    problem ? problem : strerror(-r));
+	for (size_t i = 0; i < walk.sockets.len && r == 0; i++) {
+		const struct eg_held_socket *socket = &walk.sockets.items[i];
 
-/* Those without a lease: older than their enrolment, or let pass by audit mode. */
-static int add_uncounted(struct eg_preflight_report *report)
-{
-	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
-	_cleanup_free_ char *problem = NULL;
-	int r = eg_pins_read_uncounted(report->pinned.directory, &walk, &problem);
-
-	if (r < 0)
-		return add_walk_gap(report, "connections that are older than the enrolment", r, problem);
-	for (size_t i = 0; i < walk.sockets.len && r == 0; i++)
-		if (eg_uncounted_is_outbound(&walk, &walk.sockets.items[i]))
-			r = eg_preflight_add_connection(&report->preflight, eg_lease_slot(walk.sockets.items[i].word),
-							&walk.sockets.items[i]);
+		if (look->is_outbound(&walk, socket))
+			r = eg_preflight_add_connection(&report->preflight, eg_lease_slot(socket->word), socket);
+	}
 	return r;
 }
 
@@ -222,10 +218,8 @@ static int gather(struct eg_preflight_report *report, const struct eg_preflight_
 	report->preflight.subjects = report->judges.by_slot;
 	report->preflight.since_ns = words->since_ns;
 	r = add_gaps_of_slots(report, words);
-	if (r == 0)
-		r = add_held(report);
-	if (r == 0)
-		r = add_uncounted(report);
+	for (size_t i = 0; i < EG_COUNT_OF(looks) && r == 0; i++)
+		r = add_connections(report, &looks[i]);
 	if (r == 0)
 		r = add_destinations(report);
 	eg_preflight_sort(&report->preflight);

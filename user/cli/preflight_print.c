@@ -59,11 +59,6 @@ void eg_preflight_print(const struct eg_preflight_report *report, const struct e
 
 /* ---- for programs ---- */
 
-static json_t *text(const char *string)
-{
-	return eg_json_text(string, strlen(string));
-}
-
 static json_t *time_json(uint64_t monotonic_ns)
 {
 	char buffer[EG_TIME_TEXT_MAX];
@@ -77,7 +72,7 @@ static json_t *cut_json(const struct eg_pinned *pinned, const struct eg_cut *cut
 	char address[EG_ADDR_TEXT_MAX], protocol[12];
 
 	return json_pack("{s:o, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:o}", "workload",
-			 text(eg_pinned_name(pinned, cut->slot)), "address", eg_addr_format(flow->family, &flow->addr, address),
+			 eg_json_string(eg_pinned_name(pinned, cut->slot)), "address", eg_addr_format(flow->family, &flow->addr, address),
 			 "port", (int)flow->port, "protocol", eg_protocol_name(flow->protocol, protocol), "family",
 			 eg_family_name(flow->family), "reason", eg_reason_name(cut->reason), "count", (json_int_t)cut->count,
 			 "connections", (json_int_t)cut->connections, "rx_bytes", (json_int_t)cut->rx_bytes, "tx_bytes",
@@ -101,8 +96,8 @@ static int add_gaps(const struct eg_preflight_report *report, json_t *list)
 	for (size_t i = 0; i < report->gaps.len && r == 0; i++) {
 		const struct eg_gap *gap = &report->gaps.items[i];
 
-		r = json_array_append_new(list, json_pack("{s:o, s:o*}", "what", text(gap->what), "workload",
-							  gap->workload ? text(gap->workload) : NULL));
+		r = json_array_append_new(list, json_pack("{s:o, s:o*}", "what", eg_json_string(gap->what), "workload",
+							  gap->workload ? eg_json_string(gap->workload) : NULL));
 	}
 	return r < 0 ? -ENOMEM : 0;
 }
@@ -112,7 +107,7 @@ static int add_policies(const struct eg_preflight_words *words, json_t *list)
 	int r = 0;
 
 	for (size_t i = 0; i < words->policies.list.len && r == 0; i++)
-		r = json_array_append_new(list, text(words->policies.list.items[i]));
+		r = json_array_append_new(list, eg_json_string(words->policies.list.items[i]));
 	return r < 0 ? -ENOMEM : 0;
 }
 

@@ -453,11 +453,6 @@ static const char *state_name(const struct status *status)
 	return status->agent.state == EG_AGENT_RUNNING ? "running" : "starting";
 }
 
-static json_t *text(const char *string)
-{
-	return eg_json_text(string, strlen(string));
-}
-
 static json_t *workloads_json(const struct status *status)
 {
 	json_t *list = json_array();
@@ -466,8 +461,8 @@ static json_t *workloads_json(const struct status *status)
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I}", "name", text(info->name), "mesh",
-							  text(info->mesh), "cgroup", text(info->cgroup), "slot",
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I}", "name", eg_json_string(info->name), "mesh",
+							  eg_json_string(info->mesh), "cgroup", eg_json_string(info->cgroup), "slot",
 							  (int)workload->slot->slot, "mode", eg_modes[workload->mode],
 							  "enforced", is_enforced(workload), "uncounted",
 							  (json_int_t)workload->uncounted.outbound)) < 0) {
@@ -486,8 +481,8 @@ static json_t *gates_json(const struct status *status)
 		const struct gate_state *state = &status->gates.items[i];
 		const struct eg_gate_info *info = &state->gate.info;
 
-		if (json_array_append_new(list, json_pack("{s:o, s:o, s:b}", "cgroup", text(info->cgroup), "workload",
-							  text(info->workload), "enforced", state->enforced)) < 0) {
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:b}", "cgroup", eg_json_string(info->cgroup), "workload",
+							  eg_json_string(info->workload), "enforced", state->enforced)) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -501,8 +496,8 @@ static json_t *findings_json(const struct status *status)
 
 	for (size_t i = 0; list && i < status->findings.len; i++) {
 		const struct finding *finding = &status->findings.items[i];
-		json_t *entry = json_pack("{s:o, s:s, s:o*}", "what", text(finding->what), "remedy", finding->remedy,
-					  "workload", finding->workload ? text(finding->workload) : NULL);
+		json_t *entry = json_pack("{s:o, s:s, s:o*}", "what", eg_json_string(finding->what), "remedy", finding->remedy,
+					  "workload", finding->workload ? eg_json_string(finding->workload) : NULL);
 
 		if (json_array_append_new(list, entry) < 0) {
 			json_decref(list);

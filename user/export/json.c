@@ -48,6 +48,11 @@ json_t *eg_json_text(const char *bytes, size_t len)
 	return text ? text : json_string("(not UTF-8)");
 }
 
+json_t *eg_json_string(const char *string)
+{
+	return eg_json_text(string, strlen(string));
+}
+
 json_t *eg_json_destination(const struct eg_destination *destination)
 {
 	const struct eg_flow *flow = &destination->key.flow;

@@ -23,6 +23,7 @@ const char *eg_time_format(uint64_t monotonic_ns, char buffer[EG_TIME_TEXT_MAX])
 
 /* Commands and processes may be called anything; JSON text is UTF-8 only, so that what is not says just that. */
 json_t *eg_json_text(const char *bytes, size_t len);
+json_t *eg_json_string(const char *string);
 /* Ages are of now. */
 json_t *eg_json_flow(const struct eg_held_socket *socket, const char *workload);
 json_t *eg_json_destination(const struct eg_destination *destination);

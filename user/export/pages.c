@@ -21,11 +21,6 @@ static int dump(json_t *json, FILE *out)
 	return json_dumpf(owned, out, JSON_INDENT(1)) < 0 || fputc('\n', out) == EOF ? -EIO : 0;
 }
 
-static json_t *text(const char *string)
-{
-	return eg_json_text(string, strlen(string));
-}
-
 static const char *mode_of(const struct eg_workload_policy *policy)
 {
 	return eg_modes[policy->flags & EG_WORKLOAD_AUDIT ? EG_MODE_AUDIT : EG_MODE_ENFORCE];
@@ -96,9 +91,9 @@ static json_t *workload_json(const struct eg_pinned_slot *slot, const struct eg_
 {
 	const struct eg_slot_info *info = &slot->info;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:i}", "name", text(info->name), "mesh",
-			 text(info->mesh), "dataplane", text(info->dataplane), "kuma_io_service", text(info->service),
-			 "cgroup", text(info->cgroup), "mode", mode_of(policy), "passthrough", lets_pass(policy), "live",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:i}", "name", eg_json_string(info->name), "mesh",
+			 eg_json_string(info->mesh), "dataplane", eg_json_string(info->dataplane), "kuma_io_service", eg_json_string(info->service),
+			 "cgroup", eg_json_string(info->cgroup), "mode", mode_of(policy), "passthrough", lets_pass(policy), "live",
 			 is_live(info), "slot", (int)slot->slot);
 }
 
@@ -147,8 +142,8 @@ static json_t *config_json(const struct eg_pinned_slot *slot, const struct eg_wo
 {
 	static const char ipv4[] = "outbound:passthrough:ipv4", ipv6[] = "outbound:passthrough:ipv6";
 
-	return json_pack("{s:o, s:o, s:s, s:b, s:i, s:i, s:o, s:[o, o], s:[o, o]}", "name", text(slot->info.name), "mesh",
-			 text(slot->info.mesh), "mode", mode_of(policy), "passthrough", lets_pass(policy), "block_errno",
+	return json_pack("{s:o, s:o, s:s, s:b, s:i, s:i, s:o, s:[o, o], s:[o, o]}", "name", eg_json_string(slot->info.name), "mesh",
+			 eg_json_string(slot->info.mesh), "mode", mode_of(policy), "passthrough", lets_pass(policy), "block_errno",
 			 (int)policy->block_errno, "breaker_errno", (int)policy->breaker_errno, "retry_window",
 			 policy->retry_window_ms ? duration_json(policy->retry_window_ms) : json_string("0s"), "clusters",
 			 cluster_json(ipv4, eg_stat_cluster(0), &policy->ipv4),
@@ -187,7 +182,7 @@ int eg_pages_write_server_info(const struct eg_maps *maps, uint64_t uptime_s, FI
 	return dump(json_pack("{s:s, s:s, s:s, s:{}, s:{s:o, s:s}, s:s, s:s}", "version",
 			      "egressd/" EG_VERSION "/Clean/RELEASE/none", "state",
 			      agent.state == EG_AGENT_RUNNING ? "LIVE" : "INITIALIZING", "hot_restart_version", "disabled",
-			      "command_line_options", "node", "id", text(host), "cluster", "egressd",
+			      "command_line_options", "node", "id", eg_json_string(host), "cluster", "egressd",
 			      "uptime_current_epoch", uptime, "uptime_all_epochs", uptime),
 		    out);
 }
