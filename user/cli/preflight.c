@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ager.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -119,19 +120,42 @@ int eg_preflight_add_gap(struct eg_preflight_report *report, const char *workloa
 	return r;
 }
 
-static int add_missed(struct eg_preflight_report *report, const struct eg_pinned_slot *slot)
+/* What left the table for want of room was last seen before all that is in it: maybe since the time that is asked for. */
+static bool may_have_left_since(const struct eg_destinations *destinations, uint32_t slot, uint64_t since_ns)
+{
+	for (size_t i = 0; i < destinations->list.len; i++)
+		if (destinations->list.items[i].key.slot == slot && destinations->list.items[i].seen.last_seen_ns < since_ns)
+			return false;
+	return true;
+}
+
+static int add_missed(struct eg_preflight_report *report, const struct eg_pinned_slot *slot, uint64_t since_ns)
 {
 	struct eg_slot_counts counts;
 	int r = eg_maps_read_counts(&report->pinned.maps, slot->slot, &counts);
 
 	if (r == 0 && counts.destinations_missed > 0)
 		r = eg_preflight_add_gap(report, slot->info.name,
-					 "%" PRIu64 " connects or datagrams went to destinations that the table had no place for",
-					 (uint64_t)counts.destinations_missed);
-	if (r == 0 && counts.destinations_evicted > 0)
-		r = eg_preflight_add_gap(report, slot->info.name, "%" PRIu64 " destinations left the table to make room",
+					 "%" PRIu64 " connects or datagrams went to destinations that the table had no place "
+					 "for", (uint64_t)counts.destinations_missed);
+	if (r == 0 && counts.destinations_evicted > 0 &&
+	    may_have_left_since(&report->destinations, slot->slot, since_ns))
+		r = eg_preflight_add_gap(report, slot->info.name,
+					 "%" PRIu64 " destinations left the table to make room for others",
 					 (uint64_t)counts.destinations_evicted);
 	return r;
+}
+
+/* Without a time that asks for more, what is forgotten by now does not matter. */
+static int add_forgotten(struct eg_preflight_report *report, const struct eg_preflight_words *words)
+{
+	const uint64_t now = eg_now_ns(), kept_since = now > EG_AGE_DEFAULT_NS ? now - EG_AGE_DEFAULT_NS : 0;
+	char text[EG_TIME_TEXT_MAX];
+
+	if (!words->has_since || words->since_ns >= kept_since)
+		return 0;
+	return eg_preflight_add_gap(report, NULL, "what nobody has tried since %s is forgotten",
+				    eg_time_format(kept_since, text));
 }
 
 static int add_late_start(struct eg_preflight_report *report, const struct eg_pinned_slot *slot,
@@ -145,14 +169,14 @@ static int add_late_start(struct eg_preflight_report *report, const struct eg_pi
 				    eg_time_format(slot->info.enrolled_ns, enrolled));
 }
 
-static int add_gaps_of_slots(struct eg_preflight_report *report, const struct eg_preflight_words *words)
+static int add_gaps(struct eg_preflight_report *report, const struct eg_preflight_words *words)
 {
-	int r = 0;
+	int r = add_forgotten(report, words);
 
 	for (size_t i = 0; i < report->pinned.slots.len && r == 0; i++) {
 		const struct eg_pinned_slot *slot = &report->pinned.slots.items[i];
 
-		r = add_missed(report, slot);
+		r = add_missed(report, slot, words->since_ns);
 		if (r == 0)
 			r = add_late_start(report, slot, words);
 	}
@@ -199,13 +223,12 @@ static int add_connections(struct eg_preflight_report *report, const struct look
 
 static int add_destinations(struct eg_preflight_report *report)
 {
-	struct eg_destinations destinations = {};
-	int r = eg_maps_read_destinations(&report->pinned.maps, EG_ALL_SLOTS, &destinations);
+	const struct eg_destinations *destinations = &report->destinations;
+	int r = 0;
 
-	for (size_t i = 0; i < destinations.list.len && r == 0; i++)
-		r = eg_preflight_add_destination(&report->preflight, &destinations.list.items[i].key,
-						 &destinations.list.items[i].seen);
-	eg_array_clear(&destinations.list);
+	for (size_t i = 0; i < destinations->list.len && r == 0; i++)
+		r = eg_preflight_add_destination(&report->preflight, &destinations->list.items[i].key,
+						 &destinations->list.items[i].seen);
 	return r;
 }
 
@@ -217,7 +240,9 @@ static int gather(struct eg_preflight_report *report, const struct eg_preflight_
 		return r;
 	report->preflight.subjects = report->judges.by_slot;
 	report->preflight.since_ns = words->since_ns;
-	r = add_gaps_of_slots(report, words);
+	r = eg_maps_read_destinations(&report->pinned.maps, EG_ALL_SLOTS, &report->destinations);
+	if (r == 0)
+		r = add_gaps(report, words);
 	for (size_t i = 0; i < EG_COUNT_OF(looks) && r == 0; i++)
 		r = add_connections(report, &looks[i]);
 	if (r == 0)
@@ -242,6 +267,7 @@ static void report_clear(struct eg_preflight_report *report)
 		free(report->gaps.items[i].what);
 	eg_array_clear(&report->gaps);
 	eg_preflight_clear(&report->preflight);
+	eg_array_clear(&report->destinations.list);
 	judges_clear(&report->judges);
 	eg_pinned_close(&report->pinned);
 	eg_arena_clear(&report->arena);

@@ -34,6 +34,7 @@ struct eg_preflight_report {
 	struct eg_pinned pinned;
 	struct eg_judges judges;
 	struct eg_preflight preflight;
+	struct eg_destinations destinations;	/* the whole table */
 	struct eg_arena arena;		/* of names in gaps */
 	EG_ARRAY(struct eg_gap) gaps;
 };
