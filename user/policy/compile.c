@@ -8,6 +8,13 @@
 
 #include "base/cleanup.h"
 
+/* Where the hash of a set of ports begins. */
+#define HASH_START 2166136261u
+/* Then come numbers. */
+#define HASHES_MAX 16
+/* Ports from which on putting sets together costs more than remembering it. */
+#define GREAT_SET 64
+
 static const struct {
 	const char *what;
 	size_t key_size;
@@ -32,6 +39,15 @@ struct port_set {
 	struct port_item items[];
 };
 
+/* What became of a great set when something was added: it need not be put together twice. */
+struct merge {
+	const struct port_set *set;
+	uint32_t any_port;
+	size_t len;
+	const struct port_item *added;
+	const struct port_set *result; /* NULL: nothing is left */
+};
+
 /* A prefix with what holds in it: its own rules and those of all prefixes around it. */
 struct frame {
 	struct eg_prefix prefix;
@@ -52,7 +68,9 @@ struct compiler {
 	struct table_builder tables[EG_TABLE_COUNT];
 	void *sets;                        /* tsearch() tree of struct port_set, by id */
 	struct eg_arena arena;             /* owns the sets */
+	EG_ARRAY(struct port_item) added;  /* to the inherited set, by the rules at hand */
 	EG_ARRAY(struct port_item) merged; /* the set at hand, before it is known whether it is new */
+	void *merges;                      /* tsearch() tree of struct merge */
 	/* The prefixes around the one at hand, the shortest first; no chain is longer than an address has bits. */
 	struct frame stack[EG_PREFIX_BITS_IPV6 + 1];
 	size_t depth;
@@ -63,6 +81,8 @@ static void compiler_done(struct compiler *compiler)
 	for (int table = 0; table < EG_TABLE_COUNT; table++)
 		free(compiler->tables[table].entries);
 	eg_arena_drop_tree(compiler->sets);
+	eg_arena_drop_tree(compiler->merges);
+	eg_array_clear(&compiler->added);
 	eg_array_clear(&compiler->merged);
 	eg_arena_clear(&compiler->arena);
 }
@@ -114,11 +134,9 @@ static const struct port_set *find_set(const struct compiler *compiler, uint32_t
 	return node ? *(const struct port_set **)node : NULL;
 }
 
-/* FNV-1a. Never 0, which means no set. */
-static uint32_t hash_bytes(const void *bytes, size_t len)
+/* FNV-1a from `hash` on. Never 0, which means no set. */
+static uint32_t hash_bytes(uint32_t hash, const void *bytes, size_t len)
 {
-	uint32_t hash = 2166136261u;
-
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ ((const uint8_t *)bytes)[i]) * 16777619u;
 	return hash ? hash : 1;
@@ -155,56 +173,139 @@ static int add_set(struct compiler *compiler, uint32_t id, const struct port_set
 }
 
 /*
- * The one set with the merged content. Its id is the hash of the content, or the
- * next free number after it: counted ids would shift with every new set, and a small
- * change of the policy would rewrite all entries that name a later one.
+ * The one set with the merged content. Its id is the hash of the content: counted ids
+ * would shift with every new set, and a small change of the policy would rewrite all
+ * entries that name a later one. Where another set has this id the hash goes on from
+ * there, so that sets that somebody made collide part ways and do not queue.
  */
 static int intern_set(struct compiler *compiler, const struct port_set **ret_set)
 {
 	size_t bytes = compiler->merged.len * sizeof(struct port_item);
 	const struct port_set *set;
-	uint32_t id;
+	uint32_t id = HASH_START;
 
 	if (bytes == 0) {
 		*ret_set = NULL;
 		return 0;
 	}
-	id = hash_bytes(compiler->merged.items, bytes);
-	while ((set = find_set(compiler, id))) {
-		if (set->len == compiler->merged.len && memcmp(set->items, compiler->merged.items, bytes) == 0) {
-			*ret_set = set;
-			return 0;
-		}
-		id = id == UINT32_MAX ? 1 : id + 1;
+	for (unsigned int tries = 0;; tries++) {
+		/* Hashes may come round in a circle, numbers do not. */
+		id = tries < HASHES_MAX ? hash_bytes(id, compiler->merged.items, bytes) : id == UINT32_MAX ? 1 : id + 1;
+		set = find_set(compiler, id);
+		if (!set)
+			return add_set(compiler, id, ret_set);
+		if (set->len == compiler->merged.len && memcmp(set->items, compiler->merged.items, bytes) == 0)
+			break;
 	}
-	return add_set(compiler, id, ret_set);
+	*ret_set = set;
+	return 0;
 }
 
-/* Merges a set with rules sorted by port, none of them 0, and leaves out what any_port says already. */
-static int merge_ports(struct compiler *compiler, const struct port_set *set, const struct eg_rule *const *rules,
-		       size_t count, uint32_t any_port)
+/* What a set says of a port. set may be NULL. */
+static uint32_t find_protocols(const struct port_set *set, uint32_t port)
 {
-	size_t set_len = set ? set->len : 0, next = 0, rule = 0;
+	size_t low = 0, high = set ? set->len : 0;
 
-	compiler->merged.len = 0;
-	while (next < set_len || rule < count) {
-		uint32_t port = next < set_len ? set->items[next].port : UINT32_MAX;
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (set->items[middle].port == port)
+			return set->items[middle].protocols;
+		if (set->items[middle].port < port)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
+}
+
+/* Lists what rules sorted by port, none of them 0, say that neither the set nor any_port does. */
+static int list_added(struct compiler *compiler, const struct port_set *set, const struct eg_rule *const *rules,
+		      size_t count, uint32_t any_port)
+{
+	compiler->added.len = 0;
+	for (size_t i = 0; i < count;) {
+		const uint32_t port = rules[i]->port;
 		uint32_t protocols = 0;
 		int r;
 
-		if (rule < count && rules[rule]->port < port)
-			port = rules[rule]->port;
-		if (next < set_len && set->items[next].port == port)
-			protocols |= set->items[next++].protocols;
-		while (rule < count && rules[rule]->port == port)
-			protocols |= rules[rule++]->protocols;
-		if (!(protocols & ~any_port))
-			continue;
-		r = eg_array_push(&compiler->merged, {port, protocols & ~any_port});
+		while (i < count && rules[i]->port == port)
+			protocols |= rules[i++]->protocols;
+		protocols &= ~any_port & ~find_protocols(set, port);
+		r = protocols ? eg_array_push(&compiler->added, {port, protocols}) : 0;
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* Puts a set and what is added together, and leaves out what any_port says already. */
+static int merge_ports(struct compiler *compiler, const struct port_set *set, uint32_t any_port)
+{
+	const struct port_item *added = compiler->added.items;
+	size_t set_len = set ? set->len : 0, next = 0, i = 0;
+
+	compiler->merged.len = 0;
+	while (next < set_len || i < compiler->added.len) {
+		const bool is_of_set = next < set_len && (i == compiler->added.len || set->items[next].port <= added[i].port);
+		struct port_item item = is_of_set ? set->items[next++] : added[i++];
+		int r;
+
+		if (is_of_set && i < compiler->added.len && added[i].port == item.port)
+			item.protocols |= added[i++].protocols;
+		item.protocols &= ~any_port;
+		r = item.protocols ? eg_array_push(&compiler->merged, item) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int compare_merges(const void *a, const void *b)
+{
+	const struct merge *x = a, *y = b;
+
+	if (x->set != y->set)
+		return x->set > y->set ? 1 : -1;
+	if (x->any_port != y->any_port)
+		return x->any_port > y->any_port ? 1 : -1;
+	if (x->len != y->len)
+		return x->len > y->len ? 1 : -1;
+	return x->len > 0 ? memcmp(x->added, y->added, x->len * sizeof(x->added[0])) : 0;
+}
+
+static int keep_merge(struct compiler *compiler, const struct merge *wanted, const struct port_set *result)
+{
+	const size_t bytes = wanted->len * sizeof(wanted->added[0]);
+	struct merge *merge = eg_arena_alloc(&compiler->arena, sizeof(*merge));
+	struct port_item *added = eg_arena_alloc(&compiler->arena, bytes);
+
+	if (!merge || !added)
+		return -ENOMEM;
+	if (bytes > 0)
+		memcpy(added, wanted->added, bytes);
+	*merge = *wanted;
+	merge->added = added;
+	merge->result = result;
+	return tsearch(merge, &compiler->merges, compare_merges) ? 0 : -ENOMEM;
+}
+
+/* A great set with a little more in it may be wanted for each of a million addresses. */
+static int add_to_set(struct compiler *compiler, uint32_t any_port, const struct port_set **set)
+{
+	const struct merge wanted = {*set, any_port, compiler->added.len, compiler->added.items, NULL};
+	const bool is_great = *set && (*set)->len >= GREAT_SET;
+	struct merge **found = is_great ? tfind(&wanted, &compiler->merges, compare_merges) : NULL;
+	int r;
+
+	if (found) {
+		*set = (*found)->result;
+		return 0;
+	}
+	r = merge_ports(compiler, *set, any_port);
+	if (r == 0)
+		r = intern_set(compiler, set);
+	return r == 0 && is_great ? keep_merge(compiler, &wanted, *set) : r;
 }
 
 /* Adds rules of one class, sorted by port, to what the frame has inherited. */
@@ -212,15 +313,16 @@ static int add_class_rules(struct compiler *compiler, struct frame *frame, const
 			   size_t count)
 {
 	enum eg_class class = rules[0]->class;
+	const uint32_t inherited = frame->any_port[class];
 	size_t any = 0;
 	int r;
 
 	for (; any < count && rules[any]->port == 0; any++)
 		frame->any_port[class] |= rules[any]->protocols;
-	r = merge_ports(compiler, frame->sets[class], rules + any, count - any, frame->any_port[class]);
-	if (r < 0)
+	r = list_added(compiler, frame->sets[class], rules + any, count - any, frame->any_port[class]);
+	if (r < 0 || (compiler->added.len == 0 && frame->any_port[class] == inherited))
 		return r;
-	return intern_set(compiler, &frame->sets[class]);
+	return add_to_set(compiler, frame->any_port[class], &frame->sets[class]);
 }
 
 /* For the order in which prefixes come: none is shorter than one before it that contains its address. */

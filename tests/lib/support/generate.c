@@ -165,6 +165,20 @@ static uint32_t generate_rule_count(struct generator *generator)
 	return 1 + generate_below(generator, 12);
 }
 
+/* Ports of one prefix that are too many to be put together twice; what the other rules say may add to them. */
+static void generate_great_set(struct generator *generator, struct eg_scope *scope)
+{
+	struct eg_rule rule = {
+		.class = (enum eg_class)generate_below(generator, EG_CLASS_COUNT),
+		.prefix = generate_prefix(generator),
+		.protocols = generate_protocol_set(generator),
+	};
+	const uint16_t count = (uint16_t)(60 + generate_below(generator, 20));
+
+	for (rule.port = 1; rule.port <= count; rule.port++)
+		PUSH(&scope->rules, rule);
+}
+
 static struct eg_scope *generate_scope(struct generator *generator, struct eg_ruleset *rules)
 {
 	struct eg_scope *scope = eg_arena_alloc(&rules->arena, sizeof(*scope));
@@ -176,6 +190,8 @@ static struct eg_scope *generate_scope(struct generator *generator, struct eg_ru
 	scope->name = "generated";
 	for (uint32_t i = 0; i < count; i++)
 		generate_rule(generator, scope);
+	if (chance(generator, 10))
+		generate_great_set(generator, scope);
 	return scope;
 }
 
