@@ -300,6 +300,8 @@ static void ageing_while_processes_find_new_destinations_keeps_the_count_of_plac
 		assert_int_equal(eg_ager_look(&ager), 0);
 	for (size_t i = 0; i < EG_COUNT_OF(pids); i++)
 		assert_int_equal(cgroup_join(pids[i]), EACCES);
+	/* On a slow machine none may have looked while they ran and the table was full; it is now. */
+	assert_int_equal(eg_ager_look(&ager), 0);
 	assert_true(read_counts(&world, SLOT).destinations_evicted > 0);
 	assert_int_equal(read_state(&world).destinations, count_destinations(&world));
 	end_world(&world);
@@ -394,12 +396,15 @@ static void an_attempt_that_audit_mode_lets_pass_is_an_event_that_says_so(void *
 	struct eg_subject audited = closed;
 	struct events events;
 	struct world world;
+	int answer;
 
 	(void)state;
 	audited.mode = EG_MODE_AUDIT;
 	make_world(&world, &(struct world_options){
 				   .slot = SLOT, .quota = 100, .event_rate = 100, .subject = &audited});
-	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), 0);
+	answer = cgroup_run(&world.cgroup, attempt_all, &target);
+	/* Where there is no way to it the kernel says so, after us. */
+	assert_true(answer == 0 || answer == ENETUNREACH);
 	events = read_events(&world);
 	assert_int_equal(events.count, 1);
 	assert_int_equal(events.last.flow.port, 443);
