@@ -99,6 +99,33 @@ map_kib() {
 	done | python3 -c 'import json, sys; print(sum(json.loads(m)["bytes_memlock"] for m in sys.stdin.read().replace("}{", "}\n{").splitlines()) // 1024)'
 }
 
+# The time that the daemon's processors spent, in ms.
+daemon_ms() {
+	awk -v ticks="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000 / ticks) }' "/proc/$DAEMON/stat"
+}
+
+# scrape PATH: of the admin endpoint, into the file `scraped`
+scrape() {
+	local spent took
+	spent=$(daemon_ms)
+	took=$("${CURL[@]}" --unix-socket "$ADMIN" --output scraped --write-out '%{time_total}' "http://localhost$1")
+	note '%s: %s s, %d ms of a processor, %d bytes' "$1" "$took" $(($(daemon_ms) - spent)) "$(stat -c %s scraped)"
+}
+
+# start_scrapes COUNT: that many at once, of which only the beginning is read; how often each status came
+start_scrapes() {
+	python3 -IS - "$ADMIN" "$1" <<-'END'
+		import collections, socket, sys
+		sockets = [socket.socket(socket.AF_UNIX) for _ in range(int(sys.argv[2]))]
+		answers = collections.Counter()
+		for s in sockets:
+		    s.connect(sys.argv[1])
+		    s.send(b"GET /stats/prometheus HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		    answers[s.recv(20).split()[1].decode()] += 1
+		print(*(f"{status}={n}" for status, n in sorted(answers.items())))
+	END
+}
+
 @test "a thousand workloads are enforced, reloaded and let go, and their totals are kept" {
 	many=$(slow_count 1000)
 	seq "$many" | (cd "$WORK" && xargs mkdir)
@@ -112,6 +139,15 @@ map_kib() {
 	for instance in "$WORK"/{1,25,50,99,"$many"} "$LONE"; do
 		is "$(connects "$instance" 5)" "EPERM 10"
 	done
+
+	scrape /stats/prometheus
+	is "$(grep -c '^envoy_server_live{' scraped)" $((many + 1))
+	is "$(grep '^egressd_verdicts_total{reason="blocked-passthrough-off"' scraped | awk '{ sum += $NF } END { print sum }')" 60
+	# each holds the counts of all workloads until it is taken
+	is "$(start_scrapes 10)" "200=8 503=2"
+	scrape '/stats/prometheus?usedonly'
+	scrape /stats
+	is "$(sed -n 's/^egressd.verdicts.blocked-passthrough-off: //p' scraped)" 60
 
 	mkdir "$WORK/late"
 	wait_for 10 says 1 "web:late: enforcing on"
