@@ -179,10 +179,10 @@ cluster.outbound_passthrough_ipv6.upstream_cx_total: 1"
 		(in_cgroup "$directory" "${CURL[@]}" --unix-socket "$ADMIN" --write-out '%{http_code}' --output body \
 			http://localhost/stats) >code
 		is "$(cat code)" 403
-		is "$(cat body)" "not for processes of a workload"
+		is "$(cat body)" "only for processes that are seen to be of no workload"
 	done
 	(in_cgroup "$WORK" "${CURL[@]}" --unix-socket "$ADMIN" --request POST http://localhost/reset_counters) >body
-	is "$(cat body)" "not for processes of a workload"
+	is "$(cat body)" "only for processes that are seen to be of no workload"
 	is "$(status_code /ready)" 200
 	chmod 755 "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}"
 	run setpriv --reuid 65534 --regid 65534 --clear-groups "${CURL[@]}" --unix-socket "$ADMIN" http://localhost/ready

@@ -55,8 +55,10 @@ static void what_was_admitted_by_tcp_is_a_host_of_its_family(void **state)
 	struct eg_clusters clusters = {};
 
 	(void)state;
-	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_PASSTHROUGH, EG_VERDICT_ALLOWED, 2);
-	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_MATCHED, EG_VERDICT_ALLOWED, 3);
+	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_PASSTHROUGH,
+			EG_VERDICT_ALLOWED, 2);
+	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_MATCHED, EG_VERDICT_ALLOWED,
+			3);
 	add_destination(&clusters, SLOT, flow_to("fd00::1", 80, IPPROTO_TCP), EG_REASON_MATCHED, EG_VERDICT_ALLOWED, 4);
 	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_BLOCKED_MAX_CONNECTIONS,
 			EG_VERDICT_AUDITED, 5);
@@ -144,7 +146,8 @@ static void without_a_walk_nothing_is_said_of_what_is_active(void **state)
 	_cleanup_free_ char *text = NULL, *json = NULL;
 
 	(void)state;
-	add_destination(&clusters, SLOT, flow_to("fd00::1", 80, IPPROTO_TCP), EG_REASON_PASSTHROUGH, EG_VERDICT_ALLOWED, 2);
+	add_destination(&clusters, SLOT, flow_to("fd00::1", 80, IPPROTO_TCP), EG_REASON_PASSTHROUGH, EG_VERDICT_ALLOWED,
+			2);
 	text = written(&clusters, eg_clusters_write_text);
 	assert_non_null(strstr(text, "outbound:passthrough:ipv6::[fd00::1]:80::cx_total::2\n"));
 	assert_null(strstr(text, "active"));
@@ -164,11 +167,13 @@ static void json_leaves_out_what_is_0_and_writes_large_numbers_as_text(void **st
 	int port;
 
 	(void)state;
-	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_PASSTHROUGH, EG_VERDICT_ALLOWED, 2);
+	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_PASSTHROUGH,
+			EG_VERDICT_ALLOWED, 2);
 	text = written(&clusters, eg_clusters_write_json);
 	json = json_loads(text, 0, NULL);
-	assert_int_equal(json_unpack(json, "{s:[{s:[{s:{s:{s:s, s:i}}, s:o}]}]}", "cluster_statuses", "host_statuses", "address",
-				     "socket_address", "address", &address, "port_value", &port, "stats", &stats),
+	assert_int_equal(json_unpack(json, "{s:[{s:[{s:{s:{s:s, s:i}}, s:o}]}]}", "cluster_statuses", "host_statuses",
+				     "address", "socket_address", "address", &address, "port_value", &port, "stats",
+				     &stats),
 			 0);
 	assert_string_equal(address, "10.0.0.1");
 	assert_int_equal(port, 80);

@@ -85,7 +85,8 @@ static int answer(const struct eg_http_request *request, struct eg_http_answer *
 	if (strcmp(request->path, "/fails") == 0)
 		return -EIO;
 	for (size_t i = 0; i < request->parameters.len; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), " [%s|%s]", request->parameters.items[i].name,
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " [%s|%s]",
+			 request->parameters.items[i].name,
 			 request->parameters.items[i].value ? request->parameters.items[i].value : "-");
 	ret_answer->allow = strcmp(request->method, "GET") == 0 ? NULL : "GET";
 	return eg_http_say(ret_answer, ret_answer->allow ? 405 : 200, "%s %s %s%s\n", request->method, request->path,
@@ -278,7 +279,8 @@ static void what_is_not_encoded_as_it_must_be_is_refused(void **state)
 
 static void what_is_no_http_is_refused(void **state)
 {
-	static const char *const requests[] = {"hello\r\n\r\n", "\x16\x03\x01\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"};
+	static const char *const requests[] = {"hello\r\n\r\n", "\x16\x03\x01\r\n\r\n", "GET\r\n\r\n",
+					       "GET / HTTP/9.9\r\n\r\n"};
 
 	for (size_t i = 0; i < EG_COUNT_OF(requests); i++) {
 		_cleanup_free_ char *heard = ask(*state, EG_HTTP_TCP, requests[i]);
@@ -292,8 +294,8 @@ static void what_is_no_http_is_refused(void **state)
 
 static void another_method_says_which_there_are(void **state)
 {
-	_cleanup_free_ char *heard = ask(*state, EG_HTTP_LOCAL,
-					 "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
+	_cleanup_free_ char *heard =
+		ask(*state, EG_HTTP_LOCAL, "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
 
 	assert_begins(heard, "HTTP/1.1 405");
 	assert_has(heard, "Allow: GET\r\n");
@@ -325,9 +327,10 @@ static void a_host_is_an_address_or_a_name_of_this_node(void **state)
 
 static void a_name_of_somebody_else_is_none(void **state)
 {
-	static const char *const hosts[] = {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "",
-					    ":80", "[::1", "[localhost]", "localhost:80x", "localhost:80:80", "[]",
-					    "::1", "1.2.3", "[::1]x"};
+	static const char *const hosts[] = {
+		"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "",   ":80", "[::1",
+		"[localhost]",  "localhost:80x",          "localhost:80:80",        "[]", "::1", "1.2.3",
+		"[::1]x"};
 
 	(void)state;
 	for (size_t i = 0; i < EG_COUNT_OF(hosts); i++)
@@ -354,7 +357,8 @@ static void who_is_not_admitted_gets_nothing_but_a_403_and_tcp_is_not_asked(void
 	struct fixture *fixture = *state;
 
 	atomic_store(&fixture->admits, false);
-	assert_answered(*state, EG_HTTP_LOCAL, GET("/x"), "HTTP/1.1 403", "not for processes of a workload\n");
+	assert_answered(*state, EG_HTTP_LOCAL, GET("/x"), "HTTP/1.1 403",
+			"only for processes that are seen to be of no workload\n");
 	assert_answered(*state, EG_HTTP_TCP, GET("/x"), "HTTP/1.1 200", "GET /x tcp\n");
 }
 

@@ -108,29 +108,32 @@ static void a_family_of_envoys_has_a_type_and_no_help_and_a_series_for_each_clus
 		      "# TYPE egressd_retired_tcp_idle_timeout_total counter\n"
 		      "egressd_retired_tcp_idle_timeout_total{envoy_tcp_prefix=\"outbound_passthrough_ipv6\"} 0\n"
 		      "\n");
-	assert_scrape("ipv4.circuit_breakers.default.cx_open|server.live", false,
-		      "# TYPE envoy_cluster_circuit_breakers_default_cx_open gauge\n"
-		      "envoy_cluster_circuit_breakers_default_cx_open{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
-		      "} 0\n"
-		      "\n"
-		      "# TYPE envoy_server_live gauge\n"
-		      "envoy_server_live{" WEB "} 1\n"
-		      "\n");
+	assert_scrape(
+		"ipv4.circuit_breakers.default.cx_open|server.live", false,
+		"# TYPE envoy_cluster_circuit_breakers_default_cx_open gauge\n"
+		"envoy_cluster_circuit_breakers_default_cx_open{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
+		"} 0\n"
+		"\n"
+		"# TYPE envoy_server_live gauge\n"
+		"envoy_server_live{" WEB "} 1\n"
+		"\n");
 }
 
 static void a_histogram_is_cumulative_with_its_sum_in_milliseconds(void **state)
 {
 	_cleanup_free_ char *text = scrape_of(node_of(3), "ipv4.upstream_cx_connect_ms", false, 4096);
-	const char *front = "# TYPE envoy_cluster_upstream_cx_connect_ms histogram\n"
-			    "envoy_cluster_upstream_cx_connect_ms_bucket{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
-			    ",le=\"0.5\"} 0\n";
-	const char *back = "le=\"3600000\"} 3\n"
-			   "envoy_cluster_upstream_cx_connect_ms_bucket{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
-			   ",le=\"+Inf\"} 3\n"
-			   "envoy_cluster_upstream_cx_connect_ms_sum{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
-			   "} 7.5\n"
-			   "envoy_cluster_upstream_cx_connect_ms_count{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
-			   "} 3\n\n";
+	const char *front =
+		"# TYPE envoy_cluster_upstream_cx_connect_ms histogram\n"
+		"envoy_cluster_upstream_cx_connect_ms_bucket{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
+		",le=\"0.5\"} 0\n";
+	const char *back =
+		"le=\"3600000\"} 3\n"
+		"envoy_cluster_upstream_cx_connect_ms_bucket{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
+		",le=\"+Inf\"} 3\n"
+		"envoy_cluster_upstream_cx_connect_ms_sum{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
+		"} 7.5\n"
+		"envoy_cluster_upstream_cx_connect_ms_count{envoy_cluster_name=\"outbound_passthrough_ipv4\"," WEB
+		"} 3\n\n";
 
 	(void)state;
 	assert_memory_equal(text, front, strlen(front));
@@ -155,21 +158,22 @@ static void verdicts_are_ours_with_help_and_also_of_what_has_no_slot(void **stat
 static void the_nodes_own_have_no_workload(void **state)
 {
 	(void)state;
-	assert_scrape("policy_(generation|load_errors)|sweep_duration", true,
-		      "# HELP egressd_policy_generation How often a policy was put in force since the pins were made.\n"
-		      "# TYPE egressd_policy_generation gauge\n"
-		      "egressd_policy_generation 7\n"
-		      "\n"
-		      "# HELP egressd_policy_load_errors_total Policies that were refused while an older one stayed in "
-		      "force.\n"
-		      "# TYPE egressd_policy_load_errors_total counter\n"
-		      "egressd_policy_load_errors_total 3\n"
-		      "\n"
-		      "# HELP egressd_sweep_duration_seconds Processor time of the last walk over the sockets that hold "
-		      "leases.\n"
-		      "# TYPE egressd_sweep_duration_seconds gauge\n"
-		      "egressd_sweep_duration_seconds 0.0015\n"
-		      "\n");
+	assert_scrape(
+		"policy_(generation|load_errors)|sweep_duration", true,
+		"# HELP egressd_policy_generation How often a policy was put in force since the pins were made.\n"
+		"# TYPE egressd_policy_generation gauge\n"
+		"egressd_policy_generation 7\n"
+		"\n"
+		"# HELP egressd_policy_load_errors_total Policies that were refused while an older one stayed in "
+		"force.\n"
+		"# TYPE egressd_policy_load_errors_total counter\n"
+		"egressd_policy_load_errors_total 3\n"
+		"\n"
+		"# HELP egressd_sweep_duration_seconds Processor time of the last walk over the sockets that hold "
+		"leases.\n"
+		"# TYPE egressd_sweep_duration_seconds gauge\n"
+		"egressd_sweep_duration_seconds 0.0015\n"
+		"\n");
 }
 
 static void programs_have_what_a_run_takes(void **state)

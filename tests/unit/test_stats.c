@@ -131,9 +131,11 @@ static void a_histogram_is_quantiles_unless_buckets_are_asked_for(void **state)
 static void only_what_was_used_is_shown_when_that_is_asked_for(void **state)
 {
 	(void)state;
-	assert_answer("usedonly&filter=upstream_cx_(total|connect_ms|active|overflow)&histogram_buckets=none&type=Counters",
-		      CX ": 4\n");
-	assert_answer("usedonly&filter=upstream_cx_active", "cluster.outbound_passthrough_ipv4.upstream_cx_active: 0\n");
+	assert_answer(
+		"usedonly&filter=upstream_cx_(total|connect_ms|active|overflow)&histogram_buckets=none&type=Counters",
+		CX ": 4\n");
+	assert_answer("usedonly&filter=upstream_cx_active",
+		      "cluster.outbound_passthrough_ipv4.upstream_cx_active: 0\n");
 	assert_answer("usedonly&filter=length_ms", "");
 }
 
@@ -192,7 +194,8 @@ static void json_without_samples_has_null_and_with_buckets_counts(void **state)
 			 0);
 	assert_true(json_is_null(value));
 	assert_int_equal(json_unpack(buckets, "{s:[{s:[{s:[o,o,{s:F, s:i, s:i}]}]}]}", "stats", "histograms", "buckets",
-				     &value, &value, "upper_bound", &bound, "interval", &interval, "cumulative", &samples),
+				     &value, &value, "upper_bound", &bound, "interval", &interval, "cumulative",
+				     &samples),
 			 0);
 	assert_int_equal(bound, 5);
 	assert_int_equal(interval, 0);
@@ -277,7 +280,8 @@ static void counters_are_shown_from_the_baseline_on_and_gauges_and_histograms_wh
 	assert_since(&now, &before, "filter=ipv4.upstream_cx_total", CX ": 2\n");
 	assert_since(&now, &before, "filter=ipv4.upstream_cx_active",
 		     "cluster.outbound_passthrough_ipv4.upstream_cx_active: 2\n");
-	assert_since(&now, &before, "filter=ipv4.upstream_rq_total", "cluster.outbound_passthrough_ipv4.upstream_rq_total: 2\n");
+	assert_since(&now, &before, "filter=ipv4.upstream_rq_total",
+		     "cluster.outbound_passthrough_ipv4.upstream_rq_total: 2\n");
 	assert_since(&now, &before, "filter=policy_generation", "egressd.policy_generation: 7\n");
 	assert_since(&now, &before, "filter=ipv4.upstream_cx_connect_ms&histogram_buckets=disjoint&usedonly",
 		     CONNECT_MS ": B0.5(0,0) B1(0,0) B5(0,5) B10(0,0) B25(0,0) B50(0,0) B100(0,0) B250(0,0) B500(0,0) "
@@ -327,11 +331,13 @@ static void what_is_not_known_is_not_shown(void **state)
 
 	(void)state;
 	assert_since(&web, NULL, "filter=egressd.(policy|sweep|agent|workloads)", "");
-	assert_since(&web, NULL, "filter=audit", "egressd.audit_agrees: 1\negressd.audit_gauges: 0\negressd.audit_leases: 0\n");
+	assert_since(&web, NULL, "filter=audit",
+		     "egressd.audit_agrees: 1\negressd.audit_gauges: 0\negressd.audit_leases: 0\n");
 	assert_since(&swept, NULL, "filter=egressd.sweep", "");
 	swept.node.swept = 1;
 	swept.node.sweep_ns = 42;
-	assert_since(&swept, NULL, "filter=egressd.sweep_d", "egressd.sweep_destroyed: 0\negressd.sweep_duration_ns: 42\n");
+	assert_since(&swept, NULL, "filter=egressd.sweep_d",
+		     "egressd.sweep_destroyed: 0\negressd.sweep_duration_ns: 42\n");
 	eg_snapshot_clear(&web);
 	eg_snapshot_clear(&swept);
 }

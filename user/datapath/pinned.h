@@ -18,7 +18,7 @@ struct eg_pinned_slot {
 struct eg_pinned {
 	char *directory;
 	struct eg_maps maps;
-	EG_ARRAY(struct eg_pinned_slot) slots;	/* in order of their numbers */
+	EG_ARRAY(struct eg_pinned_slot) slots; /* in order of their numbers */
 };
 
 #define EG_PINNED_NONE ((struct eg_pinned){.maps = EG_MAPS_NONE})

@@ -226,9 +226,8 @@ static void write_limits(const char *name, const char *priority, const struct eg
 
 /* What Envoy says of every host that nobody checks, and that has neither a name nor a place. */
 static const char *const host_words[] = {
-	"hostname::",	   "health_flags::healthy", "weight::1",	"region::",
-	"zone::",	   "sub_zone::",	    "canary::false",	"priority::0",
-	"success_rate::-1", "local_origin_success_rate::-1",
+	"hostname::", "health_flags::healthy", "weight::1",   "region::",         "zone::",
+	"sub_zone::", "canary::false",         "priority::0", "success_rate::-1", "local_origin_success_rate::-1",
 };
 
 static void write_host(const char *name, const struct eg_host *host, bool knows_active, FILE *out)
@@ -334,7 +333,8 @@ static json_t *status_json(const struct eg_clusters *clusters, size_t index)
 
 int eg_clusters_write_json(const struct eg_clusters *clusters, FILE *out)
 {
-	json_auto_t *json = json_pack("{s:[o, o]}", "cluster_statuses", status_json(clusters, 0), status_json(clusters, 1));
+	json_auto_t *json =
+		json_pack("{s:[o, o]}", "cluster_statuses", status_json(clusters, 0), status_json(clusters, 1));
 
 	if (!json)
 		return -ENOMEM;

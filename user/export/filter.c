@@ -58,8 +58,9 @@ static int compile(const char *pattern, char problem[EG_FILTER_PROBLEM_MAX], pcr
 		return -ENOMEM;
 	pcre2_set_parens_nest_limit(context, NESTING_MAX);
 	/* \C and what a pattern can switch on by itself are nobody's need here. */
-	*ret_code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-				  PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP, &error, &offset, context);
+	*ret_code =
+		pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+			      PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP, &error, &offset, context);
 	pcre2_compile_context_free(context);
 	return *ret_code ? 0 : say(problem, error, offset);
 }

@@ -92,8 +92,8 @@ static struct connection *begin_connection(struct eg_http *http, struct MHD_Conn
 	connection->fd = fd->connect_fd;
 	connection->since_ms = now_ms();
 	connection->is_local = client->client_addr->sa_family == AF_UNIX;
-	connection->is_refused = connection->is_local && http->calls.admits &&
-				 !http->calls.admits(connection->fd, http->context);
+	connection->is_refused =
+		connection->is_local && http->calls.admits && !http->calls.admits(connection->fd, http->context);
 	link_connection(http, connection);
 	return connection;
 }
@@ -216,7 +216,7 @@ static int refuse_request(const struct connection *connection, const struct requ
 
 	MHD_get_connection_values(handle, MHD_HEADER_KIND, count_host, &hosts);
 	if (connection->is_refused)
-		r = eg_http_say(answer, MHD_HTTP_FORBIDDEN, "not for processes of a workload\n");
+		r = eg_http_say(answer, MHD_HTTP_FORBIDDEN, "only for processes that are seen to be of no workload\n");
 	else if (hosts.count != 1 || !hosts.first)
 		r = eg_http_say(answer, MHD_HTTP_BAD_REQUEST, "one Host header is needed\n");
 	else if (!eg_http_host_is_ours(hosts.first, connection->is_local))
@@ -423,16 +423,14 @@ static int start_library(struct eg_http *http)
 {
 	const union MHD_DaemonInfo *info;
 
-	http->library = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, http,
-		MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
-		/* It counts those that have ended a little longer than has_room() does. */
-		MHD_OPTION_CONNECTION_LIMIT, 2u * EG_HTTP_CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)EG_HTTP_MEMORY_MAX,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-		MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
-		MHD_OPTION_END);
+	http->library =
+		MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+				 on_request, http, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
+				 /* It counts those that have ended a little longer than has_room() does. */
+				 MHD_OPTION_CONNECTION_LIMIT, 2u * EG_HTTP_CONNECTIONS_MAX,
+				 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)EG_HTTP_MEMORY_MAX,
+				 MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
+				 on_completed, http, MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_END);
 	if (!http->library)
 		return errno ? -errno : -EIO;
 	info = MHD_get_daemon_info(http->library, MHD_DAEMON_INFO_EPOLL_FD);

@@ -39,7 +39,7 @@ struct eg_http_answer {
 	unsigned int status;
 	const char *type;  /* of the content; NULL: text/plain; charset=UTF-8 */
 	const char *allow; /* the methods that there are, of a 405; else NULL */
-	char *text;	   /* malloc */
+	char *text;        /* malloc */
 	size_t len;
 	/* Instead of a text: at most `size` bytes more, 0 at the end, or -errno, which breaks the answer off. */
 	ssize_t (*read)(void *context, char *buffer, size_t size);

@@ -92,9 +92,9 @@ static json_t *workload_json(const struct eg_pinned_slot *slot, const struct eg_
 	const struct eg_slot_info *info = &slot->info;
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:i}", "name", eg_json_string(info->name), "mesh",
-			 eg_json_string(info->mesh), "dataplane", eg_json_string(info->dataplane), "kuma_io_service", eg_json_string(info->service),
-			 "cgroup", eg_json_string(info->cgroup), "mode", mode_of(policy), "passthrough", lets_pass(policy), "live",
-			 is_live(info), "slot", (int)slot->slot);
+			 eg_json_string(info->mesh), "dataplane", eg_json_string(info->dataplane), "kuma_io_service",
+			 eg_json_string(info->service), "cgroup", eg_json_string(info->cgroup), "mode", mode_of(policy),
+			 "passthrough", lets_pass(policy), "live", is_live(info), "slot", (int)slot->slot);
 }
 
 int eg_pages_write_workloads_json(const struct eg_pinned *listed, FILE *out)
@@ -119,8 +119,8 @@ static json_t *duration_json(uint64_t ms)
 static json_t *cluster_json(const char *name, const char *stat_name, const struct eg_cluster_policy *policy)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o*, s:{s:[{s:I, s:I, s:I, s:I}]}}", "@type",
-			 "type.googleapis.com/envoy.config.cluster.v3.Cluster", "name", name, "alt_stat_name", stat_name,
-			 "type", "ORIGINAL_DST", "lb_policy", "CLUSTER_PROVIDED", "connect_timeout",
+			 "type.googleapis.com/envoy.config.cluster.v3.Cluster", "name", name, "alt_stat_name",
+			 stat_name, "type", "ORIGINAL_DST", "lb_policy", "CLUSTER_PROVIDED", "connect_timeout",
 			 duration_json(policy->connect_timeout_ms), "circuit_breakers", "thresholds", "max_connections",
 			 (json_int_t)policy->max_connections, "max_pending_requests", (json_int_t)policy->max_pending,
 			 "max_requests", (json_int_t)policy->max_requests, "max_retries",
@@ -142,11 +142,12 @@ static json_t *config_json(const struct eg_pinned_slot *slot, const struct eg_wo
 {
 	static const char ipv4[] = "outbound:passthrough:ipv4", ipv6[] = "outbound:passthrough:ipv6";
 
-	return json_pack("{s:o, s:o, s:s, s:b, s:i, s:i, s:o, s:[o, o], s:[o, o]}", "name", eg_json_string(slot->info.name), "mesh",
-			 eg_json_string(slot->info.mesh), "mode", mode_of(policy), "passthrough", lets_pass(policy), "block_errno",
-			 (int)policy->block_errno, "breaker_errno", (int)policy->breaker_errno, "retry_window",
-			 policy->retry_window_ms ? duration_json(policy->retry_window_ms) : json_string("0s"), "clusters",
-			 cluster_json(ipv4, eg_stat_cluster(0), &policy->ipv4),
+	return json_pack("{s:o, s:o, s:s, s:b, s:i, s:i, s:o, s:[o, o], s:[o, o]}", "name",
+			 eg_json_string(slot->info.name), "mesh", eg_json_string(slot->info.mesh), "mode",
+			 mode_of(policy), "passthrough", lets_pass(policy), "block_errno", (int)policy->block_errno,
+			 "breaker_errno", (int)policy->breaker_errno, "retry_window",
+			 policy->retry_window_ms ? duration_json(policy->retry_window_ms) : json_string("0s"),
+			 "clusters", cluster_json(ipv4, eg_stat_cluster(0), &policy->ipv4),
 			 cluster_json(ipv6, eg_stat_cluster(1), &policy->ipv6), "tcp_proxies",
 			 proxy_json(ipv4, eg_stat_cluster(0), &policy->ipv4),
 			 proxy_json(ipv6, eg_stat_cluster(1), &policy->ipv6));
@@ -181,8 +182,8 @@ int eg_pages_write_server_info(const struct eg_maps *maps, uint64_t uptime_s, FI
 	snprintf(uptime, sizeof(uptime), "%" PRIu64 "s", uptime_s);
 	return dump(json_pack("{s:s, s:s, s:s, s:{}, s:{s:o, s:s}, s:s, s:s}", "version",
 			      "egressd/" EG_VERSION "/Clean/RELEASE/none", "state",
-			      agent.state == EG_AGENT_RUNNING ? "LIVE" : "INITIALIZING", "hot_restart_version", "disabled",
-			      "command_line_options", "node", "id", eg_json_string(host), "cluster", "egressd",
-			      "uptime_current_epoch", uptime, "uptime_all_epochs", uptime),
+			      agent.state == EG_AGENT_RUNNING ? "LIVE" : "INITIALIZING", "hot_restart_version",
+			      "disabled", "command_line_options", "node", "id", eg_json_string(host), "cluster",
+			      "egressd", "uptime_current_epoch", uptime, "uptime_all_epochs", uptime),
 		    out);
 }

@@ -114,13 +114,13 @@ struct eg_prometheus {
 	struct eg_stats_query query;
 	struct eg_snapshot snapshot;
 	struct subject *subjects; /* of the workloads, then of what has no slot */
-	uint64_t *wanted;	  /* for each row of the table a bit for each index that is asked for */
-	struct text text;	  /* made, and not taken yet */
-	int error; /* of the filter */
+	uint64_t *wanted;         /* for each row of the table a bit for each index that is asked for */
+	struct text text;         /* made, and not taken yet */
+	int error;                /* of the filter */
 	enum phase phase;
-	size_t row;	/* of the phase's table */
+	size_t row;     /* of the phase's table */
 	size_t subject; /* of the row */
-	bool is_begun;	/* the family has its TYPE */
+	bool is_begun;  /* the family has its TYPE */
 	char family[FAMILY_MAX];
 };
 
@@ -148,7 +148,10 @@ static void name_family(struct eg_prometheus *p, const struct eg_stat *stat)
 	bool is_ours = eg_stat_is_ours(stat), is_retired = p->phase == RETIRED;
 	bool adds_total = (is_ours || is_retired) && stat->type == EG_STAT_COUNTER && !ends_in_total(stat->name);
 
-	snprintf(p->family, sizeof(p->family), "%s%s%s%s%s", is_retired ? "egressd_retired_" : is_ours ? "" : "envoy_",
+	snprintf(p->family, sizeof(p->family), "%s%s%s%s%s",
+		 is_retired ? "egressd_retired_"
+		 : is_ours  ? ""
+			    : "envoy_",
 		 is_retired && is_ours ? "" : stat->scope, is_retired && is_ours ? "" : "_", stat->name,
 		 adds_total ? "_total" : "");
 	sanitize(p->family);
@@ -225,7 +228,8 @@ static void write_tag(const struct eg_stat *stat, size_t index, char tag[TAG_MAX
 }
 
 /* The front of a line, to its value. */
-static void begin_sample(struct eg_prometheus *p, const char *suffix, const char *tag, const char *labels, const char *le)
+static void begin_sample(struct eg_prometheus *p, const char *suffix, const char *tag, const char *labels,
+			 const char *le)
 {
 	const char *before = "";
 
@@ -287,8 +291,7 @@ static void add_stats(struct eg_prometheus *p, const struct eg_stat *stat, const
 	for (size_t index = 0; wanted >> index; index++) {
 		char tag[TAG_MAX];
 
-		if (!(wanted >> index & 1) ||
-		    (p->query.used_only && !eg_stat_is_used(stat, subject->totals, index)))
+		if (!(wanted >> index & 1) || (p->query.used_only && !eg_stat_is_used(stat, subject->totals, index)))
 			continue;
 		begin_stat(p, stat);
 		write_tag(stat, index, tag);
@@ -370,7 +373,9 @@ static void step_node(struct eg_prometheus *p)
 	value = eg_node_stat_value(stat, &p->snapshot);
 	snprintf(dotted, sizeof(dotted), "egressd.%s%s", stat->name, stat->is_ns ? "_ns" : "");
 	snprintf(p->family, sizeof(p->family), "egressd_%s%s", stat->name,
-		 stat->type == EG_STAT_COUNTER ? "_total" : stat->is_ns ? "_seconds" : "");
+		 stat->type == EG_STAT_COUNTER ? "_total"
+		 : stat->is_ns                 ? "_seconds"
+					       : "");
 	if (eg_node_stat_is_known(stat, &p->snapshot) && is_wanted(p, stat->type, value, dotted)) {
 		begin_family(p, "", stat->help, stat->type);
 		begin_sample(p, "", "", NULL, NULL);
@@ -427,7 +432,8 @@ static void step_programs(struct eg_prometheus *p)
 
 static void step(struct eg_prometheus *p)
 {
-	static void (*const steps[])(struct eg_prometheus *p) = {step_workloads, step_retired, step_node, step_programs};
+	static void (*const steps[])(struct eg_prometheus * p) = {step_workloads, step_retired, step_node,
+								  step_programs};
 
 	steps[p->phase](p);
 }

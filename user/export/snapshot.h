@@ -42,7 +42,8 @@ struct eg_node_state {
 struct eg_snapshot {
 	struct eg_arena arena;
 	EG_ARRAY(struct eg_counted) workloads; /* by slot */
-	struct eg_totals sum; /* of them; of the node also what belongs to none, and what belonged to those that are gone */
+	struct eg_totals
+		sum; /* of them; of the node also what belongs to none, and what belonged to those that are gone */
 	struct eg_totals homeless; /* of the node: what has no slot */
 	struct eg_totals retired;  /* of the node: of slots that were given back */
 	uint64_t audit_leases;     /* of the slots looked at: places by the leases that are held */

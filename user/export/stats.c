@@ -106,14 +106,10 @@ static const struct parameter {
 	bool needs_value; /* an empty one is none, as in Envoy */
 	int (*set)(struct eg_stats_query *query, const char *value, char *problem);
 } parameters[] = {
-	{"format", true, set_format},
-	{"type", true, set_type},
-	{"filter", true, set_filter},
-	{"histogram_buckets", true, set_buckets},
-	{"workload", true, set_workload},
-	{"usedonly", false, set_used_only},
-	{"hidden", false, ignore},
-	{"pretty", false, ignore},
+	{"format", true, set_format},     {"type", true, set_type},
+	{"filter", true, set_filter},     {"histogram_buckets", true, set_buckets},
+	{"workload", true, set_workload}, {"usedonly", false, set_used_only},
+	{"hidden", false, ignore},        {"pretty", false, ignore},
 	{"text_readouts", false, ignore},
 };
 
@@ -188,7 +184,8 @@ static const struct eg_node_stat node_stats[] = {
 	 "Overdue connections that live on, since their network namespace cannot be entered."},
 	{"sweep_failed", EG_STAT_GAUGE, false, OF(node.sweep_failed), OF(node.swept),
 	 "1 while walks fail, so that timeouts of open connections end nothing."},
-	{"audit_leases", EG_STAT_GAUGE, false, OF(audit_leases), ALWAYS, "Places of connections, by leases that are held."},
+	{"audit_leases", EG_STAT_GAUGE, false, OF(audit_leases), ALWAYS,
+	 "Places of connections, by leases that are held."},
 	{"audit_gauges", EG_STAT_GAUGE, false, OF(audit_gauges), ALWAYS, "Places of connections, by the gauges."},
 	{"audit_agrees", EG_STAT_GAUGE, false, OF(audit_agrees), ALWAYS, "1 while leases and gauges agree."},
 };
