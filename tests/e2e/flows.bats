@@ -163,6 +163,7 @@ is_named() { # COMM
 	exec {first}>&$input
 	exchange b $OUT4 $PORT2 8 2
 	wait_for 10 grep -q "\"port\":$PORT2" follow.json
+	wait_for 10 grep -q "^open.*$PORT2" follow.text
 	exec {input}>&-
 	input=
 	wait_for 10 grep -q '"end"' follow.json

@@ -163,6 +163,9 @@ start_scrapes() {
 	wait_for 10 says $((before + 1)) "in force"
 	note 'another policy for all: in force in %s s' "$(seconds_since "$began")"
 	is "$(connects "$WORK/$many" 5)" "ok 10"
+	# the guard has gone
+	[ "$(links_of "$LONE")" -lt "$links" ]
+	links=$(links_of "$LONE")
 	is "$(link_count)" $(((many + 2) * links))
 	note 'memory: egressd %s KiB, maps %s KiB' \
 		"$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$DAEMON/status")" "$(map_kib)"
