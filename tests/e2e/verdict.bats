@@ -150,10 +150,12 @@ all_arrived() { # all_arrived ADDRESS; sendmmsg sends three
 	arrived_exactly 1 tcp $OUT4 $TCP
 }
 
-@test "a UDP-Lite datagram of an unconnected socket is EPERM while passthrough is false" {
+@test "a UDP-Lite socket is EPERM while passthrough is false, unless the Workload allows it: then its address decides" {
 	is "$(ctl run --passthrough false -- "$CLIENT" udplite-sendto $OUT4 $UDP)" "errno EPERM"
-	is "$(ctl run --passthrough false -- "$CLIENT" udplite-sendto $OUT6 $UDP)" "errno EPERM"
-	is "$(ctl run --passthrough false --mesh $MESH4/32 -- "$CLIENT" udplite-sendto $MESH4 $UDP)" ok
+	is "$(ctl run --passthrough false --mesh $MESH6/128 -- "$CLIENT" udplite-sendto $MESH6 $UDP)" "errno EPERM"
+	printf 'type: Workload\nname: w\nmesh: default\nallowProtocols: [udplite]\n' >lite.yaml
+	is "$(ctl run --policy lite.yaml --passthrough false --mesh $MESH4/32 -- "$CLIENT" udplite-sendto $OUT4 $UDP)" "errno EPERM"
+	is "$(ctl run --policy lite.yaml --passthrough false --mesh $MESH4/32 -- "$CLIENT" udplite-sendto $MESH4 $UDP)" ok
 }
 
 @test "an address of the workload's own interface is non-mesh" {
