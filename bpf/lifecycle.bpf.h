@@ -176,8 +176,9 @@ static __always_inline void on_release(struct eg_lease *lease, __u64 cookie, __u
 	const struct lease_end closed = end_of_connection(tcp_state, 0), failed = end_of_attempt(tcp_state);
 	const struct lease_end session = {};
 
-	drain_lease(lease, cookie, &closed);
+	/* In the order of a connection's states: the answer to its SYN may come in between. */
 	end_lease(lease, cookie, IN_STATE(EG_LEASE_CONNECTING), &failed);
+	drain_lease(lease, cookie, &closed);
 	end_lease(lease, cookie, IN_STATE(EG_LEASE_SESSION), &session);
 	note_released(lease, cookie);
 }
