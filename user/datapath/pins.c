@@ -87,7 +87,8 @@ int eg_pins_check_directory(const char *directory, char **ret_problem)
 	struct stat st;
 
 	if (lstat(directory, &st) < 0)
-		return eg_problem(ret_problem, -errno, "%s: %s", directory, strerror(errno));
+		return eg_problem(ret_problem, -errno, "%s: %s%s", directory, strerror(errno),
+				  errno == EACCES ? ": root is needed" : "");
 	if (!S_ISDIR(st.st_mode))
 		return eg_problem(ret_problem, -ENOTDIR, "%s is no directory (a link?): remove it", directory);
 	if (st.st_uid != 0 || (st.st_mode & 077) != 0)
