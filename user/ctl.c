@@ -14,7 +14,7 @@
 static const struct command {
 	const char *name;
 	const char *summary;
-	int (*run)(int argc, char **argv); /* NULL: not supported yet */
+	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"run", "run one command under a policy, without a daemon", eg_cmd_run},
 	{"check", "say what is wrong with policy files", eg_cmd_check},
@@ -25,7 +25,7 @@ static const struct command {
 	{"flows", "live connections", eg_cmd_flows},
 	{"destinations", "destinations seen", eg_cmd_destinations},
 	{"monitor", "refusals as they fall", eg_cmd_monitor},
-	{"top", "the busiest workloads", NULL},
+	{"top", "the busiest workloads", eg_cmd_top},
 	{"preflight", "what passthrough: false, or another policy, would cut", eg_cmd_preflight},
 	{"detach", "end enforcement for a workload", eg_cmd_detach},
 	{"uninstall", "remove everything of egressd from this node", eg_cmd_uninstall},
@@ -36,13 +36,8 @@ static void print_help(FILE *out)
 	fprintf(out, "usage: egressctl COMMAND [ARG]...\n\n"
 		     "Kernel-enforced egress for the workloads of a service mesh.\n\ncommands:\n");
 	for (size_t i = 0; i < EG_COUNT_OF(commands); i++)
-		if (commands[i].run)
-			fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fprintf(out, "\n'egressctl COMMAND --help' says more. Not supported yet:");
-	for (size_t i = 0; i < EG_COUNT_OF(commands); i++)
-		if (!commands[i].run)
-			fprintf(out, " %s", commands[i].name);
-	fprintf(out, ".\n");
+		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "\n'egressctl COMMAND --help' says more.\n");
 }
 
 static const struct command *find_command(const char *name)
@@ -62,16 +57,6 @@ static int unknown_command(const char *name)
 	close_one = eg_suggest(name, names, EG_COUNT_OF(commands));
 	eg_log_error("unknown command '%s'%s%s%s (see 'egressctl --help')", name, close_one ? "; did you mean " : "",
 		     close_one ? close_one : "", close_one ? "?" : "");
-	return EG_EXIT_USAGE;
-}
-
-static int unsupported_command(const struct command *command, int argc, char **argv)
-{
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		printf("egressctl %s: %s: not supported yet\n", command->name, command->summary);
-		return EG_EXIT_OK;
-	}
-	eg_log_error("%s: not supported yet", command->name);
 	return EG_EXIT_USAGE;
 }
 
@@ -122,7 +107,5 @@ int main(int argc, char **argv)
 	command = find_command(argv[1]);
 	if (!command)
 		return unknown_command(argv[1]);
-	if (!command->run)
-		return unsupported_command(command, argc - 1, argv + 1);
 	return finish_output(command->run(argc - 1, argv + 1));
 }

@@ -130,12 +130,11 @@ COMMANDS="run check explain status stats clusters flows destinations monitor top
 	is "$status" 2
 }
 
-@test "what is not built yet says so and exits 2" {
-	for command in top; do
-		run --separate-stderr ctl $command
-		is "$command $status" "$command 2"
-		has "$stderr" "not supported yet"
-		is "$output" ""
+@test "top refuses an interval and a count that make no sense" {
+	for wrong in "--interval 0" "--interval 99ms" "--interval 2h" "--interval 2" "--count 0" "--count -1"; do
+		run --separate-stderr ctl top $wrong
+		is "$wrong $status" "$wrong 2"
+		has "$stderr" "${wrong% *} is a"
 	done
 }
 

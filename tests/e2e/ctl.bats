@@ -20,7 +20,7 @@ refuse_once() {
 }
 
 @test "with nothing pinned the listings fail and say so, and uninstall has nothing to do" {
-	for command in status stats clusters flows destinations monitor "detach web"; do
+	for command in status stats clusters flows destinations monitor top "detach web"; do
 		run --separate-stderr "$EGRESSCTL" $command
 		is "$command $status" "$command 1"
 		is "$output" ""

@@ -23,6 +23,7 @@ int eg_cmd_preflight(int argc, char **argv);
 int eg_cmd_run(int argc, char **argv);
 int eg_cmd_stats(int argc, char **argv);
 int eg_cmd_status(int argc, char **argv);
+int eg_cmd_top(int argc, char **argv);
 int eg_cmd_uninstall(int argc, char **argv);
 
 #endif
