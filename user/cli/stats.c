@@ -5,13 +5,14 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/follow.h"
 #include "cli/pinned.h"
 #include "export/prometheus.h"
 #include "export/stats.h"
 
 static const struct eg_command_help help = {
 	.name = "stats",
-	.usage = "[--filter RE] [--format text|json|prometheus] [WORKLOAD]",
+	.usage = "[--follow] [--filter RE] [--format text|json|prometheus] [WORKLOAD]",
 	.text = "Prints what was counted, under Envoy's names and our own. Without WORKLOAD it\n"
 		"is the sum over the node, workloads that are gone included; the name of a\n"
 		"Workload with a glob sums its instances, NAME:PATH is one of them. In a sum\n"
@@ -21,11 +22,13 @@ static const struct eg_command_help help = {
 struct words {
 	struct eg_listing_words listing;
 	struct eg_stats_query query;
+	struct eg_pinned pinned;
 };
 
 static void words_clear(struct words *words)
 {
 	eg_stats_query_clear(&words->query);
+	eg_pinned_close(&words->pinned);
 }
 
 static int take_filter(const char *value, void *context)
@@ -59,42 +62,44 @@ static int take_json(const char *value, void *context)
 }
 
 static const struct eg_option options[] = {
+	{"follow", NULL, "go on: each second the lines that changed, or the JSON if it did", eg_listing_take_follow},
 	{"filter", "RE", "only what this regular expression is found in; pass_through finds both clusters", take_filter},
 	{"format", "text|json|prometheus", "Envoy's lines (default), JSON, or what Prometheus scrapes", take_format},
 	{"json", NULL, "the same as --format json", take_json},
 };
 
-static int print_scrape(struct eg_stats_query *query, struct eg_snapshot *snapshot)
+static int write_scrape(struct eg_stats_query *query, struct eg_snapshot *snapshot, FILE *out)
 {
 	_cleanup_(eg_prometheus_freep) struct eg_prometheus *prometheus = NULL;
 	int r = eg_prometheus_new(query, snapshot, &prometheus);
 
-	return r < 0 ? r : eg_prometheus_write(prometheus, stdout);
+	return r < 0 ? r : eg_prometheus_write(prometheus, out);
 }
 
-static int print_stats(struct words *words, const struct eg_pinned *pinned)
+static int write_stats(void *context, FILE *out)
 {
 	_cleanup_(eg_snapshot_clear) struct eg_snapshot snapshot = {};
-	int r = eg_snapshot_read(pinned, words->listing.workload, &snapshot);
+	struct words *words = context;
+	int r = eg_snapshot_read(&words->pinned, words->listing.workload, &snapshot);
 
 	if (r < 0)
 		return r;
 	if (words->query.format == EG_STATS_PROMETHEUS)
-		return print_scrape(&words->query, &snapshot);
-	return eg_stats_write(&words->query, &snapshot, NULL, stdout);
+		return write_scrape(&words->query, &snapshot, out);
+	return eg_stats_write(&words->query, &snapshot, NULL, out);
 }
 
 int eg_cmd_stats(int argc, char **argv)
 {
-	_cleanup_pinned_ struct eg_pinned pinned = EG_PINNED_NONE;
-	_cleanup_(words_clear) struct words words = {};
+	_cleanup_(words_clear) struct words words = {.pinned = EG_PINNED_NONE};
 	int r = eg_listing_parse(argc, argv, &help, options, EG_COUNT_OF(options), &words.listing);
 
 	if (r != 0)
 		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
-	if (eg_pinned_open(help.name, words.listing.workload, &pinned) < 0)
+	if (eg_pinned_open(help.name, words.listing.workload, &words.pinned) < 0)
 		return EG_EXIT_FAILED;
-	r = print_stats(&words, &pinned);
+	r = words.listing.follow ? eg_follow(write_stats, &words, words.query.format == EG_STATS_LISTING)
+				 : write_stats(&words, stdout);
 	if (r == 0)
 		return EG_EXIT_OK;
 	eg_log_error("stats: %s", r == -E2BIG ? "--filter: " EG_FILTER_TOO_COSTLY : strerror(-r));
