@@ -53,7 +53,7 @@ TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*
 C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch] tools/*/*.[ch]))
 
 .DELETE_ON_ERROR:
-.PHONY: all deps run demo check check-built check-static check-vm check-vm-built unit-tests fuzz fuzzers bench clean install uninstall compdb format check-format help FORCE
+.PHONY: all deps run demo check check-built check-static check-vm check-vm-built unit-tests fuzz fuzzers bench budget clean install uninstall compdb format check-format help FORCE
 all: $(PROGRAMS) $(POLICY_PAGE) ## build egressd, egressctl and egress-policy(5) (default)
 
 # What was built with other flags is built again.
@@ -76,8 +76,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-# Only this folder may include the skeletons, so only its objects wait for it.
-$(patsubst %.c,$(BUILD)/%.o,$(wildcard user/datapath/*.c)): | $(SKELETONS)
+# Only this folder, and a tool that measures it, may include the skeletons, so only these objects wait for them.
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard user/datapath/*.c)) $(BUILD)/tools/verifier_cost.o: | $(SKELETONS)
 
 $(LIB): $(LIB_OBJ)
 	$(say) AR $@
@@ -128,6 +128,15 @@ check-vm: deps ## BPF and socket tests on Linux 6.1, 6.12 and 5.10, under QEMU (
 	@$(MAKE) --no-print-directory check-vm-built
 check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS)
 	@vmtest/run $(KERNEL)
+
+budget: all $(BPF_TEST_OBJECTS) $(TOOLS) ## record what each program costs the verifier: of this kernel, and of those of check-vm
+	@tools/deps vm
+	@tools/budget write
+	@for version in 6.1 6.12; do \
+		VMT_TESTS=tests/e2e/budget.bats vmtest/run $$version || echo "budget: $$version: as above, recorded now"; \
+		tools/budget take $$version || exit 1; \
+	done
+	@git --no-pager diff --stat vmtest/budget
 
 unit-tests: $(UNIT_TESTS) ## build the unit tests and run none: CI runs them under sanitizers
 

@@ -37,6 +37,8 @@ bool eg_object_is_guard(const struct bpf_program *program);
 bool eg_object_is_gate(const struct bpf_program *program);
 /* A program that only an agent has use for, which pins: a gate, or what moves counts. */
 bool eg_object_is_for_agent(const struct bpf_program *program);
+/* The walks over a loaded datapath's maps, opened and not loaded yet. 0, or -errno. */
+int eg_object_open_walks(const struct eg_datapath *datapath, struct walk_bpf **ret_walks);
 /* Takes NULL too. */
 void eg_object_free_walks(struct walk_bpf *walks);
 

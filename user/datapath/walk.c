@@ -119,19 +119,30 @@ static int share_maps(const struct eg_datapath *datapath, struct walk_bpf *walks
 	return r;
 }
 
+int eg_object_open_walks(const struct eg_datapath *datapath, struct walk_bpf **ret_walks)
+{
+	struct walk_bpf *walks = walk_bpf__open();
+	int r = walks ? share_maps(datapath, walks) : -errno;
+
+	if (r < 0) {
+		walk_bpf__destroy(walks);
+		return r;
+	}
+	walks->rodata->eg_lease_mask = datapath->skeleton->rodata->eg_lease_mask;
+	*ret_walks = walks;
+	return 0;
+}
+
 int eg_datapath_load_walks(struct eg_datapath *datapath)
 {
-	struct walk_bpf *walks;
+	struct walk_bpf *walks = NULL;
 	int r;
 
 	if (datapath->walks)
 		return 0;
-	walks = walk_bpf__open();
-	r = walks ? share_maps(datapath, walks) : -errno;
-	if (r == 0) {
-		walks->rodata->eg_lease_mask = datapath->skeleton->rodata->eg_lease_mask;
+	r = eg_object_open_walks(datapath, &walks);
+	if (r == 0)
 		r = walk_bpf__load(walks);
-	}
 	if (r < 0)
 		walk_bpf__destroy(walks);
 	else
