@@ -18,6 +18,7 @@
 #include "lifecycle.bpf.h"
 #include "maps.bpf.h"
 #include "move.bpf.h"
+#include "refused.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -148,6 +149,8 @@ static __always_inline int judge_datagram(struct bpf_sock_addr *ctx, enum eg_hoo
 
 	eg_decide(&seen);
 	admit_answer(ctx, &seen);
+	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
+		note_refused(bpf_get_socket_cookie(ctx), &seen.flow);
 	return answer(&seen, bpf_get_retval() < 0);
 }
 

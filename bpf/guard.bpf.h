@@ -11,7 +11,7 @@
  * A socket's own peer is what its connect was judged by, and counts: the address on the
  * wire may be another one by then, since NAT of the host comes before. Sockets without
  * a peer are judged by the wire. Datagrams of unconnected UDP sockets were judged one
- * by one.
+ * by one: those that were refused then and come all the same are judged by the wire too.
  */
 #include <stdbool.h>
 
@@ -22,6 +22,7 @@
 #include "breaker.bpf.h"
 #include "decide.bpf.h"
 #include "flow.bpf.h"
+#include "refused.bpf.h"
 #include "reply.bpf.h"
 
 #define ETH_P_IP 0x0800
@@ -37,9 +38,13 @@
 
 #define IPV6_HEADER_LEN 40
 #define IPV6_HEADERS_MAX 8
+#define IPV6_NEXT_AT 6
 #define NEXTHDR_HOP 0
 #define NEXTHDR_ROUTING 43
 #define NEXTHDR_DEST 60
+
+/* Of the destination. */
+#define UDP_PORT_AT 2
 
 #define IPPROTO_ICMP 1
 #define IPPROTO_ICMPV6 58
@@ -322,6 +327,34 @@ static __always_inline bool was_judged(const struct bpf_sock *sk)
 	return sk->protocol == IPPROTO_UDP && !sk->dst_port;
 }
 
+/* Where the header behind those of IP begins. 0: nobody knows. */
+static __always_inline __u32 transport_at(struct __sk_buff *skb)
+{
+	struct header_walk walk = {.skb = skb, .at = IPV6_HEADER_LEN};
+	__u8 first;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return bpf_skb_load_bytes(skb, 0, &first, sizeof(first)) < 0 ? 0 : (first & 0xf) * 4u;
+	if (bpf_skb_load_bytes(skb, IPV6_NEXT_AT, &first, sizeof(first)) < 0)
+		return 0;
+	walk.next = first;
+	bpf_loop(IPV6_HEADERS_MAX, walk_header, &walk, 0);
+	return walk.next == IPPROTO_UDP ? walk.at : 0;
+}
+
+/* Whether a datagram was refused and comes all the same. Then its flow has the port too, which wants a look at it. */
+static __always_inline bool was_refused(struct __sk_buff *skb, struct eg_flow *flow)
+{
+	__u32 at = transport_at(skb);
+	__be16 port;
+
+	if (!at || bpf_skb_load_bytes(skb, at + UDP_PORT_AT, &port, sizeof(port)) < 0)
+		return false;
+	flow->port = bpf_ntohs(port);
+	flow->protocol = IPPROTO_UDP;
+	return is_noted_as_refused(bpf_get_socket_cookie(skb), flow);
+}
+
 static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, const struct bpf_sock *sk,
 						       const struct policy_view *view, struct eg_flow *flow)
 {
@@ -336,7 +369,7 @@ static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, co
 	*flow = judged_flow(sk, &wire);
 	if (routed)
 		return block(EG_REASON_BLOCKED_SOURCE_ROUTE, EPERM);
-	if (was_judged(sk) || is_loopback(&wire))
+	if (is_loopback(&wire) || (was_judged(sk) && !(sk->protocol == IPPROTO_UDP && was_refused(skb, flow))))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 	decision = decide(view, flow);
 	if (decision.verdict == EG_VERDICT_ALLOWED || is_answer(skb, sk, flow))

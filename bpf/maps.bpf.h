@@ -110,6 +110,13 @@ struct {
 	__type(value, struct eg_peer);
 } eg_peers SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EG_REFUSED_MAX);
+	__type(key, struct eg_peer_key);
+	__type(value, __u8);
+} eg_refused SEC(".maps");
+
 /* For user space alone. Mapped, since whoever wants to know which slots are in use would need a call for each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -17,7 +17,7 @@
  * Raised by every change of a size or a meaning in include/egress. Maps that are
  * shared between two builds are used only when both say the same number.
  */
-#define EG_ABI_VERSION 4
+#define EG_ABI_VERSION 5
 
 /* The address families, with the numbers of AF_INET and AF_INET6 so that bpftool output needs no key. */
 enum eg_family {

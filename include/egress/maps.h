@@ -20,6 +20,7 @@
  *   eg_leases      [place]          -> struct eg_lease      what an admitted socket holds (lease.h)
  *   eg_failures    struct eg_failure_key -> __u64 CLOCK_MONOTONIC ns   destinations that failed lately
  *   eg_peers       struct eg_peer_key -> struct eg_peer     who wrote to which UDP socket lately
+ *   eg_refused     struct eg_peer_key -> __u8 1            datagrams that were refused lately
  *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
  *
  * Maps that no program looks at. They are pinned beside the others, so that whoever
@@ -48,6 +49,7 @@
 #define EG_LEASES_MAX (1u << 18)	/* a power of two; in use by nine tenths at most */
 #define EG_PEERS_MAX (1u << 16)
 #define EG_FAILURES_MAX (1u << 14)	/* the longest unused make room */
+#define EG_REFUSED_MAX (1u << 14)	/* the same */
 
 struct eg_enrolment {
 	__u32 slot;
@@ -202,7 +204,7 @@ struct eg_failure_key {
 };
 EG_STATIC_SIZE(struct eg_failure_key, 32);
 
-/* Somebody who wrote to a UDP socket of a workload that is guarded. */
+/* Somebody who wrote to a UDP socket of a workload that is guarded, or to whom such a socket may not write. */
 struct eg_peer_key {
 	__u64 cookie;	/* SO_COOKIE of the socket */
 	struct eg_addr addr;

@@ -115,7 +115,20 @@ static int add_hook_findings(struct status *status, const char *name, const stru
 	return r;
 }
 
-static int add_foreign_findings(struct status *status, const char *name, const struct eg_inspection *inspection)
+/* What another owner's program could do to us. */
+static const char *foreign_means(const struct eg_foreign *foreign, bool guarded)
+{
+	if (!foreign->can_overrule)
+		return "it can take away what tells us of a connection's end";
+	if (guarded)
+		return "it can undo a refusal or change the destination; the guard drops what would leave by that, and TCP "
+		       "then waits for its timeout";
+	return "it can undo a refusal or change the destination, and no guard looks at packets while passthrough is true: a "
+	       "connection that the circuit breaker refused would go on, and no limit would count it";
+}
+
+static int add_foreign_findings(struct status *status, const char *name, const struct eg_inspection *inspection,
+				bool guarded)
 {
 	int r = 0;
 
@@ -123,10 +136,9 @@ static int add_foreign_findings(struct status *status, const char *name, const s
 		const struct eg_foreign *foreign = &inspection->foreign.items[i];
 
 		r = add_finding(status, name, "make sure that you trust it, or have its owner detach it",
-				"program %u '%s' (%s, on %s) runs after ours: it can undo a refusal or change the "
-				"destination",
-				foreign->program_id, foreign->name, foreign->hook,
-				foreign->cgroup ? foreign->cgroup : "a cgroup that was not found");
+				"program %u '%s' (%s, on %s) runs after ours: %s", foreign->program_id, foreign->name,
+				foreign->hook, foreign->cgroup ? foreign->cgroup : "a cgroup that was not found",
+				foreign_means(foreign, guarded));
 	}
 	return r;
 }
@@ -192,8 +204,9 @@ static int inspect_programs(struct status *status, const struct look *look, cons
 			    const char *path, bool *ret_enforced)
 {
 	const bool is_gate = record->slot == EG_GATE_SLOT;
+	const struct eg_program_names *wanted = wanted_programs(status, look, record);
 	struct eg_inspection inspection = {};
-	int r = eg_inspect_cgroup(wanted_programs(status, look, record), &look->pins, record->slot, look->mount_point,
+	int r = eg_inspect_cgroup(wanted, &look->pins, record->slot, look->mount_point,
 				  path, record->cgroup_id, &inspection);
 
 	if (r == 0) {
@@ -201,7 +214,7 @@ static int inspect_programs(struct status *status, const struct look *look, cons
 		r = add_hook_findings(status, record->name, &inspection);
 	}
 	if (r == 0)
-		r = add_foreign_findings(status, record->name, &inspection);
+		r = add_foreign_findings(status, record->name, &inspection, wanted == &look->programs.guarded);
 	if (r == 0 && !is_gate)
 		r = add_escape_findings(status, record->name, path);
 	eg_inspection_clear(&inspection);

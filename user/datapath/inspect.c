@@ -106,6 +106,13 @@ size_t eg_inspect_after(const uint32_t *effective, size_t count, uint32_t own_id
 
 /* ---- programs of others ---- */
 
+/* Whether what ours answers, or asks the kernel for, is not the last word. */
+static bool has_later_word(uint32_t attach_type)
+{
+	return attach_type != BPF_CGROUP_INET_EGRESS && attach_type != BPF_CGROUP_INET_INGRESS &&
+	       attach_type != BPF_CGROUP_INET_SOCK_RELEASE;
+}
+
 /* The nearest cgroup, from the one at `path` upwards, that the program is attached to itself. */
 static char *find_owner(const char *mount_point, const char *path, uint32_t attach_type, uint32_t program_id)
 {
@@ -131,6 +138,7 @@ static int add_foreign(struct eg_inspection *inspection, const char *mount_point
 {
 	struct eg_foreign foreign = {
 		.program_id = program_id,
+		.can_overrule = pin->attach_type != BPF_CGROUP_SOCK_OPS,
 		.hook = libbpf_bpf_attach_type_str((enum bpf_attach_type)pin->attach_type),
 		.cgroup = find_owner(mount_point, path, pin->attach_type, program_id),
 	};
@@ -155,9 +163,9 @@ static int inspect_foreign(struct eg_inspection *inspection, const struct eg_lin
 	struct ours ours = {.pins = pins};
 	struct program_list foreign;
 	struct bpf_prog_info info;
-	int r = read_program(pin->program_id, &info);
+	int r = has_later_word(pin->attach_type) ? read_program(pin->program_id, &info) : 0;
 
-	if (r < 0)
+	if (r < 0 || !has_later_word(pin->attach_type))
 		return r;
 	memcpy(ours.tag, info.tag, sizeof(ours.tag));
 	foreign.count = eg_inspect_after(effective->ids, effective->count, pin->program_id, is_ours, &ours, foreign.ids);

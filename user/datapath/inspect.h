@@ -18,11 +18,16 @@ struct eg_hook_state {
 	bool is_effective;	/* ...and the kernel runs its program for the cgroup's sockets */
 };
 
-/* A program of somebody else that runs after ours: it can undo a refusal, or change the destination that was judged. */
+/*
+ * A program of somebody else that runs after ours, where that matters: it can undo a refusal,
+ * or change the destination that was judged. A packet that is dropped stays so, and what is
+ * released too, whoever comes after.
+ */
 struct eg_foreign {
 	uint32_t program_id;
 	char name[16];
 	const char *hook;	/* "cgroup_inet4_connect" */
+	bool can_overrule;	/* else it can only take away what tells us of a connection's end */
 	char *cgroup;		/* directory where it is attached; NULL when that was not found */
 };
 

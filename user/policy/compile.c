@@ -434,7 +434,13 @@ static struct eg_cluster_policy compile_cluster(const struct eg_subject *subject
 	return cluster;
 }
 
-/* Audit lets everything out too: there is nothing for the guard to drop. */
+/*
+ * Audit lets everything out too: there is nothing for the guard to drop. Nor is there with
+ * passthrough true, where only limits refuse. Another owner's program may undo such a refusal,
+ * but by its packets that connection looks like one that is older than the enrolment: neither
+ * holds a lease, and the older one is to live. So nothing leaves that may not, a limit is
+ * exceeded at most, and each packet would pay for it: status names the program instead.
+ */
 static __u32 flags_of(const struct eg_subject *subject)
 {
 	if (subject->mode == EG_MODE_AUDIT)
