@@ -65,6 +65,15 @@ static __always_inline struct policy_view view_policy(__u32 slot)
 	return view;
 }
 
+/* For whoever notes what a policy said: read before the policy, which is this one then, or a newer one. */
+static __always_inline __u64 generation_in_force(void)
+{
+	__u32 zero = 0;
+	const struct eg_control *control = bpf_map_lookup_elem(&eg_control, &zero);
+
+	return control ? *(const volatile __u64 *)&control->generation : 0;
+}
+
 /* 127.0.0.0/8 and ::1, and the unspecified addresses, which the kernel connects to loopback. */
 static __always_inline bool is_loopback(const struct eg_flow *flow)
 {

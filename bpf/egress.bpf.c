@@ -271,19 +271,21 @@ __noinline int eg_account_drop(struct observation *seen)
 SEC("cgroup_skb/egress")
 int eg_guard_out(struct __sk_buff *skb)
 {
-	struct observation seen = {.slot_id = enrolled_slot(), .hook = EG_HOOK_PACKET};
-	struct policy_view view = view_policy(seen.slot_id);
+	struct packet packet = {.slot_id = enrolled_slot(), .generation = generation_in_force()};
+	struct policy_view view = view_policy(packet.slot_id);
+	struct observation seen = {.slot_id = packet.slot_id, .hook = EG_HOOK_PACKET};
 	struct bpf_sock *sk = skb->sk;
 
 	if (view.workload && !(view.workload->flags & EG_WORKLOAD_GUARDED))
 		return PACKET_PASS;
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (sk)
-		seen.decision = guard_packet(skb, sk, &view, &seen.flow);
+		seen.decision = guard_packet(skb, sk, &view, &packet);
 	else
 		seen.decision = block(EG_REASON_BLOCKED_GUARD, EPERM);
 	if (seen.decision.verdict == EG_VERDICT_ALLOWED)
 		return PACKET_PASS;
+	seen.flow = packet.judged;
 	seen.time_ns = bpf_ktime_get_coarse_ns();
 	eg_account_drop(&seen);
 	return PACKET_DROP;

@@ -12,6 +12,10 @@
  * wire may be another one by then, since NAT of the host comes before. Sockets without
  * a peer are judged by the wire. Datagrams of unconnected UDP sockets were judged one
  * by one: those that were refused then and come all the same are judged by the wire too.
+ * A peer is judged once a policy, and known from then on.
+ *
+ * A socket that is connected and forbidden was connected before the policy came, since
+ * the connect hooks refuse what comes after: it goes on for a while, or to its end.
  */
 #include <stdbool.h>
 
@@ -22,6 +26,7 @@
 #include "breaker.bpf.h"
 #include "decide.bpf.h"
 #include "flow.bpf.h"
+#include "known.bpf.h"
 #include "refused.bpf.h"
 #include "reply.bpf.h"
 
@@ -50,6 +55,11 @@
 #define IPPROTO_ICMPV6 58
 #define IPPROTO_L2TP 115
 #define IPPROTO_MPTCP 262
+
+/* A SYN, an ACK, a request and a FIN. */
+#define SHORT_CONNECTION_PACKETS 4
+/* A question for each family, and most sockets of a resolver are closed with that. */
+#define SHORT_SESSION_PACKETS 8
 
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
@@ -311,12 +321,18 @@ static __always_inline bool is_answer(struct __sk_buff *skb, const struct bpf_so
 
 /* ---- the decision ---- */
 
-/* What the packet is judged by. */
-static __always_inline struct eg_flow judged_flow(const struct bpf_sock *sk, const struct eg_flow *wire)
-{
-	bool has_ports = sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP;
+/* One packet, as the decision needs it. */
+struct packet {
+	__u32 slot_id;
+	__u64 generation;	/* of the policy, read before it: the policy is this one, or a newer one */
+	bool connected;		/* it is judged by the peer of its socket */
+	struct eg_flow wire;
+	struct eg_flow judged;
+};
 
-	return has_ports && sk->dst_port ? peer_of(sk) : *wire;
+static __always_inline bool has_peer(const struct bpf_sock *sk)
+{
+	return (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP) && sk->dst_port;
 }
 
 /* TCP that listens answers whoever asks; datagrams of unconnected UDP sockets come from the sendmsg hooks. */
@@ -355,24 +371,107 @@ static __always_inline bool was_refused(struct __sk_buff *skb, struct eg_flow *f
 	return is_noted_as_refused(bpf_get_socket_cookie(skb), flow);
 }
 
-static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, const struct bpf_sock *sk,
-						       const struct policy_view *view, struct eg_flow *flow)
+/* NAT of the host came before us. */
+static __always_inline bool is_translated(const struct packet *packet)
 {
-	struct eg_flow wire = {};
-	struct eg_decision decision;
+	return packet->connected && !is_same_place(&packet->wire, &packet->judged);
+}
+
+/* Once a connection; packet by packet where nothing can be known of it. */
+static __always_inline void count_nat(const struct packet *packet, struct eg_known *known)
+{
+	__u32 slot_id = packet->slot_id;
+	struct eg_slot *slot;
+
+	if (!is_translated(packet) || (known && (known->flags & EG_KNOWN_NAT)))
+		return;
+	if (known)
+		know_flag(known, EG_KNOWN_NAT);
+	slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+	if (slot)
+		count(&slot->counts.nat);
+}
+
+/* That it was accepted holds for good; whoever wrote may be answered for a while. */
+static __always_inline void know_answer(struct eg_known *known, const struct packet *packet)
+{
+	know_flag(known, EG_KNOWN_ANSWERS);
+	if (packet->judged.protocol == IPPROTO_TCP)
+		know_allowed(known, packet->generation);
+}
+
+/* Forbidden, and open since before that: it is kept, or has time left. What TCP has not connected yet is new. */
+static __always_inline bool goes_on(const struct bpf_sock *sk, const struct policy_view *view,
+				    const struct packet *packet, struct eg_known *known)
+{
+	if (!view->workload || (sk->protocol == IPPROTO_TCP && sk->state == BPF_TCP_CLOSE))
+		return false;
+	if (known && (known->flags & EG_KNOWN_KEPT)) {
+		know_allowed(known, packet->generation);
+		return true;
+	}
+	return bpf_ktime_get_ns() < know_forbidden(known, view->workload);
+}
+
+/*
+ * Room for what is known is dearer than a few looks into the policy: a short connection
+ * has none. Of a UDP socket nobody counts the datagrams, and one in so many finds out.
+ */
+static __always_inline bool is_worth_knowing(struct bpf_sock *sk)
+{
+	const struct bpf_tcp_sock *tcp = sk->protocol == IPPROTO_TCP ? bpf_tcp_sock(sk) : NULL;
+
+	return tcp ? tcp->segs_out > SHORT_CONNECTION_PACKETS : bpf_get_prandom_u32() % SHORT_SESSION_PACKETS == 0;
+}
+
+/* By the policy, and then by where it comes from. What is known of the peer is of another policy, or nothing. */
+static __always_inline bool may_pass(struct __sk_buff *skb, struct bpf_sock *sk, const struct policy_view *view,
+				     const struct packet *packet, struct eg_known *known)
+{
+	bool allowed = decide(view, &packet->judged).verdict == EG_VERDICT_ALLOWED;
+	bool answers = !allowed && is_answer(skb, sk, &packet->judged);
+
+	if (!known && packet->connected &&
+	    (!(allowed || answers) || is_translated(packet) || is_worth_knowing(sk)))
+		known = make_known(sk, &packet->judged, packet->slot_id);
+	if (known && allowed)
+		know_allowed(known, packet->generation);
+	else if (known && answers)
+		know_answer(known, packet);
+	if (!allowed && !answers && !(packet->connected && goes_on(sk, view, packet, known)))
+		return false;
+	count_nat(packet, known);
+	return true;
+}
+
+static __always_inline bool is_known(const struct packet *packet, struct eg_known *known)
+{
+	if (!known || known->generation != packet->generation)
+		return false;
+	count_nat(packet, known);
+	return true;
+}
+
+static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, struct bpf_sock *sk,
+						       const struct policy_view *view, struct packet *packet)
+{
+	struct eg_known *known = NULL;
 	bool routed = false;
 
-	if (!read_packet(skb, &wire, &routed)) {
-		*flow = wire;
+	if (!read_packet(skb, &packet->wire, &routed)) {
+		packet->judged = packet->wire;
 		return block(EG_REASON_BLOCKED_GUARD, EPERM);
 	}
-	*flow = judged_flow(sk, &wire);
+	packet->connected = has_peer(sk);
+	packet->judged = packet->connected ? peer_of(sk) : packet->wire;
 	if (routed)
 		return block(EG_REASON_BLOCKED_SOURCE_ROUTE, EPERM);
-	if (is_loopback(&wire) || (was_judged(sk) && !(sk->protocol == IPPROTO_UDP && was_refused(skb, flow))))
+	if (is_loopback(&packet->wire) ||
+	    (was_judged(sk) && !(sk->protocol == IPPROTO_UDP && was_refused(skb, &packet->judged))))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
-	decision = decide(view, flow);
-	if (decision.verdict == EG_VERDICT_ALLOWED || is_answer(skb, sk, flow))
+	if (packet->connected)
+		known = find_known(sk, &packet->judged, packet->slot_id);
+	if (is_known(packet, known) || may_pass(skb, sk, view, packet, known))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 	return block(EG_REASON_BLOCKED_GUARD, EPERM);
 }

@@ -117,6 +117,13 @@ struct {
 	__type(value, __u8);
 } eg_refused SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct eg_known);
+} eg_known SEC(".maps");
+
 /* For user space alone. Mapped, since whoever wants to know which slots are in use would need a call for each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -21,6 +21,7 @@
  *   eg_failures    struct eg_failure_key -> __u64 CLOCK_MONOTONIC ns   destinations that failed lately
  *   eg_peers       struct eg_peer_key -> struct eg_peer     who wrote to which UDP socket lately
  *   eg_refused     struct eg_peer_key -> __u8 1            datagrams that were refused lately
+ *   eg_known       socket storage   -> struct eg_known      what the guard knows of a connected socket
  *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
  *
  * Maps that no program looks at. They are pinned beside the others, so that whoever
@@ -73,6 +74,7 @@ enum eg_workload_flag {
 	EG_WORKLOAD_PASSTHROUGH = 1u << 1,	/* non-mesh traffic may leave */
 	EG_WORKLOAD_AUDIT = 1u << 2,		/* what would be refused goes on, and is counted as refused */
 	EG_WORKLOAD_GUARDED = 1u << 3,		/* packets are looked at: not everything may leave */
+	EG_WORKLOAD_KEEPS = 1u << 4,		/* what is open when a policy comes that forbids it goes on until its end */
 };
 
 enum eg_cluster_flag {
@@ -109,10 +111,13 @@ struct eg_workload_policy {
 	__u16 breaker_errno;	/* of what the circuit breaker refuses, 1..4095 */
 	__u32 retry_window_ms;	/* how long after a failure a connect to the same destination is a retry */
 	__u32 allowed_protocols;	/* enum eg_protocol_bit: sockets that may be made beside TCP, UDP and ping */
+	__u32 grace_ms;		/* how long what is open goes on once a policy forbids it */
+	__u32 reserved;
+	__u64 grace_until_ns;	/* CLOCK_MONOTONIC: until then, of what this policy forbids; 0: it found nothing open */
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
 };
-EG_STATIC_SIZE(struct eg_workload_policy, 24 + 2 * sizeof(struct eg_cluster_policy));
+EG_STATIC_SIZE(struct eg_workload_policy, 40 + 2 * sizeof(struct eg_cluster_policy));
 
 /*
  * The classes that rules have, in the order in which they decide: the first class
@@ -219,6 +224,25 @@ struct eg_peer {
 	__u32 epoch;	/* of the slot */
 };
 EG_STATIC_SIZE(struct eg_peer, 16);
+
+enum eg_known_flag {
+	EG_KNOWN_KEPT = 1u << 0,	/* it was open when a policy came that forbids it, and goes on */
+	EG_KNOWN_ANSWERS = 1u << 1,	/* it was accepted, or answers who wrote: policies say nothing of its peer */
+	EG_KNOWN_NAT = 1u << 2,		/* its packets go to another address than its peer's, which has been counted */
+};
+
+/*
+ * What the guard knows of a connected socket and its peer; it ends with the socket, and
+ * with the peer. One that has none, or no room for it, is judged packet by packet.
+ */
+struct eg_known {
+	struct eg_flow peer;	/* normalised */
+	__u32 slot;
+	__u32 flags;		/* enum eg_known_flag */
+	__u64 generation;	/* of the policy by which its packets pass; 0: of none */
+	__u64 until_ns;		/* CLOCK_MONOTONIC: forbidden, and goes on until then; 0: not found to be forbidden */
+};
+EG_STATIC_SIZE(struct eg_known, 48);
 
 /* How long after the last datagram a peer may be answered, and how many peers a workload may have. */
 #define EG_PEER_LIFETIME_MS 30000u

@@ -91,8 +91,10 @@ struct eg_slot_counts {
 	__u64 events_suppressed;	/* over the rate limit */
 	__u64 events_lost;		/* the ring buffer was full */
 	__u64 peers_missed;		/* datagrams of peers that could not be kept, to be answered */
+	__u64 nat;			/* connections whose packets go to another address than their peer's */
+	__u64 ended_by_policy;		/* connections that were open when a policy came that forbids them, and were ended */
 };
-EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 56);
+EG_STATIC_SIZE(struct eg_slot_counts, 2 * sizeof(struct eg_family_counts) + 72);
 
 /*
  * Gauges of one family's cluster. connections and pending are the halves of one word,

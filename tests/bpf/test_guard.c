@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -449,6 +450,173 @@ static void a_policy_that_lets_everything_out_has_no_guard(void **state)
 	guarded_end(&guarded);
 }
 
+/* ---- what is known ---- */
+
+/* More than a short connection sends. */
+#define MANY_SEGMENTS 20
+/* So many that one of them finds out. */
+#define MANY_DATAGRAMS 200
+
+static struct eg_known known_of(const struct guarded *guarded, int fd)
+{
+	struct eg_known known = {};
+
+	if (bpf_map_lookup_elem(eg_datapath_map_fd(guarded->datapath, "eg_known"), &fd, &known) < 0)
+		assert_int_equal(errno, ENOENT);
+	return known;
+}
+
+/* What TCP has to send goes as soon as it may: waits for it. */
+static uint64_t generation_of(const struct guarded *guarded, int fd, uint64_t wanted)
+{
+	for (int i = 0; i < 1000 && known_of(guarded, fd).generation != wanted; i++)
+		poll(NULL, 0, 10);
+	return known_of(guarded, fd).generation;
+}
+
+/* Each at once. Where no socket is, the next datagram is refused for the last one. */
+static void send_many(int fd, int count)
+{
+	int on = 1;
+
+	/* Of UDP nobody asks that. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	for (int i = 0; i < count; i++)
+		assert_true(send(fd, "x", 1, 0) == 1 || errno == ECONNREFUSED);
+}
+
+static void apply_again(struct guarded *guarded)
+{
+	struct eg_subject subject = subject_of(SLOT, &guarded->mesh);
+
+	image_apply(guarded->datapath, &subject);
+}
+
+static void what_is_known_of_a_connection_is_of_one_policy_and_the_next_one_judges_anew(void **state)
+{
+	struct guarded guarded;
+	int fd, peer;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	fd = network_connected(NETWORK_IPV6, guarded.port);
+	peer = network_accept(guarded.listener);
+	assert_int_equal(known_of(&guarded, fd).generation, 0);
+	send_many(fd, MANY_SEGMENTS);
+	assert_int_equal(generation_of(&guarded, fd, 1), 1);
+	apply_again(&guarded);
+	send_many(fd, MANY_SEGMENTS);
+	assert_int_equal(generation_of(&guarded, fd, 2), 2);
+	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_guard, 0);
+	guarded.mesh.rules.len = 0;
+	apply_again(&guarded);
+	assert_int_equal(send(fd, "x", 1, 0), 1);
+	for (int i = 0; i < 1000 && counts_of(&guarded).ipv6.verdicts.blocked_guard == 0; i++)
+		poll(NULL, 0, 10);
+	assert_true(counts_of(&guarded).ipv6.verdicts.blocked_guard >= 1);
+	network_abort(fd);
+	close(peer);
+	guarded_end(&guarded);
+}
+
+static void what_is_known_of_a_udp_socket_is_of_one_peer(void **state)
+{
+	struct guarded guarded;
+	int fd;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	fd = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(fd, NETWORK_IPV6, 9), 0);
+	send_many(fd, MANY_DATAGRAMS);
+	assert_int_equal(known_of(&guarded, fd).peer.port, 9);
+	assert_int_equal(known_of(&guarded, fd).generation, 1);
+	assert_int_equal(network_connect(fd, NETWORK_IPV6, 10), 0);
+	send_many(fd, MANY_DATAGRAMS);
+	assert_int_equal(known_of(&guarded, fd).peer.port, 10);
+	/* Refused, it has the peer that it had. */
+	assert_int_equal(network_connect(fd, NETWORK_IPV4, 9), EPERM);
+	send_many(fd, MANY_DATAGRAMS);
+	assert_int_equal(known_of(&guarded, fd).peer.port, 10);
+	close(fd);
+	guarded_end(&guarded);
+}
+
+static void a_source_route_that_comes_late_is_refused_on_a_known_connection_too(void **state)
+{
+	static const unsigned char lsrr[8] = {131, 7, 4, 198, 51, 100, 1, 0};
+	struct guarded guarded;
+	int fd;
+
+	(void)state;
+	guarded_make(&guarded);
+	scope_add(&guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV4), 0, EG_PROTO_ANY);
+	guarded_enrol(&guarded, false);
+	fd = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(fd, NETWORK_IPV4, 9), 0);
+	send_many(fd, MANY_DATAGRAMS);
+	assert_int_equal(known_of(&guarded, fd).generation, 1);
+	/* Set while the programs are away. */
+	guarded.links = eg_links_free(guarded.links);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), 0);
+	assert_int_equal(eg_datapath_enrol(guarded.datapath, guarded.cgroup.fd, SLOT, &guarded.links), 0);
+	assert_int_equal(known_of(&guarded, fd).generation, 1);
+	assert_int_equal(send(fd, "x", 1, 0), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_source_route, 1);
+	close(fd);
+	guarded_end(&guarded);
+}
+
+/* What an address of a service, which nobody has, stands for. */
+#define SERVICE "198.51.100.200"
+
+/* As a node does for services and for its containers' DNS. */
+static void translate(void)
+{
+	assert_int_equal(system("ip route replace " SERVICE "/32 dev hole0"), 0);
+	if (system("nft 'add table ip eg_test; add chain ip eg_test out { type nat hook output priority -100; };"
+		   " add rule ip eg_test out ip daddr " SERVICE " dnat to " NETWORK_IPV4 "' 2>/dev/null") == 0)
+		return;
+	print_message("# skip: this kernel, or this system, has no NAT by nft\n");
+	skip();
+}
+
+static void a_packet_that_nat_sends_elsewhere_belongs_to_its_sockets_verdict_and_counts_once(void **state)
+{
+	struct guarded guarded;
+	uint16_t port;
+	int server, client, tcp, peer;
+
+	(void)state;
+	network_enter();
+	translate();
+	guarded_make(&guarded);
+	scope_add(&guarded.mesh, EG_CLASS_MESH, prefix_of(SERVICE), 0, EG_PROTO_ANY);
+	guarded_enrol(&guarded, false);
+	server = bound(NETWORK_IPV4, &port);
+	client = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(client, SERVICE, port), 0);
+	send_many(client, MANY_DATAGRAMS);
+	assert_true(hears(server));
+	assert_int_equal(counts_of(&guarded).nat, 1);
+	tcp = network_connected(SERVICE, guarded.port);
+	peer = network_accept(guarded.listener);
+	send_many(tcp, MANY_SEGMENTS);
+	assert_true(hears(peer));
+	assert_int_equal(counts_of(&guarded).nat, 2);
+	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 0);
+	/* What it stands for is no destination of the policy's. */
+	assert_int_equal(network_connect(client, NETWORK_IPV4, port), EPERM);
+	network_close_pair(tcp, peer);
+	close(client);
+	close(server);
+	guarded_end(&guarded);
+	assert_int_equal(system("nft delete table ip eg_test"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +632,10 @@ int main(void)
 		cmocka_unit_test(an_accepted_connection_answers_and_outlives_its_listener),
 		cmocka_unit_test(a_connection_that_was_accepted_before_answers_while_its_listener_stands),
 		cmocka_unit_test(a_policy_that_lets_everything_out_has_no_guard),
+		cmocka_unit_test(what_is_known_of_a_connection_is_of_one_policy_and_the_next_one_judges_anew),
+		cmocka_unit_test(what_is_known_of_a_udp_socket_is_of_one_peer),
+		cmocka_unit_test(a_source_route_that_comes_late_is_refused_on_a_known_connection_too),
+		cmocka_unit_test(a_packet_that_nat_sends_elsewhere_belongs_to_its_sockets_verdict_and_counts_once),
 	};
 
 	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
