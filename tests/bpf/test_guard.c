@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/support/cgroup.h"
+#include "../lib/support/guarded.h"
 #include "../lib/support/image.h"
 #include "../lib/support/lease.h"
 #include "../lib/support/network.h"
@@ -22,108 +22,12 @@
 #include "datapath/pins.h"
 #include "datapath/walk.h"
 
-#define SLOT 1u
-/* Long enough for a packet over the loopback, where nothing is to come. */
-#define NOTHING_MS 200
 /* Not one of the protocols that a kernel knows: RFC 3692 keeps it for experiments. */
 #define EXPERIMENT 253
 
 #ifndef IPV6_RTHDR
 #define IPV6_RTHDR 57
 #endif
-
-struct guarded {
-	struct eg_datapath *datapath;
-	struct eg_cgroup cgroup;
-	struct eg_links *links;
-	struct eg_scope mesh;
-	char *home; /* cgroup.procs of where the process came from */
-	int listener;
-	uint16_t port;
-	uint32_t protocols; /* that may be used, beside the usual ones */
-};
-
-static void move(const char *procs)
-{
-	FILE *file = fopen(procs, "we");
-
-	assert_non_null(file);
-	assert_true(fputs("0", file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void join(const struct guarded *guarded)
-{
-	_cleanup_free_ char *procs = NULL;
-
-	assert_true(asprintf(&procs, "%s/cgroup.procs", guarded->cgroup.path) > 0);
-	move(procs);
-}
-
-/* In the cgroup, which is not enrolled yet; the listener stands outside. Its IPv6 addresses are mesh, IPv4 is not. */
-static void guarded_make(struct guarded *guarded)
-{
-	_cleanup_free_ char *own = NULL;
-
-	network_enter();
-	*guarded = (struct guarded){.mesh = {.id = 1, .name = "default"}};
-	guarded->datapath = datapath_load(SLOT + 1, 16);
-	guarded->listener = network_listen(0, 64, &guarded->port);
-	guarded->cgroup = cgroup_make("guard");
-	assert_int_equal(eg_cgroup_own_path(&own), 0);
-	assert_true(asprintf(&guarded->home, "%s/cgroup.procs", own) > 0);
-	join(guarded);
-}
-
-static void guarded_enrol(struct guarded *guarded, bool passthrough)
-{
-	struct eg_subject subject = subject_of(SLOT, &guarded->mesh);
-
-	subject.passthrough = passthrough;
-	subject.allowed_protocols = guarded->protocols;
-	if (guarded->links == NULL)
-		scope_add(&guarded->mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV6), 0, EG_PROTO_ANY);
-	image_apply(guarded->datapath, &subject);
-	assert_int_equal(eg_datapath_enrol(guarded->datapath, guarded->cgroup.fd, SLOT, &guarded->links), 0);
-}
-
-static struct eg_slot_counts counts_of(const struct guarded *guarded)
-{
-	struct eg_maps maps = eg_datapath_maps(guarded->datapath);
-	struct eg_slot_counts counts;
-
-	assert_int_equal(eg_maps_read_counts(&maps, SLOT, &counts), 0);
-	return counts;
-}
-
-static void guarded_end(struct guarded *guarded)
-{
-	move(guarded->home);
-	close(guarded->listener);
-	eg_links_free(guarded->links);
-	cgroup_end(&guarded->cgroup);
-	eg_array_clear(&guarded->mesh.rules);
-	eg_datapath_free(guarded->datapath);
-	free(guarded->home);
-}
-
-static bool hears(int fd)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-
-	return poll(&wait, 1, NOTHING_MS) == 1;
-}
-
-/* What the sender is told: 0, or the errno. */
-static int send_to(int fd, const char *address, uint16_t port)
-{
-	struct sockaddr_storage to = network_address(address, port);
-
-	return sendto(fd, "x", 1, 0, (struct sockaddr *)&to,
-		      to.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) < 0
-		       ? errno
-		       : 0;
-}
 
 static void a_connection_that_is_older_than_the_policy_is_cut_off_unless_its_peer_is_allowed(void **state)
 {
@@ -139,10 +43,10 @@ static void a_connection_that_is_older_than_the_policy_is_cut_off_unless_its_pee
 	guarded_enrol(&guarded, false);
 	assert_int_equal(write(forbidden, "x", 1), 1);
 	assert_int_equal(write(allowed, "x", 1), 1);
-	assert_true(hears(allowed_peer));
-	assert_false(hears(forbidden_peer));
-	assert_true(counts_of(&guarded).ipv4.verdicts.blocked_guard >= 1);
-	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_guard, 0);
+	assert_true(guarded_hears(allowed_peer));
+	assert_false(guarded_hears(forbidden_peer));
+	assert_true(guarded_counts(&guarded).ipv4.verdicts.blocked_guard >= 1);
+	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_guard, 0);
 	network_abort(forbidden);
 	network_close_pair(allowed, allowed_peer);
 	close(forbidden_peer);
@@ -164,7 +68,7 @@ static void a_udp_socket_that_was_connected_before_is_refused_with_its_peer(void
 	assert_int_equal(send(forbidden, "x", 1, 0), -1);
 	assert_int_equal(errno, EPERM);
 	assert_int_equal(send(allowed, "x", 1, 0), 1);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 1);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 1);
 	close(forbidden);
 	close(allowed);
 	guarded_end(&guarded);
@@ -180,10 +84,10 @@ static void a_raw_socket_that_was_there_before_sends_to_allowed_addresses_only(v
 	ipv4 = network_socket(NETWORK_IPV4, SOCK_RAW, EXPERIMENT);
 	ipv6 = network_socket(NETWORK_IPV6, SOCK_RAW, EXPERIMENT);
 	guarded_enrol(&guarded, false);
-	assert_int_equal(send_to(ipv4, NETWORK_IPV4, 0), EPERM);
-	assert_int_equal(send_to(ipv4, "127.0.0.1", 0), 0);
-	assert_int_equal(send_to(ipv6, NETWORK_IPV6, 0), 0);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 1);
+	assert_int_equal(guarded_send(ipv4, NETWORK_IPV4, 0), EPERM);
+	assert_int_equal(guarded_send(ipv4, "127.0.0.1", 0), 0);
+	assert_int_equal(guarded_send(ipv6, NETWORK_IPV6, 0), 0);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 1);
 	close(ipv4);
 	close(ipv6);
 	guarded_end(&guarded);
@@ -204,15 +108,15 @@ static void a_routing_header_is_refused_even_on_the_way_to_an_allowed_address(vo
 		assert_int_equal(inet_pton(AF_INET6, NETWORK_IPV6, header + at), 1);
 	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, header, sizeof(header)), 0);
 	guarded_enrol(&guarded, false);
-	assert_int_equal(send_to(later, NETWORK_IPV6, 9), 0);
-	assert_int_equal(send_to(fd, NETWORK_IPV6, 9), EPERM);
-	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_source_route, 1);
+	assert_int_equal(guarded_send(later, NETWORK_IPV6, 9), 0);
+	assert_int_equal(guarded_send(fd, NETWORK_IPV6, 9), EPERM);
+	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_source_route, 1);
 	/* Now the call that would set one fails already, and one that takes it away does not. */
 	assert_int_equal(setsockopt(later, IPPROTO_IPV6, IPV6_RTHDR, header, sizeof(header)), -1);
 	assert_int_equal(errno, EPERM);
 	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, NULL, 0), 0);
-	assert_int_equal(send_to(fd, NETWORK_IPV6, 9), 0);
-	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_source_route, 2);
+	assert_int_equal(guarded_send(fd, NETWORK_IPV6, 9), 0);
+	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_source_route, 2);
 	close(fd);
 	close(later);
 	guarded_end(&guarded);
@@ -232,27 +136,16 @@ static void a_source_route_is_refused_even_on_the_way_to_an_allowed_address(void
 	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), 0);
 	scope_add(&guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV4), 0, EG_PROTO_ANY);
 	guarded_enrol(&guarded, false);
-	assert_int_equal(send_to(fd, NETWORK_IPV4, 9), EPERM);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_source_route, 1);
+	assert_int_equal(guarded_send(fd, NETWORK_IPV4, 9), EPERM);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_source_route, 1);
 	assert_int_equal(setsockopt(later, IPPROTO_IP, IP_OPTIONS, harmless, sizeof(harmless)), 0);
-	assert_int_equal(send_to(later, NETWORK_IPV4, 9), 0);
+	assert_int_equal(guarded_send(later, NETWORK_IPV4, 9), 0);
 	assert_int_equal(setsockopt(later, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), -1);
 	assert_int_equal(errno, EPERM);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_source_route, 2);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_source_route, 2);
 	close(fd);
 	close(later);
 	guarded_end(&guarded);
-}
-
-/* 0, or why there is none. */
-static int try_socket(int family, int type, int protocol)
-{
-	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
-
-	if (fd < 0)
-		return errno;
-	close(fd);
-	return 0;
 }
 
 static void sockets_that_would_escape_are_not_made_and_usual_ones_are(void **state)
@@ -262,16 +155,16 @@ static void sockets_that_would_escape_are_not_made_and_usual_ones_are(void **sta
 	(void)state;
 	guarded_make(&guarded);
 	guarded_enrol(&guarded, false);
-	assert_int_equal(try_socket(AF_INET, SOCK_RAW, IPPROTO_RAW), EPERM);
-	assert_int_equal(try_socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6), EPERM);
-	assert_int_equal(try_socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
-	assert_int_equal(try_socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
-	assert_int_equal(try_socket(AF_INET, SOCK_STREAM, 0), 0);
-	assert_int_equal(try_socket(AF_INET6, SOCK_DGRAM, 0), 0);
-	assert_int_equal(try_socket(AF_UNIX, SOCK_DGRAM, 0), 0);
-	assert_int_equal(try_socket(AF_NETLINK, SOCK_RAW, 0), 0);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_protocol, 2);
-	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_protocol, 2);
+	assert_int_equal(guarded_try(AF_INET, SOCK_RAW, IPPROTO_RAW), EPERM);
+	assert_int_equal(guarded_try(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6), EPERM);
+	assert_int_equal(guarded_try(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
+	assert_int_equal(guarded_try(AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
+	assert_int_equal(guarded_try(AF_INET, SOCK_STREAM, 0), 0);
+	assert_int_equal(guarded_try(AF_INET6, SOCK_DGRAM, 0), 0);
+	assert_int_equal(guarded_try(AF_UNIX, SOCK_DGRAM, 0), 0);
+	assert_int_equal(guarded_try(AF_NETLINK, SOCK_RAW, 0), 0);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_protocol, 2);
+	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_protocol, 2);
 	guarded_end(&guarded);
 }
 
@@ -285,9 +178,9 @@ static void a_protocol_that_the_workload_allows_is_judged_by_its_address(void **
 	guarded.protocols = EG_PROTO_RAW;
 	guarded_enrol(&guarded, false);
 	fd = network_socket(NETWORK_IPV4, SOCK_RAW, EXPERIMENT);
-	assert_int_equal(send_to(fd, NETWORK_IPV4, 0), EPERM);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 1);
-	assert_int_equal(try_socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
+	assert_int_equal(guarded_send(fd, NETWORK_IPV4, 0), EPERM);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 1);
+	assert_int_equal(guarded_try(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
 	close(fd);
 	guarded_end(&guarded);
 }
@@ -356,22 +249,22 @@ static void a_udp_server_answers_whoever_wrote_to_it_for_a_while_and_nobody_else
 	guarded_enrol(&guarded, false);
 	server = bound(NETWORK_IPV4, &server_port);
 	other = bound(NETWORK_IPV4, &other_port);
-	move(guarded.home);
+	guarded_move(guarded.home);
 	client = bound(NETWORK_IPV4, &client_port);
-	join(&guarded);
-	assert_int_equal(send_to(server, NETWORK_IPV4, client_port), EPERM);
+	guarded_join(&guarded);
+	assert_int_equal(guarded_send(server, NETWORK_IPV4, client_port), EPERM);
 	/* From outside: a socket is where it was made. */
-	assert_int_equal(send_to(client, NETWORK_IPV4, server_port), 0);
-	assert_true(hears(server));
+	assert_int_equal(guarded_send(client, NETWORK_IPV4, server_port), 0);
+	assert_true(guarded_hears(server));
 	assert_int_equal(peers_of(&guarded), 1);
-	assert_int_equal(send_to(server, NETWORK_IPV4, client_port), 0);
-	assert_true(hears(client));
+	assert_int_equal(guarded_send(server, NETWORK_IPV4, client_port), 0);
+	assert_true(guarded_hears(client));
 	/* Not from another socket, and not to another port. */
-	assert_int_equal(send_to(other, NETWORK_IPV4, client_port), EPERM);
-	assert_int_equal(send_to(server, NETWORK_IPV4, other_port), EPERM);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.reply, 1);
+	assert_int_equal(guarded_send(other, NETWORK_IPV4, client_port), EPERM);
+	assert_int_equal(guarded_send(server, NETWORK_IPV4, other_port), EPERM);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.reply, 1);
 	age_peer(&guarded, 31000000000ull);
-	assert_int_equal(send_to(server, NETWORK_IPV4, client_port), EPERM);
+	assert_int_equal(guarded_send(server, NETWORK_IPV4, client_port), EPERM);
 	assert_int_equal(eg_datapath_collect(guarded.datapath), 0);
 	assert_int_equal(peers_of(&guarded), 0);
 	close(client);
@@ -385,9 +278,9 @@ static int connect_from_outside(struct guarded *guarded, int listener, uint16_t 
 {
 	int client;
 
-	move(guarded->home);
+	guarded_move(guarded->home);
 	client = network_connected(NETWORK_IPV4, port);
-	join(guarded);
+	guarded_join(guarded);
 	*ret_accepted = network_accept(listener);
 	return client;
 }
@@ -405,8 +298,8 @@ static void an_accepted_connection_answers_and_outlives_its_listener(void **stat
 	client = connect_from_outside(&guarded, listener, port, &accepted);
 	close(listener);
 	assert_int_equal(write(accepted, "x", 1), 1);
-	assert_true(hears(client));
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 0);
+	assert_true(guarded_hears(client));
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 0);
 	network_close_pair(accepted, client);
 	/* What was trusted is forgotten with its connection. */
 	for (int i = 0; i < 100 && lease_table_read(eg_datapath_map_fd(guarded.datapath, "eg_leases")).taken; i++)
@@ -427,7 +320,7 @@ static void a_connection_that_was_accepted_before_answers_while_its_listener_sta
 	client = connect_from_outside(&guarded, listener, port, &accepted);
 	guarded_enrol(&guarded, false);
 	assert_int_equal(write(accepted, "x", 1), 1);
-	assert_true(hears(client));
+	assert_true(guarded_hears(client));
 	network_close_pair(accepted, client);
 	close(listener);
 	guarded_end(&guarded);
