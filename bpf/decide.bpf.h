@@ -42,6 +42,14 @@ static __always_inline void *lookup_bank(void *bank_0, void *bank_1, __u32 bank,
 	return value;
 }
 
+/* Of the cgroup that a program is attached to; 0 until it has one. */
+static __always_inline __u32 enrolled_slot(void)
+{
+	const struct eg_enrolment *enrolment = bpf_get_local_storage(&eg_cgroups, 0);
+
+	return enrolment->slot;
+}
+
 /* NULL where the slot has no policy in this bank. */
 static __always_inline const struct eg_workload_policy *lookup_workload(__u32 bank, const __u32 *slot)
 {

@@ -15,6 +15,7 @@
 #include "emit.bpf.h"
 #include "flow.bpf.h"
 #include "guard.bpf.h"
+#include "kind.bpf.h"
 #include "lifecycle.bpf.h"
 #include "maps.bpf.h"
 #include "move.bpf.h"
@@ -27,17 +28,6 @@ enum sock_addr_answer {
 	ANSWER_REFUSE = 0,
 	ANSWER_PROCEED = 1,
 };
-
-/* The counters of a slot; those of slot 0 where the slot has none, so that no refusal goes uncounted. */
-static __always_inline struct eg_slot *find_slot(__u32 *slot_id)
-{
-	struct eg_slot *slot = bpf_map_lookup_elem(&eg_slots, slot_id);
-
-	if (slot)
-		return slot;
-	*slot_id = 0;
-	return bpf_map_lookup_elem(&eg_slots, slot_id);
-}
 
 static __always_inline int refuse(__u16 block_errno)
 {
@@ -78,35 +68,6 @@ __noinline int eg_admit(struct bpf_sock_addr *ctx, struct observation *seen, int
 	leased = needs_lease(seen) && !refused_before;
 	lease_connect(bpf_get_socket_cookie(ctx), seen, leased, connected);
 	return 0;
-}
-
-/*
- * Programs of descendant cgroups, and those attached before ours, have run: what
- * they refused never leaves, so it is not counted as admitted.
- */
-__noinline int eg_account(struct observation *seen, int refused_before)
-{
-	struct eg_slot *slot;
-	__u32 slot_id;
-
-	if (!seen)
-		return 0;
-	/* A key lies on the stack: before Linux 6.2 a function's argument cannot be one. */
-	slot_id = seen->slot_id;
-	slot = find_slot(&slot_id);
-	seen->slot_id = slot_id;
-	if (slot && seen->decision.verdict == EG_VERDICT_ALLOWED && refused_before)
-		count(&slot->counts.refused_before);
-	else if (slot)
-		account(slot, seen, true);
-	return 0;
-}
-
-static __always_inline __u32 enrolled_slot(void)
-{
-	const struct eg_enrolment *enrolment = bpf_get_local_storage(&eg_cgroups, 0);
-
-	return enrolment->slot;
 }
 
 static __always_inline struct observation observe(enum eg_hook hook, struct eg_flow flow)
@@ -317,10 +278,10 @@ int eg_guard_make(struct bpf_sock *sk)
 	};
 	struct policy_view view = view_policy(seen.slot_id);
 
-	if (is_usual_socket(sk))
+	if (is_usual_kind(sk->type, sk->protocol))
 		return ANSWER_PROCEED;
 	if (view.workload && (!(view.workload->flags & EG_WORKLOAD_GUARDED) ||
-			      (view.workload->allowed_protocols & kind_of_socket(sk))))
+			      (view.workload->allowed_protocols & bit_of_kind(sk->type, sk->protocol))))
 		return ANSWER_PROCEED;
 	seen.time_ns = bpf_ktime_get_coarse_ns();
 	eg_account(&seen, 0);

@@ -189,4 +189,37 @@ static __always_inline void account(struct eg_slot *slot, const struct observati
 	emit_event(slot, seen, has_process);
 }
 
+/* The counters of a slot; those of slot 0 where the slot has none, so that no refusal goes uncounted. */
+static __always_inline struct eg_slot *find_slot(__u32 *slot_id)
+{
+	struct eg_slot *slot = bpf_map_lookup_elem(&eg_slots, slot_id);
+
+	if (slot)
+		return slot;
+	*slot_id = 0;
+	return bpf_map_lookup_elem(&eg_slots, slot_id);
+}
+
+/*
+ * Programs of descendant cgroups, and those attached before ours, have run: what
+ * they refused never leaves, so it is not counted as admitted.
+ */
+__noinline int eg_account(struct observation *seen, int refused_before)
+{
+	struct eg_slot *slot;
+	__u32 slot_id;
+
+	if (!seen)
+		return 0;
+	/* A key lies on the stack: before Linux 6.2 a function's argument cannot be one. */
+	slot_id = seen->slot_id;
+	slot = find_slot(&slot_id);
+	seen->slot_id = slot_id;
+	if (slot && seen->decision.verdict == EG_VERDICT_ALLOWED && refused_before)
+		count(&slot->counts.refused_before);
+	else if (slot)
+		account(slot, seen, true);
+	return 0;
+}
+
 #endif

@@ -26,13 +26,12 @@
 #include "breaker.bpf.h"
 #include "decide.bpf.h"
 #include "flow.bpf.h"
+#include "kind.bpf.h"
 #include "known.bpf.h"
 #include "refused.bpf.h"
 #include "reply.bpf.h"
 
 #define ETH_P_IP 0x0800
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
 
 #define IPV4_HEADER_LEN 20
 #define IPV4_OPTIONS_MAX 40
@@ -51,18 +50,10 @@
 /* Of the destination. */
 #define UDP_PORT_AT 2
 
-#define IPPROTO_ICMP 1
-#define IPPROTO_ICMPV6 58
-#define IPPROTO_L2TP 115
-#define IPPROTO_MPTCP 262
-
 /* A SYN, an ACK, a request and a FIN. */
 #define SHORT_CONNECTION_PACKETS 4
 /* A question for each family, and most sockets of a resolver are closed with that. */
 #define SHORT_SESSION_PACKETS 8
-
-#define SOCK_STREAM 1
-#define SOCK_DGRAM 2
 
 #define IPPROTO_IP 0
 #define IPPROTO_IPV6 41
@@ -70,25 +61,6 @@
 #define IPV6_2292PKTOPTIONS 6
 #define IPV6_2292RTHDR 5
 #define IPV6_RTHDR 57
-
-/* ---- the kind of socket ---- */
-
-/* Ping sockets may be made: where they send to is judged packet by packet. */
-static __always_inline bool is_usual_socket(const struct bpf_sock *sk)
-{
-	if (sk->type == SOCK_STREAM)
-		return sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_MPTCP;
-	return sk->type == SOCK_DGRAM &&
-	       (sk->protocol == IPPROTO_UDP || sk->protocol == IPPROTO_ICMP || sk->protocol == IPPROTO_ICMPV6);
-}
-
-static __always_inline __u32 kind_of_socket(const struct bpf_sock *sk)
-{
-	if (sk->type != SOCK_STREAM && sk->type != SOCK_DGRAM && sk->protocol != 132 /* IPPROTO_SCTP: SOCK_SEQPACKET */ &&
-	    sk->protocol != 33 /* IPPROTO_DCCP: SOCK_DCCP */)
-		return EG_PROTO_RAW;
-	return sk->protocol == IPPROTO_L2TP ? EG_PROTO_L2TP : eg_protocol_bit(sk->protocol);
-}
 
 /* ---- socket options ---- */
 

@@ -60,7 +60,10 @@ struct sock_cgroup_data {
 
 struct sock {
 	struct sock_common __sk_common;
+	__u8 sk_kern_sock : 1; /* the kernel's own */
+	__u16 sk_type;
 	__u16 sk_protocol;
+	__u32 sk_max_ack_backlog; /* of listen(); what is accepted is a copy of who listens */
 	int sk_err;
 	struct sock_cgroup_data sk_cgrp_data;
 };
@@ -97,6 +100,10 @@ struct file;
 
 struct socket {
 	struct sock *sk;
+};
+
+struct msghdr {
+	void *msg_name; /* the kernel's copy; NULL: none was given */
 };
 
 /* What an iterator over the files of all processes gets for each; task and file are NULL at the end. */

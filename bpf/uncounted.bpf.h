@@ -10,38 +10,11 @@
 #include <stdbool.h>
 
 #include <linux/bpf.h>
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #include "decide.bpf.h"
+#include "place.bpf.h"
 #include "sweep.bpf.h"
-
-/* Cgroups nested deeper than this are taken for not enrolled, as by the gates. */
-#define CGROUP_LEVELS_MAX 32
-
-/* The slot of the nearest enrolled cgroup that the socket's lies in; 0: none. */
-static __always_inline __u32 slot_of_socket(const struct sock *sk)
-{
-	struct cgroup *cgroup = sk->sk_cgrp_data.cgroup;
-	/* An index that is not constant is for the helper alone. */
-	void *ancestors = __builtin_preserve_access_index(&cgroup->ancestors[0]);
-	int level = cgroup->level;
-	__u32 *slot, found = 0;
-
-	for (int i = 1; i < CGROUP_LEVELS_MAX; i++) {
-		struct cgroup *ancestor = NULL;
-		__u64 id;
-
-		if (i > level)
-			break;
-		bpf_probe_read_kernel(&ancestor, sizeof(ancestor), ancestors + i * sizeof(ancestor));
-		id = BPF_CORE_READ(ancestor, kn, id);
-		slot = bpf_map_lookup_elem(&eg_enrolled, &id);
-		if (slot)
-			found = *slot;
-	}
-	return found;
-}
 
 /* EG_REASON_COUNT where no lease is wanting. */
 static __always_inline __u32 wanting_reason(__u32 slot, const struct eg_held_socket *socket)
@@ -71,7 +44,7 @@ static __always_inline void list_uncounted(const struct visit *visit, const stru
 	if ((lease && is_live(read_word(lease))) || !bpf_skc_to_tcp_sock(sk) ||
 	    (state != BPF_TCP_ESTABLISHED && state != BPF_TCP_SYN_SENT && state != BPF_TCP_LISTEN))
 		return;
-	slot = slot_of_socket(sk);
+	slot = slot_of_cgroup(sk->sk_cgrp_data.cgroup);
 	if (!slot)
 		return;
 	/* A word that no other record of a walk has: no state, and not 0. */

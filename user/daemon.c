@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "config/config.h"
 #include "datapath/datapath.h"
+#include "datapath/lsm.h"
 #include "datapath/pins.h"
 #include "datapath/walk.h"
 #include "enrol.h"
@@ -210,6 +211,7 @@ static int say_agent(struct daemon *daemon)
 
 	daemon->agent.policy_watch_errno = (__u32)-daemon->watches.policy_error;
 	daemon->agent.cgroup_watch_errno = (__u32)-daemon->watches.cgroup_error;
+	daemon->agent.lsm_errno = (__u32)-eg_datapath_lsm_error(daemon->datapath);
 	return eg_maps_write_agent(&maps, &daemon->agent);
 }
 

@@ -58,7 +58,17 @@ enum eg_protocol_bit {
 	/* Of allowProtocols alone: which sockets may be made. L2TP is no OTHER there, and raw sockets have any protocol. */
 	EG_PROTO_L2TP = 1u << 7,
 	EG_PROTO_RAW = 1u << 8,
+	/* The same of other families: no flow has them, and no address to be judged by. */
+	EG_PROTO_PACKET = 1u << 9,
+	EG_PROTO_XDP = 1u << 10,
+	EG_PROTO_VSOCK = 1u << 11,
 };
+
+/*
+ * What stands for the protocol of a socket of such a family where a refusal is counted and
+ * listed: this, and the family's number. Above every IPPROTO_*.
+ */
+#define EG_PROTOCOL_OF_FAMILY 0x8000u
 
 /* The bit of an IPPROTO_* number. MPTCP is TCP on the wire and in policy. */
 static inline __u32 eg_protocol_bit(__u32 protocol)

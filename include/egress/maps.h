@@ -309,7 +309,7 @@ struct eg_agent {
 	__u32 policy_watch_errno;	/* why policy files are only looked at from time to time; 0: the kernel tells */
 	__u32 cgroup_watch_errno;	/* the same for cgroups; EOVERFLOW: changes were lost a moment ago */
 	__u32 pid_namespace;	/* inode number of the namespace that pid is of */
-	__u32 reserved;
+	__u32 lsm_errno;	/* why there are no programs of the BPF LSM; 0: they are on each cgroup that is guarded */
 	char error[EG_ERROR_LEN];	/* why the last load failed; empty when it did not */
 	struct eg_agent_sweep sweep;
 };

@@ -7,6 +7,8 @@ EGRESSD=$EG_BUILD/egressd
 LINKS=6
 # while passthrough is false
 GUARDED_LINKS=10
+# and where the kernel takes programs of the BPF LSM (vmtest/init)
+[ -z "${EG_LSM:-}" ] || GUARDED_LINKS=13
 
 daemon_setup() {
 	require_root

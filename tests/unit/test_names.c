@@ -87,6 +87,17 @@ static void a_protocol_without_a_name_is_digits(void **state)
 	assert_string_equal(eg_protocol_name(UINT32_MAX, buffer), "4294967295");
 }
 
+static void a_family_that_is_not_the_internets_stands_for_its_protocol(void **state)
+{
+	char buffer[12];
+
+	(void)state;
+	assert_string_equal(eg_protocol_name(EG_PROTOCOL_OF_FAMILY | AF_PACKET, buffer), "packet");
+	assert_string_equal(eg_protocol_name(EG_PROTOCOL_OF_FAMILY | 255, buffer), "family-255");
+	/* Nothing is judged by it. */
+	assert_int_equal(eg_protocol_parse("packet"), -EINVAL);
+}
+
 static void a_reason_is_counted_over_both_families(void **state)
 {
 	struct eg_slot_counts counts = {
@@ -110,6 +121,7 @@ int main(void)
 		cmocka_unit_test(verdicts_and_families_have_names),
 		cmocka_unit_test(a_protocol_with_a_name_is_found_by_it_again),
 		cmocka_unit_test(a_protocol_without_a_name_is_digits),
+		cmocka_unit_test(a_family_that_is_not_the_internets_stands_for_its_protocol),
 		cmocka_unit_test(a_reason_is_counted_over_both_families),
 	};
 

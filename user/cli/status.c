@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "export/audit.h"
 #include "cli/cli.h"
+#include "cli/layers.h"
 #include "cli/pinned.h"
 #include "datapath/inspect.h"
 #include "datapath/uncounted.h"
@@ -60,6 +61,7 @@ struct status {
 	enum eg_agent_sight sight;
 	bool alive;
 	struct eg_audit audit;
+	struct eg_layers layers;
 	struct eg_walk uncounted;
 	char *uncounted_problem;	/* why nobody knows; NULL when the walk succeeded */
 	EG_ARRAY(struct workload_state) workloads;
@@ -211,6 +213,8 @@ static int inspect_programs(struct status *status, const struct look *look, cons
 
 	if (r == 0) {
 		*ret_enforced = eg_inspection_is_enforced(&inspection);
+		if (!is_gate)
+			eg_layers_add(&status->layers, &inspection);
 		r = add_hook_findings(status, record->name, &inspection);
 	}
 	if (r == 0)
@@ -343,7 +347,7 @@ static int inspect_cgroups(struct status *status, const char *workload)
 	int r = eg_cgroup_mount_point(&look.mount_point);
 
 	if (r == 0)
-		r = eg_inspect_programs(&look.programs);
+		r = eg_inspect_programs(status->layers.lsm_error == 0, &look.programs);
 	if (r == 0)
 		r = eg_pins_list_links(status->pinned.directory, &look.pins, &problem);
 	if (problem)
@@ -354,20 +358,6 @@ static int inspect_cgroups(struct status *status, const char *workload)
 }
 
 /* ---- the node ---- */
-
-/* A list with commas: "lockdown,capability,bpf". */
-static bool has_bpf_lsm(void)
-{
-	_cleanup_fclose_ FILE *file = fopen("/sys/kernel/security/lsm", "re");
-	char modules[256], *rest = modules, *module;
-
-	if (!file || !fgets(modules, sizeof(modules), file))
-		return false;
-	while ((module = strsep(&rest, ",\n")))
-		if (strcmp(module, "bpf") == 0)
-			return true;
-	return false;
-}
 
 /* What the kernel does not tell the agent of, it finds later. */
 static int add_watch_finding(struct status *status, const char *what, uint32_t error)
@@ -424,11 +414,8 @@ static int add_node_findings(struct status *status)
 	if (r == 0)
 		r = add_watch_finding(status, "cgroups may be enforced late", status->agent.cgroup_watch_errno);
 	for (size_t i = 0; i < count && r == 0; i++)
-		r = add_finding(status, NULL, limits[i].remedy, "%s", limits[i].what);
-	if (r == 0 && !has_bpf_lsm())
-		r = add_finding(status, NULL, "boot with bpf in the list of lsm=",
-				"the kernel's BPF LSM is not active: AF_PACKET, AF_XDP and AF_VSOCK sockets cannot be refused "
-				"on this node");
+		if (eg_limit_holds(&limits[i], status->layers.lsm_error == 0))
+			r = add_finding(status, NULL, limits[i].remedy, "%s", limits[i].what);
 	if (r == 0 && !eg_pins_are_on_host(status->pinned.directory))
 		r = add_finding(status, NULL, "mount the host's /sys/fs/bpf into the container that egressd runs in",
 				"the BPF file system is not seen to be the host's: the pins may go with a container");
@@ -445,6 +432,7 @@ static int gather(struct status *status, const char *workload)
 		return r;
 	status->sight = eg_agent_look(&status->agent, eg_pins_are_locked(status->pinned.directory));
 	status->alive = status->sight != EG_AGENT_DEAD;
+	status->layers.lsm_error = -(int)status->agent.lsm_errno;
 	r = eg_audit_run(&status->pinned, &status->audit);
 	if (r == 0)
 		r = eg_pins_read_uncounted(status->pinned.directory, &status->uncounted, &status->uncounted_problem);
@@ -543,10 +531,11 @@ static json_t *audit_json(const struct status *status)
 
 static int print_json(const struct status *status)
 {
-	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:o, s:I, s:o*, s:o*}", "agent", "pid",
+	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:o, s:o, s:I, s:o*, s:o*}", "agent", "pid",
 					  (json_int_t)status->agent.pid, "state", state_name(status), "generation",
 					  (json_int_t)status->control.generation, "workloads", workloads_json(status),
-					  "gates", gates_json(status), "not_enforced", findings_json(status),
+					  "gates", gates_json(status), "layers",
+					  eg_layers_json(&status->layers), "not_enforced", findings_json(status),
 					  "loads_failed", (json_int_t)status->agent.loads_failed, "sweep",
 					  sweep_json(status), "audit", audit_json(status));
 
@@ -631,6 +620,7 @@ static void print_agent(const struct status *status)
 	printf("\n");
 	print_sweep(status);
 	print_audit(status);
+	eg_layers_print(&status->layers);
 	printf("\n");
 }
 

@@ -86,7 +86,8 @@ static int read_allowed_protocol(struct eg_reader *reader, const struct eg_yaml_
 		uint32_t bit;
 	} protocols[] = {
 		{"udplite", EG_PROTO_UDPLITE}, {"sctp", EG_PROTO_SCTP}, {"dccp", EG_PROTO_DCCP},
-		{"l2tp", EG_PROTO_L2TP},       {"raw", EG_PROTO_RAW},
+		{"l2tp", EG_PROTO_L2TP},       {"raw", EG_PROTO_RAW},   {"packet", EG_PROTO_PACKET},
+		{"xdp", EG_PROTO_XDP},         {"vsock", EG_PROTO_VSOCK},
 	};
 	const char *text = eg_read_text(reader, node);
 
@@ -97,7 +98,8 @@ static int read_allowed_protocol(struct eg_reader *reader, const struct eg_yaml_
 		}
 	}
 	if (text)
-		eg_reader_error(reader, node, "must be one of udplite, sctp, dccp, l2tp, raw, not \"%.64s\"", text);
+		eg_reader_error(reader, node,
+				"must be one of udplite, sctp, dccp, l2tp, raw, packet, xdp, vsock, not \"%.64s\"", text);
 	return 0;
 }
 
@@ -333,8 +335,9 @@ static const struct eg_field workload_fields[] = {
 	 .offset = offsetof(struct eg_workload, allowed_protocols),
 	 .fallback = "none",
 	 .doc = "While passthrough is false: which sockets may be made beside those of TCP, UDP and ping. "
-		"udplite, sctp, dccp, l2tp or raw. What they send is judged by its address; without it "
-		"socket() fails with EPERM."},
+		"udplite, sctp, dccp, l2tp or raw: what they send is judged by its address. packet, xdp or vsock: "
+		"what they send is judged by nobody. Without it socket() fails with EPERM; that of packet, xdp, vsock "
+		"and the families that nothing here names where the kernel takes programs of the BPF LSM."},
 	{.name = "onPolicyChange", .later = "open connections are not ended", .doc = "What becomes of open connections that a new policy forbids: terminate or keep."},
 	{.name = "gracePeriod", .later = "open connections are not ended", .doc = "Time before connections are ended."},
 	{.name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic."},

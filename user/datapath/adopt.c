@@ -164,10 +164,21 @@ static int adopt_policy(struct eg_datapath *datapath)
 
 /* ---- links ---- */
 
-/* The same link goes over to this build's program: there is no moment without one. */
+static const struct bpf_program *find_program(const struct eg_datapath *datapath, const char *name)
+{
+	const struct bpf_object *lsm = eg_object_lsm(datapath);
+	const struct bpf_program *program = bpf_object__find_program_by_name(datapath->skeleton->obj, name);
+
+	return program || !lsm ? program : bpf_object__find_program_by_name(lsm, name);
+}
+
+/*
+ * The same link goes over to this build's program: there is no moment without one. What
+ * this build could not load goes on with the program that it has.
+ */
 static int update_link(const struct eg_datapath *datapath, const struct eg_link_pin *pin, char **ret_problem)
 {
-	const struct bpf_program *program = bpf_object__find_program_by_name(datapath->skeleton->obj, pin->program);
+	const struct bpf_program *program = find_program(datapath, pin->program);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 
@@ -176,6 +187,8 @@ static int update_link(const struct eg_datapath *datapath, const struct eg_link_
 	if (fd < 0 || !program)
 		return eg_problem(ret_problem, fd < 0 ? -errno : -ENOENT, "%s: %s", path,
 				  fd < 0 ? strerror(errno) : "this build has no such program");
+	if (bpf_program__fd(program) < 0)
+		return 0;
 	if (bpf_link_update(fd, bpf_program__fd(program), NULL) == 0)
 		return 0;
 	/* The link of a cgroup that is gone has nothing to update; its slot is given back later. */

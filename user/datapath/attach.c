@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "bpf/lsm.skel.h"
 #include "datapath/object.h"
 #include "datapath/pinning.h"
 #include "datapath/pins.h"
 
-#define PROGRAM_COUNT (sizeof(((struct egress_bpf *)0)->progs) / sizeof(struct bpf_program *))
+#define PROGRAM_COUNT \
+	((sizeof(((struct egress_bpf *)0)->progs) + sizeof(((struct lsm_bpf *)0)->progs)) / sizeof(struct bpf_program *))
 
 struct eg_links {
 	size_t count;
@@ -80,11 +82,23 @@ static int set_slot(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 				    sizeof(enrolment), BPF_ANY);
 }
 
-static int attach_programs(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, struct eg_links *links)
+/* So that its sockets are known as its own, and a gate above lets its tasks by. */
+static int set_enrolled(struct eg_datapath *datapath, uint64_t cgroup_id, uint32_t slot)
+{
+	__u64 id = cgroup_id;
+
+	return bpf_map__update_elem(datapath->skeleton->maps.eg_enrolled, &id, sizeof(id), &slot, sizeof(slot), BPF_ANY);
+}
+
+/* `object` may be NULL: then there is nothing to attach. */
+static int attach_programs(struct eg_datapath *datapath, const struct bpf_object *object, int cgroup_fd, uint32_t slot,
+			   struct eg_links *links)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, datapath->skeleton->obj) {
+	if (!object)
+		return 0;
+	bpf_object__for_each_program(program, object) {
 		struct bpf_link *link;
 
 		if (!belongs_on(datapath, program, slot))
@@ -107,17 +121,24 @@ int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot
 {
 	_cleanup_(eg_links_freep) struct eg_links *links = calloc(1, sizeof(*links));
 	_cleanup_(link_freep) struct bpf_link *anchor = NULL;
+	struct stat st;
 	int r;
 
 	if (!links)
 		return -ENOMEM;
+	if (fstat(cgroup_fd, &st) < 0)
+		return -errno;
 	anchor = bpf_program__attach_cgroup(datapath->skeleton->progs.eg_anchor, cgroup_fd);
 	if (!anchor)
 		return -errno;
 	r = set_slot(datapath, cgroup_fd, slot);
-	if (r < 0)
-		return r;
-	r = attach_programs(datapath, cgroup_fd, slot, links);
+	if (r == 0)
+		r = attach_programs(datapath, datapath->skeleton->obj, cgroup_fd, slot, links);
+	if (r == 0)
+		r = set_enrolled(datapath, st.st_ino, slot);
+	/* These look for whose sockets they see. */
+	if (r == 0)
+		r = attach_programs(datapath, eg_object_loaded_lsm(datapath), cgroup_fd, slot, links);
 	if (r < 0)
 		return r;
 	*ret_links = TAKE_PTR(links);
@@ -163,17 +184,33 @@ static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t 
 	return link ? bpf_link__pin(link, path) : -errno;
 }
 
-static int set_enrolled(struct eg_datapath *datapath, uint64_t cgroup_id, uint32_t slot)
-{
-	__u64 id = cgroup_id;
+/* What a cgroup's links are pinned for. */
+struct place {
+	int cgroup_fd;
+	uint64_t cgroup_id;
+	uint32_t slot;
+};
 
-	return bpf_map__update_elem(datapath->skeleton->maps.eg_enrolled, &id, sizeof(id), &slot, sizeof(slot), BPF_ANY);
+/* Those of an object that are wanted there. `object` may be NULL. */
+static int pin_programs(struct eg_datapath *datapath, const struct bpf_object *object, const struct place *place,
+			bool (*is_wanted)(const struct eg_datapath *datapath, const struct bpf_program *program,
+					  uint32_t slot))
+{
+	struct bpf_program *program;
+	int r = 0;
+
+	if (!object)
+		return 0;
+	bpf_object__for_each_program(program, object)
+		if (r == 0 && is_wanted(datapath, program, place->slot))
+			r = attach_and_pin(datapath, place->cgroup_fd, place->slot, place->cgroup_id, program);
+	return r;
 }
 
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 {
 	_cleanup_(link_freep) struct bpf_link *anchor = NULL;
-	struct bpf_program *program;
+	struct place place = {.cgroup_fd = cgroup_fd, .slot = slot};
 	struct stat st;
 	int r;
 
@@ -182,33 +219,44 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
 	anchor = bpf_program__attach_cgroup(datapath->skeleton->progs.eg_anchor, cgroup_fd);
 	if (!anchor)
 		return -errno;
+	place.cgroup_id = st.st_ino;
 	r = set_slot(datapath, cgroup_fd, slot);
-	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && belongs_on(datapath, program, slot))
-			r = attach_and_pin(datapath, cgroup_fd, slot, st.st_ino, program);
-	/* From here on a gate above lets its tasks by. */
-	return r < 0 ? r : set_enrolled(datapath, st.st_ino, slot);
+	if (r == 0)
+		r = pin_programs(datapath, datapath->skeleton->obj, &place, belongs_on);
+	if (r == 0)
+		r = set_enrolled(datapath, st.st_ino, slot);
+	/* These look for whose sockets they see. */
+	return r < 0 ? r : pin_programs(datapath, eg_object_loaded_lsm(datapath), &place, belongs_on);
+}
+
+static bool is_guard(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
+{
+	(void)datapath;
+	(void)slot;
+	return eg_object_is_guard(program);
 }
 
 int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 {
-	struct bpf_program *program;
+	struct place place = {.cgroup_fd = cgroup_fd, .slot = slot};
 	struct stat st;
-	int r = fstat(cgroup_fd, &st) < 0 ? -errno : 0;
+	int r;
 
-	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && eg_object_is_guard(program))
-			r = attach_and_pin(datapath, cgroup_fd, slot, st.st_ino, program);
-	return r;
+	if (fstat(cgroup_fd, &st) < 0)
+		return -errno;
+	place.cgroup_id = st.st_ino;
+	r = pin_programs(datapath, datapath->skeleton->obj, &place, is_guard);
+	return r < 0 ? r : pin_programs(datapath, eg_object_loaded_lsm(datapath), &place, is_guard);
 }
 
-int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id)
+static int unpin_guards(const struct eg_datapath *datapath, const struct bpf_object *object, uint32_t slot,
+			uint64_t cgroup_id)
 {
 	struct bpf_program *program;
 	char path[PATH_MAX];
 	int r = 0;
 
-	bpf_object__for_each_program(program, datapath->skeleton->obj) {
+	bpf_object__for_each_program(program, object) {
 		if (r < 0 || !eg_object_is_guard(program))
 			continue;
 		r = pin_path(datapath, slot, cgroup_id, program, path, sizeof(path));
@@ -218,23 +266,35 @@ int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cg
 	return r;
 }
 
+int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id)
+{
+	int r = unpin_guards(datapath, datapath->skeleton->obj, slot, cgroup_id);
+
+	/* An agent before us may have attached what this one could not load. */
+	return r < 0 || !eg_object_lsm(datapath) ? r : unpin_guards(datapath, eg_object_lsm(datapath), slot, cgroup_id);
+}
+
 /* ---- gates ---- */
+
+static bool is_gate(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
+{
+	(void)datapath;
+	(void)slot;
+	return eg_object_is_gate(program);
+}
 
 int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd, const struct eg_gate_info *info)
 {
-	struct bpf_program *program;
+	struct place place = {.cgroup_fd = cgroup_fd, .slot = EG_GATE_SLOT};
 	struct stat st;
 	__u64 id;
 	int r;
 
 	if (fstat(cgroup_fd, &st) < 0)
 		return -errno;
-	id = st.st_ino;
+	id = place.cgroup_id = st.st_ino;
 	r = bpf_map__update_elem(datapath->skeleton->maps.eg_gates, &id, sizeof(id), info, sizeof(*info), BPF_ANY);
-	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && eg_object_is_gate(program))
-			r = attach_and_pin(datapath, cgroup_fd, EG_GATE_SLOT, st.st_ino, program);
-	return r;
+	return r < 0 ? r : pin_programs(datapath, datapath->skeleton->obj, &place, is_gate);
 }
 
 int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)

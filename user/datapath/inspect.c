@@ -225,7 +225,7 @@ static int add_name(struct eg_program_names *names, const struct bpf_program *pr
 	return 0;
 }
 
-int eg_inspect_programs(struct eg_program_sets *ret_sets)
+int eg_inspect_programs(bool has_lsm, struct eg_program_sets *ret_sets)
 {
 	static const struct eg_datapath_options any = {.slots = 2, .destinations = 1, .leases = 1};
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
@@ -246,6 +246,9 @@ int eg_inspect_programs(struct eg_program_sets *ret_sets)
 		if (r == 0 && eg_object_is_gate(program))
 			r = add_name(&ret_sets->gate, program);
 	}
+	bpf_object__for_each_program(program, eg_object_lsm(datapath))
+		if (r == 0 && has_lsm)
+			r = add_name(&ret_sets->guarded, program);
 	return r;
 }
 

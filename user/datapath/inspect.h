@@ -54,7 +54,8 @@ struct eg_program_sets {
 	struct eg_program_names gate;
 };
 
-int eg_inspect_programs(struct eg_program_sets *ret_sets);
+/* Where the kernel takes programs of the BPF LSM they belong to those of guarded workloads. */
+int eg_inspect_programs(bool has_lsm, struct eg_program_sets *ret_sets);
 
 /*
  * What holds for the cgroup at `path`, whose inode number is cgroup_id, by the links

@@ -82,8 +82,10 @@ int eg_object_load(struct eg_datapath *datapath, char **ret_problem)
 	datapath->skeleton->rodata->eg_lease_mask = bpf_map__max_entries(datapath->skeleton->maps.eg_leases) - 1;
 	if (r == 0)
 		r = egress_bpf__load(datapath->skeleton);
-	if (r == 0)
+	if (r == 0) {
+		eg_object_load_lsm(datapath);
 		return 0;
+	}
 	refusal.error = r;
 	find_refused(datapath->skeleton, &logs, &refusal);
 	show_log(&refusal);

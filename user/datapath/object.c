@@ -149,8 +149,8 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 	datapath->skeleton->rodata->eg_event_rate = options->event_rate;
 	datapath->skeleton->rodata->eg_hz = ticks_per_second();
 	r = set_capacities(datapath, options);
-	if (r == 0 && options->never_guards)
-		r = leave_out_guards(datapath);
+	if (r == 0)
+		r = options->never_guards ? leave_out_guards(datapath) : eg_object_open_lsm(datapath);
 	if (r == 0 && options->nothing_pinned)
 		r = leave_out_agents(datapath);
 	if (r < 0)
@@ -184,10 +184,26 @@ struct eg_datapath *eg_datapath_free(struct eg_datapath *datapath)
 	if (datapath->grace_fd >= 0)
 		close(datapath->grace_fd);
 	eg_object_free_walks(datapath->walks);
+	eg_object_free_lsm(datapath->lsm);
 	egress_bpf__destroy(datapath->skeleton);
 	free(datapath->directory);
 	free(datapath);
 	return NULL;
+}
+
+int eg_object_share_maps(const struct eg_datapath *datapath, struct bpf_object *object)
+{
+	struct bpf_map *map;
+	int r = 0;
+
+	bpf_object__for_each_map(map, object)
+	{
+		int fd = eg_datapath_map_fd(datapath, bpf_map__name(map));
+
+		if (r == 0 && !strchr(bpf_map__name(map), '.'))
+			r = fd < 0 ? fd : bpf_map__reuse_fd(map, fd);
+	}
+	return r;
 }
 
 int eg_datapath_map_fd(const struct eg_datapath *datapath, const char *name)

@@ -9,10 +9,13 @@
 #include "datapath/datapath.h"
 #include "policy/compile.h"
 
+struct lsm_bpf;
 struct walk_bpf;
 
 struct eg_datapath {
 	struct egress_bpf *skeleton;
+	struct lsm_bpf *lsm;		/* NULL: not wanted */
+	int lsm_error;			/* 0: it is loaded; or why not */
 	struct walk_bpf *walks;		/* loaded when the first walk is wanted; NULL before */
 	struct eg_control control;	/* what eg_control holds */
 	struct eg_image *image;		/* what the active bank holds, and the idle one unless it is unknown */
@@ -41,6 +44,19 @@ bool eg_object_is_for_agent(const struct bpf_program *program);
 int eg_object_open_walks(const struct eg_datapath *datapath, struct walk_bpf **ret_walks);
 /* Takes NULL too. */
 void eg_object_free_walks(struct walk_bpf *walks);
+
+/* Another object is to work on this one's maps; settings are its own. Once these are loaded, and before it is. */
+int eg_object_share_maps(const struct eg_datapath *datapath, struct bpf_object *object);
+
+/* 0, or -errno. Loading may fail, which leaves lsm_error, and all else as it is. */
+int eg_object_open_lsm(struct eg_datapath *datapath);
+void eg_object_load_lsm(struct eg_datapath *datapath);
+/* Takes NULL too. */
+void eg_object_free_lsm(struct lsm_bpf *lsm);
+/* The guard's programs of the LSM, which have names of guards, loaded or not; NULL when they are not wanted. */
+struct bpf_object *eg_object_lsm(const struct eg_datapath *datapath);
+/* NULL also where the kernel did not take them. */
+struct bpf_object *eg_object_loaded_lsm(const struct eg_datapath *datapath);
 
 /* The map of a bank that takes an image's table. */
 struct bpf_map *eg_object_table(const struct eg_datapath *datapath, unsigned int bank, enum eg_table table);

@@ -103,26 +103,10 @@ void eg_object_free_walks(struct walk_bpf *walks)
 	walk_bpf__destroy(walks);
 }
 
-/* Settings alone are the object's own. */
-static int share_maps(const struct eg_datapath *datapath, struct walk_bpf *walks)
-{
-	struct bpf_map *map;
-	int r = 0;
-
-	bpf_object__for_each_map(map, walks->obj)
-	{
-		int fd = eg_datapath_map_fd(datapath, bpf_map__name(map));
-
-		if (r == 0 && !strchr(bpf_map__name(map), '.'))
-			r = fd < 0 ? fd : bpf_map__reuse_fd(map, fd);
-	}
-	return r;
-}
-
 int eg_object_open_walks(const struct eg_datapath *datapath, struct walk_bpf **ret_walks)
 {
 	struct walk_bpf *walks = walk_bpf__open();
-	int r = walks ? share_maps(datapath, walks) : -errno;
+	int r = walks ? eg_object_share_maps(datapath, walks->obj) : -errno;
 
 	if (r < 0) {
 		walk_bpf__destroy(walks);

@@ -148,6 +148,7 @@ static const struct {
 } protocols[] = {
 	{EG_PROTO_TCP, "tcp"},   {EG_PROTO_UDP, "udp"},   {EG_PROTO_UDPLITE, "udplite"}, {EG_PROTO_ICMP, "icmp"},
 	{EG_PROTO_SCTP, "sctp"}, {EG_PROTO_DCCP, "dccp"}, {EG_PROTO_L2TP, "l2tp"},       {EG_PROTO_RAW, "raw"},
+	{EG_PROTO_PACKET, "packet"}, {EG_PROTO_XDP, "xdp"}, {EG_PROTO_VSOCK, "vsock"},
 };
 
 /* NULL: it stands for several. */

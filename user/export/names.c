@@ -29,6 +29,11 @@ static const struct protocol {
 	{IPPROTO_ICMPV6, "icmpv6"},
 	{IPPROTO_SCTP, "sctp"},
 	{IPPROTO_DCCP, "dccp"},
+	{EG_PROTOCOL_OF_FAMILY | AF_PACKET, "packet"},
+	{EG_PROTOCOL_OF_FAMILY | AF_XDP, "xdp"},
+	{EG_PROTOCOL_OF_FAMILY | AF_VSOCK, "vsock"},
+	{EG_PROTOCOL_OF_FAMILY | AF_TIPC, "tipc"},
+	{EG_PROTOCOL_OF_FAMILY | AF_RDS, "rds"},
 };
 
 static const char *const outcomes[] = {
@@ -94,14 +99,17 @@ const char *eg_protocol_name(uint32_t protocol, char buffer[12])
 	for (size_t i = 0; i < EG_COUNT_OF(protocols); i++)
 		if (protocols[i].number == protocol)
 			return protocols[i].name;
-	snprintf(buffer, 12, "%u", protocol);
+	if (protocol >= EG_PROTOCOL_OF_FAMILY && protocol <= UINT16_MAX)
+		snprintf(buffer, 12, "family-%u", (protocol - EG_PROTOCOL_OF_FAMILY) & 0xff);
+	else
+		snprintf(buffer, 12, "%u", protocol);
 	return buffer;
 }
 
 int eg_protocol_parse(const char *name)
 {
 	for (size_t i = 0; i < EG_COUNT_OF(protocols); i++)
-		if (strcmp(protocols[i].name, name) == 0)
+		if (strcmp(protocols[i].name, name) == 0 && protocols[i].number < EG_PROTOCOL_OF_FAMILY)
 			return (int)protocols[i].number;
 	return -EINVAL;
 }

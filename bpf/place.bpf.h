@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef EG_PLACE_BPF_H
+#define EG_PLACE_BPF_H
+
+/* A kernel's cgroup -> the workload that it lies in. */
+#include <linux/types.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "kernel.bpf.h"
+#include "maps.bpf.h"
+
+/* Cgroups nested deeper than this are taken for not enrolled, as by the gates. */
+#define CGROUP_LEVELS_MAX 32
+
+/* The slot of the nearest enrolled cgroup that it is, or lies in; 0: none. */
+static __always_inline __u32 slot_of_cgroup(struct cgroup *cgroup)
+{
+	/* An index that is not constant is for the helper alone. */
+	void *ancestors = __builtin_preserve_access_index(&cgroup->ancestors[0]);
+	int level = cgroup->level;
+	__u32 *slot, found = 0;
+
+	for (int i = 1; i < CGROUP_LEVELS_MAX; i++) {
+		struct cgroup *ancestor = NULL;
+		__u64 id;
+
+		if (i > level)
+			break;
+		bpf_probe_read_kernel(&ancestor, sizeof(ancestor), ancestors + i * sizeof(ancestor));
+		id = BPF_CORE_READ(ancestor, kn, id);
+		slot = bpf_map_lookup_elem(&eg_enrolled, &id);
+		if (slot)
+			found = *slot;
+	}
+	return found;
+}
+
+#endif
