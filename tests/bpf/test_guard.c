@@ -401,13 +401,13 @@ static void what_is_known_of_a_connection_is_of_one_policy_and_the_next_one_judg
 	apply_again(&guarded);
 	send_many(fd, MANY_SEGMENTS);
 	assert_int_equal(generation_of(&guarded, fd, 2), 2);
-	assert_int_equal(counts_of(&guarded).ipv6.verdicts.blocked_guard, 0);
+	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_guard, 0);
 	guarded.mesh.rules.len = 0;
 	apply_again(&guarded);
 	assert_int_equal(send(fd, "x", 1, 0), 1);
-	for (int i = 0; i < 1000 && counts_of(&guarded).ipv6.verdicts.blocked_guard == 0; i++)
+	for (int i = 0; i < 1000 && guarded_counts(&guarded).ipv6.verdicts.blocked_guard == 0; i++)
 		poll(NULL, 0, 10);
-	assert_true(counts_of(&guarded).ipv6.verdicts.blocked_guard >= 1);
+	assert_true(guarded_counts(&guarded).ipv6.verdicts.blocked_guard >= 1);
 	network_abort(fd);
 	close(peer);
 	guarded_end(&guarded);
@@ -458,7 +458,7 @@ static void a_source_route_that_comes_late_is_refused_on_a_known_connection_too(
 	assert_int_equal(known_of(&guarded, fd).generation, 1);
 	assert_int_equal(send(fd, "x", 1, 0), -1);
 	assert_int_equal(errno, EPERM);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_source_route, 1);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_source_route, 1);
 	close(fd);
 	guarded_end(&guarded);
 }
@@ -493,14 +493,14 @@ static void a_packet_that_nat_sends_elsewhere_belongs_to_its_sockets_verdict_and
 	client = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
 	assert_int_equal(network_connect(client, SERVICE, port), 0);
 	send_many(client, MANY_DATAGRAMS);
-	assert_true(hears(server));
-	assert_int_equal(counts_of(&guarded).nat, 1);
+	assert_true(guarded_hears(server));
+	assert_int_equal(guarded_counts(&guarded).nat, 1);
 	tcp = network_connected(SERVICE, guarded.port);
 	peer = network_accept(guarded.listener);
 	send_many(tcp, MANY_SEGMENTS);
-	assert_true(hears(peer));
-	assert_int_equal(counts_of(&guarded).nat, 2);
-	assert_int_equal(counts_of(&guarded).ipv4.verdicts.blocked_guard, 0);
+	assert_true(guarded_hears(peer));
+	assert_int_equal(guarded_counts(&guarded).nat, 2);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 0);
 	/* What it stands for is no destination of the policy's. */
 	assert_int_equal(network_connect(client, NETWORK_IPV4, port), EPERM);
 	network_close_pair(tcp, peer);
