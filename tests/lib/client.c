@@ -4,10 +4,7 @@
  * `ok`, or `errno NAME`. Tests compare the very errno, which no other client
  * prints. Exit status 0 for ok, 1 for an errno, 2 for wrong usage.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,259 +15,16 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "support/destination.h"
-
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
+#include "support/ways.h"
 
 #define PAYLOAD "hello\n"
-#define PAYLOAD_LEN (sizeof(PAYLOAD) - 1)
-/* A destination that swallows packets ends a test with EINPROGRESS or EAGAIN, not with a hang. */
-#define SEND_TIMEOUT_S 5
-#define DATAGRAMS_PER_CALL 3
 #define ERRNO_MAX 4096
 #define THREADS_MAX 64
 #define WATCHED_ANSWERS 256
 
-/* One way to reach a destination. */
-struct way {
-	const char *name;
-	int family; /* of the socket; 0: the destination's own */
-	int type;
-	int protocol;
-	/* 0 or -errno; `second` is NULL unless the way takes two destinations */
-	int (*run)(int fd, const struct destination *first, const struct destination *second);
-	bool takes_two;
-};
-
-static int result_of(ssize_t returned)
+static struct errand errand_to(const struct destination *to, const struct destination *then)
 {
-	return returned < 0 ? -errno : 0;
-}
-
-static int do_connect(int fd, const struct destination *to, const struct destination *unused)
-{
-	(void)unused;
-	return result_of(connect(fd, &to->any, to->len));
-}
-
-static int do_connect_nonblocking(int fd, const struct destination *to, const struct destination *unused)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLOUT};
-	socklen_t len = sizeof(int);
-	int error = 0;
-
-	(void)unused;
-	if (connect(fd, &to->any, to->len) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return -errno;
-	if (poll(&wait, 1, SEND_TIMEOUT_S * 1000) <= 0)
-		return -ETIMEDOUT;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return -errno;
-	return -error;
-}
-
-static int do_connect_send(int fd, const struct destination *to, const struct destination *unused)
-{
-	int r = do_connect(fd, to, unused);
-
-	return r < 0 ? r : result_of(send(fd, PAYLOAD, PAYLOAD_LEN, MSG_NOSIGNAL));
-}
-
-/* Until the other side ends it: 0, or its errno. */
-static int read_to_end(int fd)
-{
-	char data[4096];
-	ssize_t len;
-
-	do {
-		len = recv(fd, data, sizeof(data), 0);
-	} while (len > 0);
-	return result_of(len);
-}
-
-static int do_connect_read(int fd, const struct destination *to, const struct destination *unused)
-{
-	int r = do_connect(fd, to, unused);
-
-	return r < 0 ? r : read_to_end(fd);
-}
-
-static int do_connect_send_read(int fd, const struct destination *to, const struct destination *unused)
-{
-	int r = do_connect_send(fd, to, unused);
-
-	return r < 0 ? r : read_to_end(fd);
-}
-
-/* Gives a connect up that has only begun. */
-static int do_abandon(int fd, const struct destination *to, const struct destination *unused)
-{
-	int r = do_connect(fd, to, unused);
-
-	return r == -EINPROGRESS ? 0 : r;
-}
-
-static int do_fastopen(int fd, const struct destination *to, const struct destination *unused)
-{
-	(void)unused;
-	return result_of(sendto(fd, PAYLOAD, PAYLOAD_LEN, MSG_FASTOPEN | MSG_NOSIGNAL, &to->any, to->len));
-}
-
-static int do_fastopen_connect(int fd, const struct destination *to, const struct destination *unused)
-{
-	int on = 1;
-
-	if (setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)) < 0)
-		return -errno;
-	return do_connect_send(fd, to, unused);
-}
-
-static int do_sendto(int fd, const struct destination *to, const struct destination *unused)
-{
-	(void)unused;
-	return result_of(sendto(fd, PAYLOAD, PAYLOAD_LEN, 0, &to->any, to->len));
-}
-
-/* An IPv4 datagram socket takes AF_UNSPEC for AF_INET. */
-static int do_sendto_unspec(int fd, const struct destination *to, const struct destination *unused)
-{
-	struct destination unspec = *to;
-
-	unspec.any.sa_family = AF_UNSPEC;
-	return do_sendto(fd, &unspec, unused);
-}
-
-static struct msghdr message_to(const struct destination *to, struct iovec *payload)
-{
-	return (struct msghdr){
-		.msg_name = (void *)&to->any,
-		.msg_namelen = to->len,
-		.msg_iov = payload,
-		.msg_iovlen = 1,
-	};
-}
-
-static int do_sendmsg(int fd, const struct destination *to, const struct destination *unused)
-{
-	struct iovec payload = {.iov_base = PAYLOAD, .iov_len = PAYLOAD_LEN};
-	struct msghdr message = message_to(to, &payload);
-
-	(void)unused;
-	return result_of(sendmsg(fd, &message, 0));
-}
-
-static int do_sendmmsg(int fd, const struct destination *to, const struct destination *unused)
-{
-	struct iovec payload = {.iov_base = PAYLOAD, .iov_len = PAYLOAD_LEN};
-	struct mmsghdr messages[DATAGRAMS_PER_CALL] = {};
-	int sent;
-
-	(void)unused;
-	for (int i = 0; i < DATAGRAMS_PER_CALL; i++)
-		messages[i].msg_hdr = message_to(to, &payload);
-	sent = sendmmsg(fd, messages, DATAGRAMS_PER_CALL, 0);
-	if (sent < 0)
-		return -errno;
-	return sent == DATAGRAMS_PER_CALL ? 0 : -EMSGSIZE;
-}
-
-/* Connected to the first, then a datagram for the second. */
-static int do_connected_sendto(int fd, const struct destination *first, const struct destination *second)
-{
-	int r = do_connect(fd, first, NULL);
-
-	if (r < 0)
-		fprintf(stderr, "client: first destination: %s\n", strerrorname_np(-r));
-	return r < 0 ? r : do_sendto(fd, second, NULL);
-}
-
-/* Connected to the first, then to the second without a disconnect between them. */
-static int do_reconnect(int fd, const struct destination *first, const struct destination *second)
-{
-	int r = do_connect(fd, first, NULL);
-
-	if (r < 0)
-		fprintf(stderr, "client: first destination: %s\n", strerrorname_np(-r));
-	return r < 0 ? r : do_connect(fd, second, NULL);
-}
-
-static int do_disconnect_reconnect(int fd, const struct destination *first, const struct destination *second)
-{
-	struct sockaddr none = {.sa_family = AF_UNSPEC};
-	int r = do_connect(fd, first, NULL);
-
-	if (r < 0) {
-		fprintf(stderr, "client: first destination: %s\n", strerrorname_np(-r));
-		return r;
-	}
-	if (connect(fd, &none, sizeof(none)) < 0)
-		return -errno;
-	return do_connect(fd, second, NULL);
-}
-
-static const struct way ways[] = {
-	{"tcp", 0, SOCK_STREAM, 0, do_connect, false},
-	{"tcp-nonblocking", 0, SOCK_STREAM | SOCK_NONBLOCK, 0, do_connect_nonblocking, false},
-	{"tcp-send", 0, SOCK_STREAM, 0, do_connect_send, false},
-	{"tcp-read", 0, SOCK_STREAM, 0, do_connect_read, false},
-	{"tcp-send-read", 0, SOCK_STREAM, 0, do_connect_send_read, false},
-	{"tcp-abandon", 0, SOCK_STREAM | SOCK_NONBLOCK, 0, do_abandon, false},
-	{"tcp-fastopen", 0, SOCK_STREAM, 0, do_fastopen, false},
-	{"tcp-fastopen-connect", 0, SOCK_STREAM, 0, do_fastopen_connect, false},
-	{"tcp-disconnect-reconnect", 0, SOCK_STREAM, 0, do_disconnect_reconnect, true},
-	{"mptcp", 0, SOCK_STREAM, IPPROTO_MPTCP, do_connect, false},
-	{"mptcp-nonblocking", 0, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_MPTCP, do_connect_nonblocking, false},
-	{"udp-connect", 0, SOCK_DGRAM, 0, do_connect_send, false},
-	{"udp-sendto", 0, SOCK_DGRAM, 0, do_sendto, false},
-	{"udp-sendto-unspec", 0, SOCK_DGRAM, 0, do_sendto_unspec, false},
-	{"udp-sendmsg", 0, SOCK_DGRAM, 0, do_sendmsg, false},
-	{"udp-sendmmsg", 0, SOCK_DGRAM, 0, do_sendmmsg, false},
-	{"udp-connected-sendto", 0, SOCK_DGRAM, 0, do_connected_sendto, true},
-	{"udp-reconnect", 0, SOCK_DGRAM, 0, do_reconnect, true},
-	{"udp-disconnect-reconnect", 0, SOCK_DGRAM, 0, do_disconnect_reconnect, true},
-	/* an IPv6 socket that is given an AF_INET address */
-	{"udp6-connect", AF_INET6, SOCK_DGRAM, 0, do_connect_send, false},
-	{"udp6-sendto", AF_INET6, SOCK_DGRAM, 0, do_sendto, false},
-	{"udplite-sendto", 0, SOCK_DGRAM, IPPROTO_UDPLITE, do_sendto, false},
-};
-
-static const struct way *find_way(const char *name)
-{
-	for (size_t i = 0; i < EG_COUNT_OF(ways); i++)
-		if (!strcmp(ways[i].name, name))
-			return &ways[i];
-	return NULL;
-}
-
-/* 0 with *ret_fd, or -errno; a socket of its own for every call. */
-static int go_and_stay(const struct way *way, const struct destination *first, const struct destination *second,
-		       int *ret_fd)
-{
-	struct timeval timeout = {.tv_sec = SEND_TIMEOUT_S};
-	_cleanup_close_ int fd = -1;
-	int r;
-
-	fd = socket(way->family ? way->family : first->any.sa_family, way->type | SOCK_CLOEXEC, way->protocol);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
-		return -errno;
-	r = way->run(fd, first, second);
-	if (r == 0)
-		*ret_fd = TAKE_FD(fd);
-	return r;
-}
-
-/* The same without the socket. */
-static int go(const struct way *way, const struct destination *first, const struct destination *second)
-{
-	_cleanup_close_ int fd = -1;
-
-	return go_and_stay(way, first, second, &fd);
+	return (struct errand){.to = to, .then = then, .payload = PAYLOAD, .len = sizeof(PAYLOAD) - 1};
 }
 
 static const char *name_of(int error)
@@ -292,9 +46,10 @@ struct repeat {
 static void *repeat_thread(void *arg)
 {
 	struct repeat *repeat = arg;
+	struct errand errand = errand_to(repeat->to, NULL);
 
 	for (unsigned long i = 0; i < repeat->count; i++) {
-		int fd = -1, r = go_and_stay(repeat->way, repeat->to, NULL, &fd);
+		int fd = -1, r = way_go_and_stay(repeat->way, &errand, &fd);
 
 		repeat->answers[-r]++;
 		if (!repeat->hold)
@@ -330,7 +85,7 @@ static int main_repeat(int argc, char **argv, bool hold)
 
 	if (argc != 5)
 		return -EINVAL;
-	repeat.way = find_way(argv[0]);
+	repeat.way = way_find(argv[0]);
 	threads = atoi(argv[4]);
 	if (!repeat.way || parse_destination(argv[1], argv[2], &to) < 0 || threads < 1 || threads > THREADS_MAX)
 		return -EINVAL;
@@ -356,14 +111,15 @@ static int main_pester(int argc, char **argv)
 {
 	const struct way *way;
 	struct destination to;
+	struct errand errand = errand_to(&to, NULL);
 
 	if (argc != 3)
 		return -EINVAL;
-	way = find_way(argv[0]);
+	way = way_find(argv[0]);
 	if (!way || parse_destination(argv[1], argv[2], &to) < 0)
 		return -EINVAL;
 	for (unsigned long attempts = 1;; attempts++) {
-		int r = go(way, &to, NULL);
+		int r = way_go(way, &errand);
 
 		if (attempts % 100 == 0) {
 			printf("attempts %lu, last %s\n", attempts, name_of(-r));
@@ -401,7 +157,7 @@ static int watch(int type, struct watched *watched, size_t count)
 	for (bool first = true; !is_told_to_stop; first = false) {
 		for (size_t i = 0; i < count; i++) {
 			int fd = watched[i].to.any.sa_family == AF_INET ? ipv4 : ipv6;
-			int r = -do_connect(fd, &watched[i].to, NULL);
+			int r = connect(fd, &watched[i].to.any, watched[i].to.len) < 0 ? errno : 0;
 
 			watched[i].answers[r < WATCHED_ANSWERS ? r : WATCHED_ANSWERS - 1]++;
 		}
@@ -446,8 +202,9 @@ static int main_watch(int argc, char **argv)
 
 static int main_once(int argc, char **argv)
 {
-	const struct way *way = argc > 0 ? find_way(argv[0]) : NULL;
+	const struct way *way = argc > 0 ? way_find(argv[0]) : NULL;
 	struct destination to[2] = {};
+	struct errand errand = errand_to(&to[0], &to[1]);
 	int r;
 
 	if (!way || argc != (way->takes_two ? 5 : 3))
@@ -456,20 +213,23 @@ static int main_once(int argc, char **argv)
 		if (parse_destination(argv[1 + 2 * i], argv[2 + 2 * i], &to[i]) < 0)
 			return -EINVAL;
 
-	r = go(way, &to[0], way->takes_two ? &to[1] : NULL);
+	r = way_go(way, &errand);
 	printf("%s%s\n", r < 0 ? "errno " : "", name_of(-r));
 	return r < 0 ? 1 : 0;
 }
 
 static int usage(void)
 {
+	size_t count;
+	const struct way *ways = ways_list(&count);
+
 	fprintf(stderr, "usage: client WAY ADDRESS PORT [ADDRESS PORT]\n"
 			"       client repeat WAY ADDRESS PORT COUNT THREADS\n"
 			"       client hold WAY ADDRESS PORT COUNT THREADS\n"
 			"       client pester WAY ADDRESS PORT\n"
 			"       client watch tcp|udp ADDRESS PORT [ADDRESS PORT]...\n"
 			"ways:");
-	for (size_t i = 0; i < EG_COUNT_OF(ways); i++)
+	for (size_t i = 0; i < count; i++)
 		fprintf(stderr, " %s", ways[i].name);
 	fprintf(stderr, "\n");
 	return 2;
