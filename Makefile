@@ -48,12 +48,14 @@ BPF_TEST_SRC = $(sort $(wildcard tests/bpf/test_*.c))
 BPF_TESTS = $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 BPF_TEST_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(sort $(wildcard tests/bpf/*.bpf.c tools/*.bpf.c)))
 TOOLS = $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(sort $(wildcard tools/*.c tests/lib/*.c))))
+LEAK = $(BUILD)/tests/leak/leak
+LEAK_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/leak/*.c)))
 FUZZERS = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*.c)))
 C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch] tools/*/*.[ch]))
 
 .DELETE_ON_ERROR:
-.PHONY: all deps run demo check check-built check-static check-vm check-vm-built unit-tests fuzz fuzzers bench budget clean install uninstall compdb format check-format help FORCE
+.PHONY: all deps run demo check check-built check-static check-vm check-vm-built leak-table leak-table-built unit-tests fuzz fuzzers bench budget clean install uninstall compdb format check-format help FORCE
 all: $(PROGRAMS) $(POLICY_PAGE) ## build egressd, egressctl and egress-policy(5) (default)
 
 # What was built with other flags is built again.
@@ -95,6 +97,10 @@ $(UNIT_TESTS) $(BPF_TESTS) $(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(TEST_LIB_OBJ) $(
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(TEST_LIBS) $(LIBS) -o $@
 
+$(LEAK): $(LEAK_OBJ) $(TEST_LIB_OBJ) $(LIB)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(TEST_LIBS) $(LIBS) -o $@
+
 # Each reads the files that it is given, or is driven by libFuzzer (LIBFUZZER=1, by clang alone).
 $(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,$(BUILD)/tests/fuzz/main.o) $(TEST_LIB_OBJ) $(LIB)
 	$(say) LD $@
@@ -120,13 +126,13 @@ demo: all
 
 check: deps ## build and run all tests
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) $(FUZZERS) check-static
+check-built: all $(UNIT_TESTS) $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) $(LEAK) $(FUZZERS) check-static
 	@tests/lib/run-all
 
 check-vm: deps ## BPF and socket tests on Linux 6.1, 6.12 and 5.10, under QEMU (KERNEL=6.1 for one)
 	@tools/deps vm
 	@$(MAKE) --no-print-directory check-vm-built
-check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS)
+check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) $(LEAK)
 	@vmtest/run $(KERNEL)
 
 budget: all $(BPF_TEST_OBJECTS) $(TOOLS) ## record what each program costs the verifier: of this kernel, and of those of check-vm
@@ -137,6 +143,16 @@ budget: all $(BPF_TEST_OBJECTS) $(TOOLS) ## record what each program costs the v
 		tools/budget take $$version || exit 1; \
 	done
 	@git --no-pager diff --stat vmtest/budget
+
+# A run that differs from what was kept fails; what it has seen is kept all the same.
+leak-table: deps ## try every way out of a workload, here and on Linux 6.1 and 6.12, and write README's table
+	@tools/deps vm
+	@$(MAKE) --no-print-directory leak-table-built
+leak-table-built: all $(LEAK) $(TOOLS) $(BPF_TESTS) $(BPF_TEST_OBJECTS)
+	@tests/leak/run >$(BUILD)/leak.tap; tests/leak/table keep "$$(uname -r | cut -d . -f 1-2)" <$(BUILD)/leak.tap
+	@VMT_TESTS=tests/leak/run vmtest/run 6.1 6.12; for version in 6.1 6.12; do \
+		tests/leak/table keep $$version <$(BUILD)/vm/$$version/tap || exit; done
+	@tests/leak/table write
 
 unit-tests: $(UNIT_TESTS) ## build the unit tests and run none: CI runs them under sanitizers
 

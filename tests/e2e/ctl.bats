@@ -470,7 +470,7 @@ shown() {
 	start_daemon
 	kill_daemon
 	status_of "'\n'.join(n['what'] for n in d['not_enforced'] if 'workload' not in n)" >said
-	texts=("sockets made outside" "tun and tunnel devices" "connected UDP sockets have no idle_timeout")
+	texts=("sockets made outside" "tun and tunnel devices" "has forged" "whose local port" "connected UDP sockets have no idle_timeout")
 	[ "$(status_of "[l['in_force'] for l in d['layers'] if l['name'] == 'lsm']")" = "[True]" ] || texts+=("packet (AF_PACKET)")
 	for text in "${texts[@]}"; do
 		line=$(grep -F "$text" said)

@@ -14,10 +14,15 @@ static const struct eg_limit limits[] = {
 	 "start the workload in its cgroup, hand it no sockets", EG_WITH_LSM},
 	{"what is sent by sendfile() or splice() on a connection made outside the cgroup, before Linux 6.5",
 	 "start the workload in its cgroup, hand it no sockets", EG_WITH_LSM},
-	{"tun and tunnel devices", "no CAP_NET_ADMIN, no /dev/net/tun", EG_ALWAYS},
+	{"tun and tunnel devices, NAT of the workload's own", "no CAP_NET_ADMIN, no /dev/net/tun", EG_ALWAYS},
 	{"sockets that processes make once they were moved out of the cgroup",
 	 "let nobody but root move the workload's processes", EG_ALWAYS},
 	{"an io_uring whose submission thread is a process's outside", "hand the workload no descriptors", EG_ALWAYS},
+	{"answers to a peer whose datagram the workload has forged to itself", "no CAP_NET_RAW, no CAP_NET_ADMIN",
+	 EG_ALWAYS},
+	{"connections that are older than the enrolment, on whose local port the workload listens by now; datagrams that "
+	 "were begun before it (MSG_MORE)",
+	 "start the workload once its cgroup is enrolled", EG_ALWAYS},
 	{"connected UDP sockets have no idle_timeout: the kernel keeps no count of their payload",
 	 "max_connections bounds how many there are", EG_ALWAYS},
 };
