@@ -240,6 +240,8 @@ int eg_guard_out(struct __sk_buff *skb)
 	if (view.workload && !(view.workload->flags & EG_WORKLOAD_GUARDED))
 		return PACKET_PASS;
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (sk && speaks_for_stack(sk))
+		return PACKET_PASS;
 	if (sk)
 		seen.decision = guard_packet(skb, sk, &view, &packet);
 	else

@@ -20,12 +20,14 @@
 #include <stdbool.h>
 
 #include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "breaker.bpf.h"
 #include "decide.bpf.h"
 #include "flow.bpf.h"
+#include "kernel.bpf.h"
 #include "kind.bpf.h"
 #include "known.bpf.h"
 #include "refused.bpf.h"
@@ -61,6 +63,26 @@
 #define IPV6_2292PKTOPTIONS 6
 #define IPV6_2292RTHDR 5
 #define IPV6_RTHDR 57
+
+/* ---- sockets of the stack itself ---- */
+
+/*
+ * The kernel's own sockets, by which the stack finds neighbours and resets what nobody
+ * listens for: those of a network namespace that the workload has made are in its
+ * cgroup, by accident. No process has them.
+ */
+static __always_inline bool speaks_for_stack(const struct bpf_sock *sk)
+{
+	const struct bpf_sock *spilled = sk;
+	const struct sock *kernel;
+
+	if (sk->type != SOCK_RAW)
+		return false;
+	/* The verifier lets nobody add to this pointer; read back as a number it is one that can be added to. */
+	if (bpf_probe_read_kernel(&kernel, sizeof(kernel), &spilled) < 0)
+		return false;
+	return BPF_CORE_READ_BITFIELD_PROBED(kernel, sk_kern_sock);
+}
 
 /* ---- socket options ---- */
 

@@ -18,6 +18,7 @@
 
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
+#define SOCK_RAW 3
 
 enum {
 	AF_UNIX = 1,
