@@ -334,7 +334,8 @@ static __always_inline bool was_judged(const struct bpf_sock *sk)
 {
 	if (sk->protocol == IPPROTO_TCP)
 		return sk->state == BPF_TCP_LISTEN;
-	return sk->protocol == IPPROTO_UDP && !sk->dst_port;
+	/* One that is connected may be so to port 0. */
+	return sk->protocol == IPPROTO_UDP && sk->state != BPF_TCP_ESTABLISHED;
 }
 
 /* Where the header behind those of IP begins. 0: nobody knows. */

@@ -129,6 +129,16 @@ static int packet_dgram(struct trial *trial)
 	return send_packet(SOCK_DGRAM, &datagram, sizeof(datagram));
 }
 
+/* By the name that it had before there was a family. */
+static int packet_old(struct trial *trial)
+{
+	int fd = socket(AF_INET, SOCK_PACKET | SOCK_CLOEXEC, htons(ETHERTYPE_IP));
+	struct sockaddr_pkt to = {.spkt_family = AF_PACKET, .spkt_device = DEVICE, .spkt_protocol = htons(ETHERTYPE_IP)};
+	struct frame frame = frame_of(trial);
+
+	return fd < 0 ? -errno : told(sendto(fd, &frame, sizeof(frame), 0, (struct sockaddr *)&to, sizeof(to)));
+}
+
 static int make_packet_socket(struct trial *trial)
 {
 	trial->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -324,6 +334,7 @@ static int own_nat(struct trial *trial)
 const struct leak_case device_cases[] = {
 	{"packet-raw", "packet sockets", .run = packet_raw, .reason = PROTOCOL, .line = "AF_PACKET"},
 	{"packet-dgram", "packet sockets", .run = packet_dgram, .reason = PROTOCOL, .line = "AF_PACKET"},
+	{"packet-old", "packet sockets", .run = packet_old, .reason = PROTOCOL, .line = "AF_PACKET"},
 	{"packet-earlier", "packet sockets made before the enrolment", .before = make_packet_socket, .run = packet_earlier,
 	 .past = EARLIER, .reason = PROTOCOL, .line = "AF_PACKET"},
 	{"xdp", "XDP sockets", .run = xdp, .reason = PROTOCOL, .line = "AF_XDP", .optional = true},

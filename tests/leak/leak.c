@@ -214,6 +214,7 @@ static void fill_places(struct trial *trial)
 		[MAPPED] = "::ffff:" OUT4_ADDRESS,
 		[MESH4] = MESH4_ADDRESS,
 		[MESH6] = MESH6_ADDRESS,
+		[MESH_MAPPED] = "::ffff:" MESH4_ADDRESS,
 		[FAR] = FAR_ADDRESS,
 	};
 	char port[8];

@@ -20,6 +20,7 @@ enum place {
 	MAPPED, /* OUT4 as an IPv6 address */
 	MESH4,
 	MESH6,
+	MESH_MAPPED,
 	FAR,	/* not mesh, reached from another network namespace of the workload's */
 	PLACES,
 };

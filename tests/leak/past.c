@@ -66,6 +66,24 @@ static int make_session(struct trial *trial)
 	return r < 0 ? r : connect_kept(trial);
 }
 
+/* Nobody listens on that port, but whoever looks at the wire there reads it. */
+static int make_session_of_port_0(struct trial *trial)
+{
+	struct destination to = trial->to[OUT4];
+	int r = make_datagram(trial);
+
+	to.ipv4.sin_port = 0;
+	return r < 0 ? r : told(connect(trial->fd, &to.any, to.len));
+}
+
+/* A datagram that has its address, and waits for more. */
+static int begin_datagram(struct trial *trial)
+{
+	int r = make_datagram(trial);
+
+	return r < 0 ? r : told(sendto(trial->fd, "", 0, MSG_MORE, &trial->to[OUT4].any, trial->to[OUT4].len));
+}
+
 /* ---- and used later ---- */
 
 static int use(const char *way, const struct trial *trial)
@@ -391,6 +409,10 @@ const struct leak_case past_cases[] = {
 	 .reason = GUARD},
 	{"earlier-udp-connected", DATAGRAM_ROW, .before = make_session, .run = use_connected, .past = EARLIER,
 	 .reason = GUARD},
+	{"earlier-udp-port-0", DATAGRAM_ROW, .before = make_session_of_port_0, .run = use_connected, .past = EARLIER,
+	 .reason = GUARD},
+	{"earlier-udp-corked", "a datagram begun before the enrolment (MSG_MORE), and sent later", .before = begin_datagram,
+	 .run = use_connected, .past = EARLIER, .reason = GUARD, .line = "begun before"},
 	{"earlier-raw", DATAGRAM_ROW, .before = make_raw, .run = use_raw, .past = EARLIER, .reason = GUARD},
 
 	{"earlier-tcp-listener", "a connection open before the enrolment, and a listener on its own port",

@@ -49,6 +49,7 @@ const struct leak_case plain_cases[] = {
 	{"udp6-connect-ipv4", UDP_ROW, "udp6-connect", OUT4, .reason = OFF},
 	{"udp4-connected-sendto", UDP_CONNECTED_ROW, "udp-connected-sendto", MESH4, OUT4, .reason = OFF},
 	{"udp6-connected-sendto", UDP_CONNECTED_ROW, "udp-connected-sendto", MESH6, OUT6, .reason = OFF},
+	{"udp6-become-ipv4", UDP_CONNECTED_ROW, "udp-become-ipv4", MESH_MAPPED, OUT4, .reason = OFF},
 	{"udp4-reconnect", UDP_CONNECTED_ROW, "udp-reconnect-send", MESH4, OUT4, .reason = OFF},
 	{"udp4-disconnect-reconnect", UDP_CONNECTED_ROW, "udp-disconnect-reconnect-send", MESH4, OUT4, .reason = OFF},
 	{"udp4-cork", "UDP: corked for an allowed address, continued for another", "udp-cork", MESH4, OUT4, .reason = NULL},
@@ -84,5 +85,6 @@ const struct leak_case plain_cases[] = {
 	{"l2tp6", "L2TP/IP", "l2tp", OUT6, .reason = PROTOCOL, .optional = true},
 	{"smc4", "SMC", "smc", OUT4, .listens = IPPROTO_TCP, .reason = OFF, .optional = true},
 	{"smc6", "SMC", "smc6", OUT6, .listens = IPPROTO_TCP, .reason = OFF, .optional = true},
+	{"smc-inet", "SMC by a protocol of AF_INET", "smc-inet", OUT4, .listens = IPPROTO_TCP, .reason = PROTOCOL, .optional = true},
 };
 const unsigned int plain_count = EG_COUNT_OF(plain_cases);

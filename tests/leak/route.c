@@ -86,12 +86,17 @@ static int go(const char *name, int fd, const struct trial *trial, enum place to
 }
 
 /* What goes on after the option was refused could only reach the mesh. */
-static int by_ipv4_option(const struct trial *trial, const char *way, uint8_t kind)
+static int by_ipv4_option_to(const struct trial *trial, const char *way, uint8_t kind, enum place to)
 {
-	int fd = way_socket(way_find(way), &trial->to[MESH4]);
+	int fd = way_socket(way_find(way), &trial->to[to]);
 	int r = set_ipv4_route(fd, trial, kind);
 
-	return r < 0 ? r : go(way, fd, trial, MESH4);
+	return r < 0 ? r : go(way, fd, trial, to);
+}
+
+static int by_ipv4_option(const struct trial *trial, const char *way, uint8_t kind)
+{
+	return by_ipv4_option_to(trial, way, kind, MESH4);
 }
 
 static int lsrr_udp(struct trial *trial)
@@ -173,13 +178,7 @@ static int header_message(struct trial *trial)
 /* Options of IPv4 on a socket of IPv6, which reaches it by mapped addresses. */
 static int lsrr_mapped(struct trial *trial)
 {
-	struct destination mapped = trial->to[MAPPED];
-	struct errand errand = trial_errand(trial);
-	int fd = way_socket(way_find("udp-sendto"), &mapped), r = set_ipv4_route(fd, trial, LSRR);
-
-	memcpy(mapped.ipv6.sin6_addr.s6_addr + 12, &trial->to[MESH4].ipv4.sin_addr, sizeof(struct in_addr));
-	errand.to = &mapped;
-	return r < 0 ? r : way_find("udp-sendto")->run(fd, &errand);
+	return by_ipv4_option_to(trial, "udp-sendto", LSRR, MESH_MAPPED);
 }
 
 /* ---- set before ---- */

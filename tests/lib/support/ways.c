@@ -31,6 +31,9 @@
 #define IPPROTO_L2TP 115
 #endif
 #define SMCPROTO_SMC6 1
+#ifndef IPPROTO_SMC
+#define IPPROTO_SMC 256
+#endif
 /* Not one of the protocols that a kernel knows: RFC 3692 keeps it for experiments. */
 #define EXPERIMENT 253
 #define ECHO_REQUEST_6 128
@@ -277,6 +280,16 @@ static int do_reconnect(int fd, const struct errand *errand)
 	return r < 0 ? r : connect_to(fd, errand->then);
 }
 
+/* An IPv6 socket becomes one of IPv4: only what is connected to a mapped address may. */
+static int do_become_ipv4(int fd, const struct errand *errand)
+{
+	int family = AF_INET, r = connect_first(fd, errand->to);
+
+	if (r == 0)
+		r = result_of(setsockopt(fd, IPPROTO_IPV6, IPV6_ADDRFORM, &family, sizeof(family)));
+	return r < 0 ? r : send_to(fd, errand->then, errand, 0);
+}
+
 /* The same, and something is sent, be the second connect refused or not. */
 static int do_reconnect_send(int fd, const struct errand *errand)
 {
@@ -425,6 +438,7 @@ static const struct way ways[] = {
 	{"udp-connect-hear", 0, SOCK_DGRAM, 0, do_connect_send_hear, false},
 	{"udp-cork", 0, SOCK_DGRAM, 0, do_cork, true},
 	{"udp-connected-sendto", 0, SOCK_DGRAM, 0, do_connected_sendto, true},
+	{"udp-become-ipv4", 0, SOCK_DGRAM, 0, do_become_ipv4, true},
 	{"udp-reconnect", 0, SOCK_DGRAM, 0, do_reconnect, true},
 	{"udp-reconnect-send", 0, SOCK_DGRAM, 0, do_reconnect_send, true},
 	{"udp-disconnect-reconnect", 0, SOCK_DGRAM, 0, do_disconnect_reconnect, true},
@@ -448,6 +462,7 @@ static const struct way ways[] = {
 	{"dccp", 0, SOCK_DCCP, IPPROTO_DCCP, do_dccp, false},
 	{"l2tp", 0, SOCK_DGRAM, IPPROTO_L2TP, do_l2tp, false},
 	{"smc", AF_SMC, SOCK_STREAM, 0, do_connect_send, false},
+	{"smc-inet", 0, SOCK_STREAM, IPPROTO_SMC, do_connect_send, false},
 	{"smc6", AF_SMC, SOCK_STREAM, SMCPROTO_SMC6, do_connect_send, false},
 };
 
