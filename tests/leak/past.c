@@ -415,14 +415,14 @@ const struct leak_case past_cases[] = {
 	{"earlier-udp-port-0", DATAGRAM_ROW, .before = make_session_of_port_0, .run = use_connected, .past = EARLIER,
 	 .reason = GUARD},
 	{"earlier-udp-corked", "a datagram begun before the enrolment (MSG_MORE), and sent later", .before = begin_datagram,
-	 .run = use_connected, .past = EARLIER, .reason = GUARD, .line = "begun before"},
+	 .run = use_connected, .past = EARLIER, .reason = GUARD, .line = "were begun before"},
 	{"earlier-raw", DATAGRAM_ROW, .before = make_raw, .run = use_raw, .past = EARLIER, .reason = GUARD},
 
 	{"earlier-tcp-listener", "a connection open before the enrolment, and a listener on its own port",
 	 .before = make_shared_connection, .run = use_beside_listener, .past = EARLIER, TCP, .reason = GUARD,
 	 .line = "on whose local port"},
 	{"forged-peer", "UDP to a peer whose datagram the workload has forged", .run = forge_peer, .reason = OFF,
-	 .line = "forge"},
+	 .line = "has forged"},
 
 	{"moved-in-tcp", MOVED_ROW, .before = make_stream, .run = use_stream, .past = ELSEWHERE, TCP, SOCKETS_OUTSIDE},
 	{"moved-in-udp", MOVED_ROW, .before = make_datagram, .run = use_datagram, .past = ELSEWHERE, SOCKETS_OUTSIDE},

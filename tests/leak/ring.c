@@ -162,6 +162,6 @@ const struct leak_case ring_cases[] = {
 	{"uring-older", ROW, .before = make_ring, .run = by_older_ring, .past = ELSEWHERE, .listens = IPPROTO_TCP,
 	 .reason = OFF, .optional = true},
 	{"uring-foreign-sqpoll", "io_uring with an SQPOLL thread of a process outside", .run = by_ring_of_another,
-	 .past = OUTSIDE, .listens = IPPROTO_TCP, .line = "io_uring rings", .optional = true},
+	 .past = OUTSIDE, .listens = IPPROTO_TCP, .line = "an io_uring whose", .optional = true},
 };
 const unsigned int ring_count = EG_COUNT_OF(ring_cases);
