@@ -91,7 +91,12 @@ struct bpf_iter_meta {
 	__u64 seq_num;
 };
 
+struct css_set {
+	struct cgroup *dfl_cgrp; /* of cgroup v2 */
+};
+
 struct task_struct {
+	struct css_set *cgroups;
 	int tgid;
 	char comm[16];
 };

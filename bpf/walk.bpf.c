@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "ageing.bpf.h"
+#include "foreign.bpf.h"
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
 #include "sweep.bpf.h"
@@ -71,6 +72,18 @@ int eg_uncounted(struct bpf_iter__task_file *ctx)
 		write_end(ctx->meta);
 	else if (visit.sk)
 		list_uncounted(&visit, lease_of(visit.sk));
+	return 0;
+}
+
+SEC("iter/task_file")
+int eg_foreign(struct bpf_iter__task_file *ctx)
+{
+	const struct visit visit = visit_of(ctx);
+
+	if (!visit.task)
+		write_end(ctx->meta);
+	else if (visit.sk)
+		list_foreign(&visit);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "export/audit.h"
 #include "cli/cli.h"
+#include "cli/foreign.h"
 #include "cli/layers.h"
 #include "cli/pinned.h"
 #include "datapath/inspect.h"
@@ -45,6 +46,7 @@ struct finding {
 struct workload_state {
 	const struct eg_pinned_slot *slot;
 	enum eg_mode mode;
+	bool guarded;
 	bool in_place;	/* its programs are what the kernel runs */
 	struct eg_uncounted uncounted;
 };
@@ -64,6 +66,8 @@ struct status {
 	struct eg_layers layers;
 	struct eg_walk uncounted;
 	char *uncounted_problem;	/* why nobody knows; NULL when the walk succeeded */
+	struct eg_walk foreign;
+	char *foreign_problem;
 	EG_ARRAY(struct workload_state) workloads;
 	EG_ARRAY(struct gate_state) gates;
 	EG_ARRAY(struct finding) findings;
@@ -76,6 +80,8 @@ static void status_clear(struct status *status)
 	eg_array_clear(&status->findings);
 	eg_array_clear(&status->workloads);
 	free(status->uncounted_problem);
+	free(status->foreign_problem);
+	eg_walk_clear(&status->foreign);
 	eg_array_clear(&status->gates);
 	eg_walk_clear(&status->uncounted);
 	eg_pinned_close(&status->pinned);
@@ -261,14 +267,34 @@ static int add_uncounted_finding(struct status *status, const char *name, const 
 			   uncounted->first.remote_port);
 }
 
+static int add_foreign_sockets_finding(struct status *status, const struct workload_state *workload)
+{
+	const uint32_t slot = workload->slot->slot;
+	const size_t count = eg_foreign_count(&status->foreign, slot);
+	_cleanup_free_ char *text = count > 0 ? eg_foreign_text(&status->foreign, slot) : NULL;
+
+	if (count == 0)
+		return 0;
+	return !text ? -ENOMEM
+		     : add_finding(status, workload->slot->info.name,
+				   "start the workload in its cgroup, hand it no sockets; without the packet sockets that it has",
+				   "%zu open sockets are not seen by its cgroup's hooks: %s: %s", count, text,
+				   !workload->guarded		      ? "no limit counts them, no timeout ends them"
+				   : status->layers.lsm_error == 0 ? "they are judged where they connect and send, no limit "
+								     "counts them, no timeout ends them"
+								   : "nothing judges what they send");
+}
+
 static int read_mode(const struct status *status, struct workload_state *workload)
 {
 	struct eg_workload_policy policy;
 	int r = eg_maps_read_policy(&status->pinned.maps, workload->slot->slot, &policy);
 
-	if (r == 0)
-		workload->mode = policy.flags & EG_WORKLOAD_AUDIT ? EG_MODE_AUDIT : EG_MODE_ENFORCE;
-	return r;
+	if (r < 0)
+		return r;
+	workload->mode = policy.flags & EG_WORKLOAD_AUDIT ? EG_MODE_AUDIT : EG_MODE_ENFORCE;
+	workload->guarded = policy.flags & EG_WORKLOAD_GUARDED;
+	return 0;
 }
 
 static int add_mode_finding(struct status *status, const struct workload_state *workload)
@@ -308,6 +334,8 @@ static int inspect_workload(struct status *status, const struct look *look, cons
 	workload.uncounted = eg_uncounted_of(&status->uncounted, slot->slot, workload.mode);
 	if (r == 0)
 		r = add_uncounted_finding(status, slot->info.name, &workload.uncounted);
+	if (r == 0)
+		r = add_foreign_sockets_finding(status, &workload);
 	return r < 0 ? r : eg_array_push(&status->workloads, workload);
 }
 
@@ -406,6 +434,11 @@ static int add_node_findings(struct status *status)
 	if (r == 0 && status->sight == EG_AGENT_SEEN && eg_agent_is_stopped(&status->agent))
 		r = add_finding(status, NULL, "let it go on: kill -CONT, or end the debugger",
 				"the agent is stopped (process %u): it does as little as a dead one", status->agent.pid);
+	if (r == 0 && status->uncounted_problem)
+		r = add_finding(status, NULL, "restart egressd", "connections that are older than the enrolment cannot be counted: %s",
+				status->uncounted_problem);
+	if (r == 0 && status->foreign_problem)
+		r = add_finding(status, NULL, "restart egressd", "sockets made outside cannot be looked for: %s", status->foreign_problem);
 	if (r == 0)
 		r = add_sweep_findings(status);
 	if (r == 0)
@@ -439,6 +472,9 @@ static int gather(struct status *status, const char *workload)
 	/* What cannot be counted is said, and the rest shown all the same. */
 	if (r < 0 && !status->uncounted_problem)
 		return r;
+	r = eg_pins_read_foreign(status->pinned.directory, &status->foreign, &status->foreign_problem);
+	if (r < 0 && !status->foreign_problem)
+		return r;
 	r = inspect_cgroups(status, workload);
 	return r < 0 ? r : add_node_findings(status);
 }
@@ -462,11 +498,12 @@ static json_t *workloads_json(const struct status *status)
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I}", "name", eg_json_string(info->name), "mesh",
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o}", "name", eg_json_string(info->name), "mesh",
 							  eg_json_string(info->mesh), "cgroup", eg_json_string(info->cgroup), "slot",
 							  (int)workload->slot->slot, "mode", eg_modes[workload->mode],
 							  "enforced", is_enforced(workload), "uncounted",
-							  (json_int_t)workload->uncounted.outbound)) < 0) {
+							  (json_int_t)workload->uncounted.outbound, "foreign",
+							  eg_foreign_json(&status->foreign, workload->slot->slot))) < 0) {
 			json_decref(list);
 			list = NULL;
 		}

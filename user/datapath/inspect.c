@@ -71,13 +71,17 @@ static int read_program(uint32_t id, struct bpf_prog_info *ret_info)
 	return 0;
 }
 
-/* The programs of all our links, and the code of the one that is asked about. */
+/* The programs of all our links, and of the one that is asked about its code, and its hook where that is one of the LSM. */
 struct ours {
 	const struct eg_link_pins *pins;
 	uint8_t tag[BPF_TAG_SIZE];
+	uint32_t attach_btf_id;
 };
 
-/* Another run's program is ours too if it is the very same code, by the kernel's hash of it. A name says nothing. */
+/*
+ * Another run's program is ours too if it is the very same code, by the kernel's hash of it. A name says nothing.
+ * The kernel lists the programs of all hooks of the LSM as one: those of others have no word in ours.
+ */
 static bool is_ours(uint32_t program_id, const void *context)
 {
 	const struct ours *ours = context;
@@ -86,7 +90,8 @@ static bool is_ours(uint32_t program_id, const void *context)
 	for (size_t i = 0; i < ours->pins->list.len; i++)
 		if (ours->pins->list.items[i].program_id == program_id)
 			return true;
-	return read_program(program_id, &info) == 0 && memcmp(info.tag, ours->tag, sizeof(ours->tag)) == 0;
+	return read_program(program_id, &info) == 0 && (info.attach_btf_id != ours->attach_btf_id ||
+							memcmp(info.tag, ours->tag, sizeof(ours->tag)) == 0);
 }
 
 size_t eg_inspect_after(const uint32_t *effective, size_t count, uint32_t own_id,
@@ -168,6 +173,7 @@ static int inspect_foreign(struct eg_inspection *inspection, const struct eg_lin
 	if (r < 0 || !has_later_word(pin->attach_type))
 		return r;
 	memcpy(ours.tag, info.tag, sizeof(ours.tag));
+	ours.attach_btf_id = info.attach_btf_id;
 	foreign.count = eg_inspect_after(effective->ids, effective->count, pin->program_id, is_ours, &ours, foreign.ids);
 	for (size_t i = 0; i < foreign.count && r == 0; i++)
 		r = add_foreign(inspection, mount_point, path, pin, foreign.ids[i]);

@@ -9,7 +9,8 @@
  *     maps/NAME          as in the object
  *     links/sSLOT_CGROUPID_PROGRAM
  *     iters/eg_flows     read as struct eg_held_socket records: one for each lease,
- *     iters/eg_uncounted and one for each connection that lacks one
+ *     iters/eg_uncounted one for each connection that lacks one,
+ *     iters/eg_foreign   and one for each socket that the hooks of its process's cgroup do not see
  *
  * Functions return 0, or -errno with *ret_problem (malloc) saying what is wrong and
  * what to do about it.

@@ -196,17 +196,20 @@ static int pin_link(const struct eg_datapath *datapath, const char *name, int li
 
 int eg_datapath_pin_walks(struct eg_datapath *datapath)
 {
-	_cleanup_close_ int flows = -1, uncounted = -1;
+	_cleanup_close_ int flows = -1, uncounted = -1, foreign = -1;
 	int r = eg_datapath_load_walks(datapath);
 
 	if (r < 0)
 		return r;
 	flows = link_walk(datapath->walks->progs.eg_flows);
 	uncounted = link_walk(datapath->walks->progs.eg_uncounted);
-	if (flows < 0 || uncounted < 0)
-		return flows < 0 ? flows : uncounted;
+	foreign = link_walk(datapath->walks->progs.eg_foreign);
+	if (flows < 0 || uncounted < 0 || foreign < 0)
+		return flows < 0 ? flows : uncounted < 0 ? uncounted : foreign;
 	r = pin_link(datapath, "eg_flows", flows);
-	return r < 0 ? r : pin_link(datapath, "eg_uncounted", uncounted);
+	if (r == 0)
+		r = pin_link(datapath, "eg_uncounted", uncounted);
+	return r < 0 ? r : pin_link(datapath, "eg_foreign", foreign);
 }
 
 static int read_pin(const char *directory, const char *name, int (*compare)(const void *, const void *),
@@ -236,4 +239,9 @@ int eg_pins_read_holders(const char *directory, struct eg_walk *ret_walk, char *
 int eg_pins_read_uncounted(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
 {
 	return read_pin(directory, "eg_uncounted", compare_sockets, ret_walk, ret_problem);
+}
+
+int eg_pins_read_foreign(const char *directory, struct eg_walk *ret_walk, char **ret_problem)
+{
+	return read_pin(directory, "eg_foreign", compare_sockets, ret_walk, ret_problem);
 }

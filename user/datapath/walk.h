@@ -42,7 +42,7 @@ int eg_datapath_age(struct eg_datapath *datapath, const struct eg_age *age);
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk);
 /*
  * Pins what others read with no agent alive, in place of what is there: iters/eg_flows,
- * which is eg_datapath_list_held(), and iters/eg_uncounted. 0, or -errno.
+ * which is eg_datapath_list_held(), iters/eg_uncounted and iters/eg_foreign. 0, or -errno.
  */
 int eg_datapath_pin_walks(struct eg_datapath *datapath);
 /* Walk by these pins. 0; or -errno with *ret_problem (malloc) saying why: -ENOENT when there is none. */
@@ -51,4 +51,9 @@ int eg_pins_read_flows(const char *directory, struct eg_walk *ret_walk, char **r
 int eg_pins_read_holders(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
 /* TCP sockets of enrolled cgroups that listen, or are connected and lack a lease; among files, on every kernel. */
 int eg_pins_read_uncounted(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
+/*
+ * Sockets that processes of enrolled cgroups have open and that the hooks of these do not see: the slot in the word
+ * is the process's, a protocol is EG_PROTOCOL_OF_FAMILY and more where the family is not the Internet's.
+ */
+int eg_pins_read_foreign(const char *directory, struct eg_walk *ret_walk, char **ret_problem);
 #endif

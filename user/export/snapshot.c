@@ -3,8 +3,10 @@
 
 #include <errno.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "export/audit.h"
+#include "datapath/walk.h"
 #include "workload/agent.h"
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
@@ -112,6 +114,16 @@ static void add_sweep(struct eg_node_state *node, const struct eg_agent_sweep *s
 	node->sweep_failed = sweep->error != 0;
 }
 
+/* With the agent dead too, and whether or not it sweeps. */
+static void count_foreign(const struct eg_pinned *pinned, struct eg_node_state *node)
+{
+	_cleanup_(eg_walk_clear) struct eg_walk walk = {};
+	_cleanup_free_ char *problem = NULL;
+
+	node->foreign_counted = eg_pins_read_foreign(pinned->directory, &walk, &problem) == 0;
+	node->foreign_sockets = walk.sockets.len;
+}
+
 static int read_node(const struct eg_pinned *pinned, struct eg_snapshot *snapshot)
 {
 	struct eg_node_state *node = &snapshot->node;
@@ -131,6 +143,7 @@ static int read_node(const struct eg_pinned *pinned, struct eg_snapshot *snapsho
 			      eg_agent_look(&agent, eg_pins_are_locked(pinned->directory)) != EG_AGENT_DEAD;
 	node->workloads = snapshot->workloads.len;
 	add_sweep(node, &agent.sweep);
+	count_foreign(pinned, node);
 	return eg_pins_read_programs(pinned->directory, &snapshot->programs);
 }
 

@@ -37,6 +37,8 @@ struct eg_node_state {
 	uint64_t sweep_destroyed;
 	uint64_t sweep_unreachable;
 	uint64_t sweep_failed;
+	uint64_t foreign_counted; /* 0: they could not be, and the next one says nothing */
+	uint64_t foreign_sockets;
 };
 
 struct eg_snapshot {

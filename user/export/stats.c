@@ -184,6 +184,8 @@ static const struct eg_node_stat node_stats[] = {
 	 "Overdue connections that live on, since their network namespace cannot be entered."},
 	{"sweep_failed", EG_STAT_GAUGE, false, OF(node.sweep_failed), OF(node.swept),
 	 "1 while walks fail, so that timeouts of open connections end nothing."},
+	{"foreign_sockets", EG_STAT_GAUGE, false, OF(node.foreign_sockets), OF(node.foreign_counted),
+	 "Open sockets of workloads' processes that the hooks of their cgroups do not see: made outside, or of another family."},
 	{"audit_leases", EG_STAT_GAUGE, false, OF(audit_leases), ALWAYS,
 	 "Places of connections, by leases that are held."},
 	{"audit_gauges", EG_STAT_GAUGE, false, OF(audit_gauges), ALWAYS, "Places of connections, by the gauges."},
