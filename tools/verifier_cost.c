@@ -120,7 +120,12 @@ int main(void)
 	ask_for_statistics(walks->obj);
 	if (walk_bpf__load(walks) < 0)
 		errx(1, "cannot load the walks");
+	ask_for_statistics(eg_object_lsm(datapath));
+	eg_object_load_lsm(datapath);
 	count = read_costs(datapath->skeleton->obj, costs, 0);
+	/* Where the kernel takes them. */
+	if (eg_object_loaded_lsm(datapath))
+		count = read_costs(eg_object_loaded_lsm(datapath), costs, count);
 	count = read_costs(walks->obj, costs, count);
 	qsort(costs, count, sizeof(costs[0]), compare);
 	for (size_t i = 0; i < count; i++)
