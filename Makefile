@@ -15,7 +15,7 @@ CLANG = clang
 BPFTOOL = $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 AR = ar
 PKG_CONFIG = pkg-config
-PACKAGES = libbpf libelf yaml-0.1 jansson libmnl libpcre2-8 libmicrohttpd
+PACKAGES = libbpf libelf yaml-0.1 jansson libmnl libpcre2-8 libmicrohttpd libseccomp
 TEST_PACKAGES = cmocka
 
 CFLAGS ?= -O2 -g

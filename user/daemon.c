@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "config/config.h"
+#include "config/trusted.h"
 #include "datapath/datapath.h"
 #include "datapath/lsm.h"
 #include "datapath/pins.h"
@@ -25,6 +26,7 @@
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/rules.h"
+#include "privileges.h"
 #include "sweeper.h"
 #include "watches.h"
 #include "workload/agent.h"
@@ -131,6 +133,11 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 	if (!policy.model)
 		return -ENOMEM;
 	r = eg_policy_fingerprint(options->policies, options->policy_count, &daemon->judged_fingerprint);
+	if (r == 0)
+		r = eg_policy_check_trust(&options->trust, options->policies, options->policy_count, diag);
+	/* Not even read. */
+	if (r == 0 && eg_diag_has_errors(diag))
+		r = -EBADMSG;
 	if (r == 0)
 		r = eg_config_load(options->policies, options->policy_count, policy.model, diag);
 	if (r == 0 && !(policy.model->node && policy.model->node->resolvers_listed))
@@ -576,8 +583,10 @@ static int start(struct daemon *daemon)
 int eg_daemon_run(const struct eg_daemon_options *options)
 {
 	_cleanup_(daemon_clear) struct daemon daemon = {.options = options, .lock_fd = -1};
-	int r = start(&daemon);
+	int r;
 
+	eg_privileges_drop();
+	r = start(&daemon);
 	if (r == -EBADMSG)
 		return EXIT_POLICY;
 	if (r == 0)

@@ -7,10 +7,12 @@
 #include <stddef.h>
 
 #include "base/addr.h"
+#include "base/trust.h"
 
 struct eg_daemon_options {
 	const char *const *policies;	/* files and folders */
 	size_t policy_count;
+	struct eg_trust trust;		/* whose policies are taken */
 	const sigset_t *signals;	/* blocked by main before anything else */
 	const char *admin_path;		/* of the admin endpoint's socket; "": none */
 	const struct eg_addr_port *admin_place;	/* of the same by TCP; NULL: what the policy says */

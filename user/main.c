@@ -12,7 +12,7 @@
 #define EXIT_USAGE 2
 
 static const char usage[] =
-	"usage: egressd --policy PATH... [--admin PLACE]\n"
+	"usage: egressd --policy PATH... [--admin PLACE] [--trust USER]\n"
 	"\n"
 	"Keeps the workloads of a policy under it, in the foreground. Reloads on SIGHUP and when the\n"
 	"files change; stops on SIGTERM and leaves enforcement in place. Started again it takes over,\n"
@@ -21,6 +21,8 @@ static const char usage[] =
 	"  --policy PATH   a policy file or folder; may be given several times\n"
 	"  --admin PLACE   the path of the admin endpoint's unix socket, " EG_ADMIN_PATH "\n"
 	"                  when left out; none: there is none. ADDRESS:PORT: by TCP as well, for reading\n"
+	"  --trust USER    the number of a user beside root whose policy files are taken; may be given\n"
+	"                  several times; any: whoever could write them\n"
 	"  --version       the version\n"
 	"  --help          this text\n"
 	"\n"
@@ -45,6 +47,7 @@ static int run(const struct eg_daemon_words *words, const sigset_t *signals)
 	return eg_daemon_run(&(struct eg_daemon_options){
 		.policies = words->policies.items,
 		.policy_count = words->policies.len,
+		.trust = {words->trusted.items, words->trusted.len, words->trusts_all},
 		.signals = signals,
 		.admin_path = words->admin_path ? words->admin_path : EG_ADMIN_PATH,
 		.admin_place = words->has_admin_place ? &words->admin_place : NULL,
@@ -65,6 +68,8 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
+	/* As process 1 of a container it gets children that it never had: the kernel buries them. */
+	signal(SIGCHLD, SIG_IGN);
 
 	if (getenv("EG_DEBUG"))
 		eg_log_set_level(EG_LOG_DEBUG);
