@@ -13,6 +13,7 @@
 #include "base/diag.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/notify.h"
 #include "config/config.h"
 #include "config/trusted.h"
 #include "datapath/datapath.h"
@@ -63,6 +64,7 @@ struct daemon {
 	struct eg_timer *settle_timer;	/* policy files */
 	struct eg_timer *gather_timer;	/* cgroups */
 	struct eg_timer *sweep_timer;
+	struct eg_timer *watchdog_timer;
 	struct eg_watches watches;
 	uint64_t seen_fingerprint;	/* of the last settling look at the files */
 	uint64_t judged_fingerprint;	/* of the files that were last loaded or refused */
@@ -212,6 +214,22 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	return r < 0 ? r : eg_gates_add_new(&daemon->gates, daemon->datapath, daemon->mount_point, &gates);
 }
 
+/* Who started us may be watching. Without an answer to this we go on as well. */
+static void tell_manager(const struct daemon *daemon, const char *words)
+{
+	eg_notify("%s\nSTATUS=generation %llu in force%s%.200s", words,
+		  (unsigned long long)eg_datapath_generation(daemon->datapath),
+		  *daemon->agent.error ? "; not loaded: " : "", daemon->agent.error);
+}
+
+static int on_watchdog(void *context)
+{
+	struct daemon *daemon = context;
+
+	eg_notify("WATCHDOG=1");
+	return eg_timer_set(daemon->watchdog_timer, eg_notify_watchdog_ms() / 2);
+}
+
 static int say_agent(struct daemon *daemon)
 {
 	struct eg_maps maps = eg_datapath_maps(daemon->datapath);
@@ -339,7 +357,7 @@ static int take_new_policy(struct daemon *daemon, struct policy *policy)
 }
 
 /* 0 also when the files are wrong: then the old policy stays. */
-static int reload(struct daemon *daemon)
+static int load_anew(struct daemon *daemon)
 {
 	_cleanup_(policy_clear) struct policy policy = {};
 	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
@@ -357,6 +375,16 @@ static int reload(struct daemon *daemon)
 	return eg_watches_follow(&daemon->watches, daemon->mount_point, daemon->policy.model);
 }
 
+static int reload(struct daemon *daemon)
+{
+	int r;
+
+	eg_notify_reloading();
+	r = load_anew(daemon);
+	tell_manager(daemon, "READY=1");
+	return r;
+}
+
 static int on_signal(const struct signalfd_siginfo *signal, void *context)
 {
 	struct daemon *daemon = context;
@@ -365,6 +393,7 @@ static int on_signal(const struct signalfd_siginfo *signal, void *context)
 	case SIGTERM:
 	case SIGINT:
 		eg_log_info("stopping; enforcement stays: 'egressctl uninstall' removes it");
+		eg_notify("STOPPING=1");
 		return 1;
 	case SIGHUP:
 		return reload(daemon);
@@ -512,6 +541,8 @@ static int set_up_loop(struct daemon *daemon)
 		r = eg_loop_add_timer(daemon->loop, on_gathered, daemon, &daemon->gather_timer);
 	if (r == 0)
 		r = eg_loop_add_timer(daemon->loop, on_sweep, daemon, &daemon->sweep_timer);
+	if (r == 0)
+		r = eg_loop_add_timer(daemon->loop, on_watchdog, daemon, &daemon->watchdog_timer);
 	return r < 0 ? r : eg_watches_open(daemon->loop, &watch_handlers, daemon, options->policies,
 					   options->policy_count, &daemon->watches);
 }
@@ -548,7 +579,11 @@ static int take_first_policy(struct daemon *daemon, struct policy *policy, struc
 		return r;
 	}
 	daemon->agent.state = EG_AGENT_RUNNING;
-	return take_new_policy(daemon, policy);
+	r = take_new_policy(daemon, policy);
+	if (r < 0)
+		return r;
+	tell_manager(daemon, "READY=1");
+	return eg_notify_watchdog_ms() > 0 ? on_watchdog(daemon) : 0;
 }
 
 static int start(struct daemon *daemon)
