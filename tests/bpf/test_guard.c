@@ -253,8 +253,10 @@ static void a_udp_server_answers_whoever_wrote_to_it_for_a_while_and_nobody_else
 	client = bound(NETWORK_IPV4, &client_port);
 	guarded_join(&guarded);
 	assert_int_equal(guarded_send(server, NETWORK_IPV4, client_port), EPERM);
-	/* From outside: a socket is where it was made. */
+	/* From outside: the LSM's programs look at who sends, all others at where the socket was made. */
+	guarded_move(guarded.home);
 	assert_int_equal(guarded_send(client, NETWORK_IPV4, server_port), 0);
+	guarded_join(&guarded);
 	assert_true(guarded_hears(server));
 	assert_int_equal(peers_of(&guarded), 1);
 	assert_int_equal(guarded_send(server, NETWORK_IPV4, client_port), 0);

@@ -394,11 +394,14 @@ static enum outcome try_open(struct leak *leak, struct tried *tried)
 	return what->optional && is_lacking(attempt->told) ? ABSENT : BROKEN;
 }
 
+static bool has_left(const struct leak *leak, const struct trial *trial)
+{
+	return leak->wire.seen[trial->number] > (trial->what->is_open ? WIRE_PACKET : WIRE_NOTHING);
+}
+
 static bool has_leaked(const struct leak *leak, const struct attempt *attempt)
 {
-	if (attempt->trial.what->creation)
-		return attempt->told == 0;
-	return leak->wire.seen[attempt->trial.number] != WIRE_NOTHING;
+	return attempt->trial.what->creation ? attempt->told == 0 : has_left(leak, &attempt->trial);
 }
 
 /* Where it may not. */
@@ -526,7 +529,7 @@ static bool print_late(const struct leak *leak, unsigned int number)
 
 	for (unsigned int i = 0; i < leak->count; i++)
 		if (leak->tried[i].outcome != LEAKED && leak->tried[i].outcome != ABSENT &&
-		    leak->tried[i].outcome != BROKEN && leak->wire.seen[2 * i + 1] != WIRE_NOTHING) {
+		    leak->tried[i].outcome != BROKEN && has_left(leak, &leak->tried[i].closed.trial)) {
 			printf("# %s came late\n", leak->tried[i].what->name);
 			late = true;
 		}

@@ -58,6 +58,7 @@ struct leak_case {
 	const char *reason;	/* what counts it when it is caught; NULL: nobody need refuse it */
 	const char *line;	/* of status's "not enforced", where the kernel lets nobody catch it */
 	enum wire_seen arrives;	/* what the peer sees of it, at the most; 0: the payload */
+	bool is_open;		/* a connection that stands: its end, which carries nothing, is no leak */
 	bool optional;		/* a kernel may lack it */
 	bool asynchronous;	/* refused after the process was told */
 	bool creation;		/* the socket is what must not be */
@@ -70,6 +71,8 @@ struct errand trial_errand(const struct trial *trial);
 int told(long returned);
 /* Sends the mark by a connected socket. */
 int send_mark(int fd, const struct trial *trial);
+/* LSRR over a hop that is not mesh. 0, or -errno. */
+int route_set_ipv4(int fd, const struct trial *trial);
 /* Runs in another process, which is the workload's: what it returns, 0 or -errno. */
 int as_workload(struct trial *trial, int (*work)(struct trial *trial));
 /* Moves this process to the cgroup of that name, which is beside the trial's. 0, or -errno. */

@@ -19,12 +19,15 @@
 
 #define OFF "blocked-passthrough-off"
 #define GUARD "blocked-guard"
+#define PROTOCOL "blocked-protocol"
 #define FOREIGN_LINE "made outside the cgroup"
 #define MADE_ROW "sockets made before the enrolment, used later: TCP and UDP"
 #define OPEN_ROW "connections open before the enrolment: TCP, with sendfile and splice too"
 #define DATAGRAM_ROW "before the enrolment: connected UDP, raw sockets"
 #define MOVED_ROW "sockets of a process that was moved in"
-#define PASSED_ROW "sockets from outside: by SCM_RIGHTS, by pidfd_getfd"
+#define MOVED_OPEN_ROW "open connections of such a process"
+#define PASSED_ROW "sockets from outside, by SCM_RIGHTS"
+#define PASSED_OPEN_ROW "open connections from outside, by SCM_RIGHTS and by pidfd_getfd"
 #define PLACE_ROW "children, threads, cgroups below, other network namespaces"
 
 /* ---- what is kept from before ---- */
@@ -301,6 +304,27 @@ static int pass_datagram(struct trial *trial)
 	return pass(trial, make_datagram, use_passed_datagram);
 }
 
+static int make_routed(struct trial *trial)
+{
+	int r = make_datagram(trial);
+
+	return r < 0 ? r : route_set_ipv4(trial->fd, trial);
+}
+
+static int use_passed_routed(struct trial *trial)
+{
+	struct errand errand = trial_errand(trial);
+	int r = take_passed(trial);
+
+	errand.to = &trial->to[MESH4];
+	return r < 0 ? r : way_find("udp-sendto")->run(trial->fd, &errand);
+}
+
+static int pass_routed(struct trial *trial)
+{
+	return pass(trial, make_routed, use_passed_routed);
+}
+
 /* The parent's descriptor has the same number here, but is not inherited by that. */
 static int use_stolen(struct trial *trial)
 {
@@ -399,7 +423,7 @@ static int wait_for_subflow(struct trial *trial)
 }
 
 #define TCP .listens = IPPROTO_TCP
-#define SOCKETS_OUTSIDE .reason = OFF, .line = FOREIGN_LINE
+#define FROM_OUTSIDE .line = FOREIGN_LINE
 
 const struct leak_case past_cases[] = {
 	{"earlier-tcp", MADE_ROW, .before = make_stream, .run = use_stream, .past = EARLIER, TCP, .reason = OFF},
@@ -424,17 +448,26 @@ const struct leak_case past_cases[] = {
 	{"forged-peer", "UDP to a peer whose datagram the workload has forged", .run = forge_peer, .reason = OFF,
 	 .line = "has forged"},
 
-	{"moved-in-tcp", MOVED_ROW, .before = make_stream, .run = use_stream, .past = ELSEWHERE, TCP, SOCKETS_OUTSIDE},
-	{"moved-in-udp", MOVED_ROW, .before = make_datagram, .run = use_datagram, .past = ELSEWHERE, SOCKETS_OUTSIDE},
-	{"moved-in-tcp-connected", MOVED_ROW, .before = make_connection, .run = use_connected, .past = ELSEWHERE, TCP,
-	 SOCKETS_OUTSIDE},
-	{"moved-in-udp-connected", MOVED_ROW, .before = make_session, .run = use_connected, .past = ELSEWHERE,
-	 SOCKETS_OUTSIDE},
-	{"moved-in-raw", MOVED_ROW, .before = make_raw, .run = use_raw, .past = ELSEWHERE, SOCKETS_OUTSIDE},
-	{"passed-tcp", PASSED_ROW, .run = pass_stream, .past = OUTSIDE, TCP, SOCKETS_OUTSIDE},
-	{"passed-tcp-connected", PASSED_ROW, .run = pass_connection, .past = OUTSIDE, TCP, SOCKETS_OUTSIDE},
-	{"passed-udp", PASSED_ROW, .run = pass_datagram, .past = OUTSIDE, SOCKETS_OUTSIDE},
-	{"stolen-tcp-connected", PASSED_ROW, .run = steal_connection, .past = OUTSIDE, TCP, SOCKETS_OUTSIDE},
+	{"moved-in-tcp", MOVED_ROW, .before = make_stream, .run = use_stream, .past = ELSEWHERE, TCP, .reason = OFF,
+	 FROM_OUTSIDE},
+	{"moved-in-udp", MOVED_ROW, .before = make_datagram, .run = use_datagram, .past = ELSEWHERE, .reason = OFF,
+	 FROM_OUTSIDE},
+	{"moved-in-tcp-connected", MOVED_OPEN_ROW, .before = make_connection, .run = use_connected, .past = ELSEWHERE, TCP,
+	 .reason = GUARD, .is_open = true, FROM_OUTSIDE},
+	{"moved-in-udp-connected", MOVED_OPEN_ROW, .before = make_session, .run = use_connected, .past = ELSEWHERE,
+	 .reason = GUARD, FROM_OUTSIDE},
+	{"moved-in-tcp-sendfile", "the same by sendfile", .before = make_connection, .run = use_sendfile, .past = ELSEWHERE,
+	 TCP, .reason = GUARD, .is_open = true, FROM_OUTSIDE},
+	{"moved-in-raw", "raw sockets of such a process", .before = make_raw, .run = use_raw, .past = ELSEWHERE,
+	 .reason = PROTOCOL, FROM_OUTSIDE},
+	{"passed-tcp", PASSED_ROW, .run = pass_stream, .past = OUTSIDE, TCP, .reason = OFF, FROM_OUTSIDE},
+	{"passed-udp", PASSED_ROW, .run = pass_datagram, .past = OUTSIDE, .reason = OFF, FROM_OUTSIDE},
+	{"passed-tcp-connected", PASSED_OPEN_ROW, .run = pass_connection, .past = OUTSIDE, TCP, .reason = GUARD,
+	 .is_open = true, FROM_OUTSIDE},
+	{"stolen-tcp-connected", PASSED_OPEN_ROW, .run = steal_connection, .past = OUTSIDE, TCP, .reason = GUARD,
+	 .is_open = true, FROM_OUTSIDE},
+	{"passed-lsrr", "sockets from outside with a source route, to an allowed address", .run = pass_routed,
+	 .past = OUTSIDE, .reason = "blocked-source-route", FROM_OUTSIDE},
 	{"moved-out", "new sockets of a process that was moved out", .run = from_outside, TCP, .line = "moved out"},
 
 	{"child", PLACE_ROW, .run = from_child, TCP, .reason = OFF},

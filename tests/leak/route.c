@@ -70,6 +70,11 @@ static int set_ipv4_route(int fd, const struct trial *trial, uint8_t kind)
 	return told(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, &route, sizeof(route)));
 }
 
+int route_set_ipv4(int fd, const struct trial *trial)
+{
+	return set_ipv4_route(fd, trial, LSRR);
+}
+
 static int set_ipv6_route(int fd, const struct trial *trial)
 {
 	struct ipv6_route route = ipv6_route(trial);
@@ -186,7 +191,7 @@ static int lsrr_mapped(struct trial *trial)
 static int set_lsrr(struct trial *trial)
 {
 	trial->fd = way_socket(way_find("udp-sendto"), &trial->to[MESH4]);
-	return set_ipv4_route(trial->fd, trial, LSRR);
+	return route_set_ipv4(trial->fd, trial);
 }
 
 static int lsrr_earlier(struct trial *trial)
