@@ -99,6 +99,8 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook
 
 	eg_decide(&seen);
 	admit_answer(ctx, &seen);
+	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
+		note_refused(bpf_get_socket_cookie(ctx), &seen.flow);
 	eg_admit(ctx, &seen, refused_before);
 	return answer(&seen, refused_before);
 }

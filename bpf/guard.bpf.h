@@ -324,18 +324,27 @@ struct packet {
 	struct eg_flow judged;
 };
 
+/* Raw sockets have such protocols too, and send wherever they like: no hook but the guard judges them. */
+static __always_inline bool is_tcp_or_udp(const struct bpf_sock *sk)
+{
+	return sk->type == SOCK_STREAM ? sk->protocol == IPPROTO_TCP
+				       : sk->type == SOCK_DGRAM && sk->protocol == IPPROTO_UDP;
+}
+
 static __always_inline bool has_peer(const struct bpf_sock *sk)
 {
-	return (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP) && sk->dst_port;
+	return is_tcp_or_udp(sk) && sk->dst_port;
 }
 
 /* TCP that listens answers whoever asks; datagrams of unconnected UDP sockets come from the sendmsg hooks. */
 static __always_inline bool was_judged(const struct bpf_sock *sk)
 {
+	if (!is_tcp_or_udp(sk))
+		return false;
 	if (sk->protocol == IPPROTO_TCP)
 		return sk->state == BPF_TCP_LISTEN;
 	/* One that is connected may be so to port 0. */
-	return sk->protocol == IPPROTO_UDP && sk->state != BPF_TCP_ESTABLISHED;
+	return sk->state != BPF_TCP_ESTABLISHED;
 }
 
 /* Where the header behind those of IP begins. 0: nobody knows. */
@@ -395,8 +404,12 @@ static __always_inline void know_answer(struct eg_known *known, const struct pac
 		know_allowed(known, packet->generation);
 }
 
-/* Forbidden, and open since before that: it is kept, or has time left. What TCP has not connected yet is new. */
-static __always_inline bool goes_on(const struct bpf_sock *sk, const struct policy_view *view,
+/*
+ * Forbidden, and open since before that: it is kept, or has time left. What TCP has not
+ * connected yet is new, and so is what a program of another owner has connected although
+ * we refused.
+ */
+static __always_inline bool goes_on(struct __sk_buff *skb, const struct bpf_sock *sk, const struct policy_view *view,
 				    const struct packet *packet, struct eg_known *known)
 {
 	if (!view->workload || (sk->protocol == IPPROTO_TCP && sk->state == BPF_TCP_CLOSE))
@@ -405,7 +418,8 @@ static __always_inline bool goes_on(const struct bpf_sock *sk, const struct poli
 		know_allowed(known, packet->generation);
 		return true;
 	}
-	return bpf_ktime_get_ns() < know_forbidden(known, view->workload);
+	return bpf_ktime_get_ns() < know_forbidden(known, view->workload) &&
+	       !is_noted_as_refused(bpf_get_socket_cookie(skb), &packet->judged);
 }
 
 /*
@@ -433,7 +447,7 @@ static __always_inline bool may_pass(struct __sk_buff *skb, struct bpf_sock *sk,
 		know_allowed(known, packet->generation);
 	else if (known && answers)
 		know_answer(known, packet);
-	if (!allowed && !answers && !(packet->connected && goes_on(sk, view, packet, known)))
+	if (!allowed && !answers && !(packet->connected && goes_on(skb, sk, view, packet, known)))
 		return false;
 	count_nat(packet, known);
 	return true;

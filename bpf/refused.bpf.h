@@ -3,13 +3,14 @@
 #define EG_REFUSED_BPF_H
 
 /*
- * Which datagrams of unconnected UDP sockets were refused by the sendmsg hooks. A program
+ * Which datagrams of unconnected UDP sockets, and which connects, were refused by the hooks. A program
  * of another owner that runs after ours may have turned that into success: then, and only
  * then, the datagram comes by the guard. The guard cannot judge such a socket by the wire
  * alone, where NAT of the host may have put another address; but what was refused and is
  * on its way to that very address all the same was let go by somebody else.
  *
- * Of TCP and of connected sockets nothing is noted: they have their peer, which is judged.
+ * A connected socket has its peer, which is judged; of one that was refused it is noted all
+ * the same, since while open connections have time left it must not be taken for one of them.
  */
 #include <stdbool.h>
 

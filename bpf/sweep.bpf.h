@@ -230,18 +230,6 @@ static __always_inline void sweep_socket(const struct visit *visit, struct eg_le
 		write_held(visit->meta, &held);
 }
 
-static __always_inline void list_socket(const struct visit *visit, const struct eg_lease *lease)
-{
-	__u64 word = read_word(lease);
-	struct eg_held_socket held = {};
-
-	if (!is_present(visit->sk, lease, word))
-		return;
-	describe(visit, lease, word, &held);
-	if (read_word(lease) == word)
-		write_held(visit->meta, &held);
-}
-
 /* ---- leases without a socket ---- */
 
 /* After its timeout, and after the sweeps that should have found and destroyed it. */

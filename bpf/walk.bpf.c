@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "ageing.bpf.h"
+#include "forbidden.bpf.h"
 #include "foreign.bpf.h"
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
@@ -60,6 +61,8 @@ int eg_flows(struct bpf_iter__task_file *ctx)
 		write_end(ctx->meta);
 	else if (lease)
 		list_socket(&visit, lease);
+	else if (visit.sk)
+		list_kept(&visit);
 	return 0;
 }
 
@@ -84,6 +87,31 @@ int eg_foreign(struct bpf_iter__task_file *ctx)
 		write_end(ctx->meta);
 	else if (visit.sk)
 		list_foreign(&visit);
+	return 0;
+}
+
+/* The agent's, as eg_sweep: it marks what it finds. */
+SEC("iter/task_file")
+int eg_forbidden(struct bpf_iter__task_file *ctx)
+{
+	const struct visit visit = visit_of(ctx);
+
+	if (!visit.task)
+		write_end(ctx->meta);
+	else if (visit.sk)
+		list_forbidden(&visit, lease_of(visit.sk));
+	return 0;
+}
+
+/* Run by the agent alone, see struct eg_ended. */
+SEC("syscall")
+int eg_count_ended(const struct eg_ended *ended)
+{
+	__u32 slot_id = ended->slot;
+	struct eg_slot *slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
+
+	if (slot)
+		count(&slot->counts.ended_by_policy);
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "datapath/walk.h"
 #include "enrol.h"
 #include "export/admin.h"
+#include "forbidden.h"
 #include "gates.h"
 #include "peer.h"
 #include "policy/check.h"
@@ -77,6 +78,7 @@ struct daemon {
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
 	struct eg_sweeper sweeper;
+	struct eg_forbidden forbidden;
 	struct eg_ager ager;
 	struct eg_admin *admin;		/* NULL: none, which is said */
 	struct eg_addr_port admin_place;	/* where it listens by TCP; port 0: nowhere */
@@ -173,6 +175,17 @@ static int compile_policy(const struct policy *policy, const struct eg_slot_plan
 	return r;
 }
 
+/* What is open and forbidden from now on gets its time, and is looked for. */
+static int apply(struct daemon *daemon, const struct eg_slot_plans *plans, struct eg_image **image)
+{
+	bool fresh[EG_SLOTS_MAX];
+
+	eg_slot_plans_list_fresh(plans, fresh);
+	eg_datapath_grant_grace(daemon->datapath, *image, fresh);
+	daemon->forbidden.is_due = true;
+	return eg_datapath_apply(daemon->datapath, image);
+}
+
 /*
  * The cgroups of a policy get slots and the policy is put in force, as one: what
  * cannot be compiled or applied leaves all as it is. 0, -EBADMSG with diag, or
@@ -202,7 +215,7 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	if (r == 0)
 		r = eg_roster_guard(&daemon->roster, image);
 	if (r == 0)
-		r = eg_datapath_apply(daemon->datapath, &image);
+		r = apply(daemon, &plans, &image);
 	if (r == 0)
 		r = eg_gates_remove_old(&daemon->gates, daemon->datapath, &gates);
 	if (r == 0)
@@ -333,7 +346,12 @@ static int on_sweep(void *context)
 	eg_ager_run(&daemon->ager);
 	daemon->agent.sweep = eg_sweeper_report(&daemon->sweeper);
 	say_agent(daemon);
-	return eg_timer_set(daemon->sweep_timer, daemon->sweeper.period_ms);
+	if (eg_forbidden_run(&daemon->forbidden)) {
+		daemon->agent.forbidden = daemon->forbidden.seen;
+		say_agent(daemon);
+	}
+	return eg_timer_set(daemon->sweep_timer,
+			    eg_forbidden_period_ms(&daemon->forbidden, daemon->sweeper.period_ms));
 }
 
 static int take_new_policy(struct daemon *daemon, struct policy *policy)
@@ -438,8 +456,9 @@ static int on_gathered(void *context)
 	int r = put_in_force(daemon, &daemon->policy, &diag);
 
 	eg_diag_print(&diag, stderr);
+	/* What is open in a cgroup that was enrolled a moment ago does not wait for the next sweep. */
 	if (r == 0)
-		return 0;
+		return daemon->forbidden.is_due ? on_sweep(daemon) : 0;
 	keep_old_policy(daemon, &diag, r);
 	return eg_timer_set(daemon->gather_timer, RETRY_MS);
 }
@@ -500,6 +519,7 @@ static int open_datapath(struct daemon *daemon)
 		return r;
 	r = eg_datapath_open(daemon->directory, &options, &daemon->datapath, &problem);
 	daemon->sweeper.datapath = daemon->datapath;
+	daemon->forbidden.datapath = daemon->datapath;
 	daemon->ager = (struct eg_ager){
 		.datapath = daemon->datapath,
 		.quota = DESTINATION_QUOTA,

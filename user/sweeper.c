@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "sweeper.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "datapath/sockdiag.h"
 #include "datapath/walk.h"
-#include "workload/netns.h"
+#include "destroy.h"
 
 #define NSEC_PER_MSEC UINT64_C(1000000)
 /* Of the shortest timeout: how much later than its time a connection may end. */
@@ -35,49 +33,12 @@ void eg_sweep_clear(struct eg_sweep *sweep)
 
 /* ---- one sweep ---- */
 
-static int open_there(void *context)
+static int take_destroyed(const struct eg_held_socket *socket, int result, void *context)
 {
-	return eg_sockdiag_open(context);
-}
+	struct eg_sweep *sweep = context;
 
-/* A handle for the namespace that these sockets are in. 0, or -errno. */
-static int open_sockdiag(const struct eg_held_socket *socket, struct eg_sockdiag **ret_sockdiag)
-{
-	_cleanup_close_ int netns = eg_netns_open(socket->netns, socket->cgroup_id);
-
-	return netns < 0 ? netns : eg_netns_call(netns, open_there, ret_sockdiag);
-}
-
-/* All of one namespace. One that is gone has ended by itself. */
-static int destroy_in_namespace(struct eg_sweep *sweep, const struct eg_held_socket *sockets, size_t count)
-{
-	_cleanup_(eg_sockdiag_freep) struct eg_sockdiag *sockdiag = NULL;
-	int opened = open_sockdiag(sockets, &sockdiag), r = 0;
-
-	for (size_t i = 0; i < count && r == 0; i++) {
-		int error = opened < 0 ? opened : eg_sockdiag_destroy(sockdiag, &sockets[i]);
-
-		sweep->destroyed += error == 0;
-		if (error < 0 && (opened < 0 || error != -ENOENT))
-			r = eg_array_push(&sweep->unreachable, {sockets[i], error});
-	}
-	return r;
-}
-
-/* A walk gives the sockets of a namespace one after the other. */
-static int destroy_overdue(struct eg_sweep *sweep, const struct eg_walk *walk)
-{
-	const struct eg_held_socket *sockets = walk->sockets.items;
-	size_t first = 0;
-	int r = 0;
-
-	for (size_t i = 1; i <= walk->sockets.len && r == 0; i++) {
-		if (i < walk->sockets.len && sockets[i].netns == sockets[first].netns)
-			continue;
-		r = destroy_in_namespace(sweep, sockets + first, i - first);
-		first = i;
-	}
-	return r;
+	sweep->destroyed += result == 0;
+	return result < 0 ? eg_array_push(&sweep->unreachable, {*socket, result}) : 0;
 }
 
 int eg_sweep_run(struct eg_datapath *datapath, struct eg_sweep *ret_sweep)
@@ -94,7 +55,7 @@ int eg_sweep_run(struct eg_datapath *datapath, struct eg_sweep *ret_sweep)
 	sweep.took_ns = time_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns;
 	sweep.looked_at = walk.looked_at;
 	if (r == 0)
-		r = destroy_overdue(&sweep, &walk);
+		r = eg_destroy_sockets(walk.sockets.items, walk.sockets.len, take_destroyed, &sweep);
 	if (r < 0)
 		return r;
 	*ret_sweep = sweep;
@@ -119,11 +80,6 @@ uint32_t eg_sweep_period_ms(uint64_t shortest_timeout_ms, uint32_t wanted_ms, ui
 	return (uint32_t)(period < affordable ? affordable : period);
 }
 
-static const char *explain(int error)
-{
-	return error == -ENOENT ? "no process and no name in /run/netns leads to it" : strerror(-error);
-}
-
 /* When they get more: an operator who has seen it once knows. */
 static void say_unreachable(struct eg_sweeper *sweeper)
 {
@@ -133,7 +89,7 @@ static void say_unreachable(struct eg_sweeper *sweeper)
 	if (sweep->unreachable.len > sweeper->said_unreachable)
 		eg_log_warning("sweep: %zu overdue connections live on: of the first, network namespace %u cannot be "
 			       "entered, or the socket not be destroyed: %s",
-			       sweep->unreachable.len, first->socket.netns, explain(first->error));
+			       sweep->unreachable.len, first->socket.netns, eg_destroy_problem(first->error));
 	sweeper->said_unreachable = sweep->unreachable.len;
 }
 

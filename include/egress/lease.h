@@ -132,6 +132,14 @@ static inline __u32 eg_row_reach(__u64 row)
 	return (__u32)(row >> 32);
 }
 
+/* What becomes of a connection that the policy in force forbids. */
+enum eg_fate {
+	EG_FATE_NONE,	/* it is not forbidden, or kept since an earlier look */
+	EG_FATE_WAITS,	/* it goes on for a while */
+	EG_FATE_ENDS,	/* it is to be destroyed */
+	EG_FATE_KEPT,	/* it goes on until its end, and is marked as such from now on */
+};
+
 /*
  * What the iterators write for user space: enough to name one socket and to destroy
  * exactly this one. After the last there is one whose word is 0: its cookie says how
@@ -157,8 +165,9 @@ struct eg_held_socket {
 	__u8 tcp_state; /* TCP_ESTABLISHED...; a connected UDP socket has that too */
 	enum eg_reason reason; /* that its connect got; of eg_uncounted, that the policy in force gives */
 	__u32 pid; /* a process that has it open */
-	enum eg_verdict verdict; /* with that reason; of eg_flows alone */
-	__u8 reserved[3];
+	enum eg_verdict verdict; /* with that reason; of eg_flows alone. Of what is kept without a lease: allowed */
+	__u8 fate; /* enum eg_fate; of eg_flows, whether it is kept, and of eg_forbidden */
+	__u8 reserved[2];
 	char comm[EG_COMM_LEN];
 };
 EG_STATIC_SIZE(struct eg_held_socket, 136);

@@ -20,7 +20,7 @@
  *   eg_leases      [place]          -> struct eg_lease      what an admitted socket holds (lease.h)
  *   eg_failures    struct eg_failure_key -> __u64 CLOCK_MONOTONIC ns   destinations that failed lately
  *   eg_peers       struct eg_peer_key -> struct eg_peer     who wrote to which UDP socket lately
- *   eg_refused     struct eg_peer_key -> __u8 1            datagrams that were refused lately
+ *   eg_refused     struct eg_peer_key -> __u8 1            datagrams and connects that were refused lately
  *   eg_known       socket storage   -> struct eg_known      what the guard knows of a connected socket
  *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
  *
@@ -300,6 +300,15 @@ struct eg_agent_sweep {
 };
 EG_STATIC_SIZE(struct eg_agent_sweep, 48);
 
+/* The agent's last look at connections that are open and forbidden by the policy in force. */
+struct eg_agent_forbidden {
+	__u64 ended;		/* by this agent */
+	__u64 kept;		/* marked by this agent, as their workloads want it */
+	__u32 waiting;		/* that go on for a while */
+	__u32 unreachable;	/* that are to end, and could not be destroyed */
+};
+EG_STATIC_SIZE(struct eg_agent_forbidden, 24);
+
 /* pid and start_ticks stay where they are in every ABI: any build can tell whether the agent lives. */
 struct eg_agent {
 	__u32 pid;
@@ -312,8 +321,10 @@ struct eg_agent {
 	__u32 lsm_errno;	/* why there are no programs of the BPF LSM; 0: they are on each cgroup that is guarded */
 	char error[EG_ERROR_LEN];	/* why the last load failed; empty when it did not */
 	struct eg_agent_sweep sweep;
+	struct eg_agent_forbidden forbidden;
 };
-EG_STATIC_SIZE(struct eg_agent, 40 + EG_ERROR_LEN + sizeof(struct eg_agent_sweep));
+EG_STATIC_SIZE(struct eg_agent,
+	       40 + EG_ERROR_LEN + sizeof(struct eg_agent_sweep) + sizeof(struct eg_agent_forbidden));
 
 /*
  * One write adds a slot's totals and names the slot: a successor that finds
@@ -348,6 +359,13 @@ struct eg_age {
 	__u32 removed;		/* 0; while it runs, how many it has removed */
 };
 EG_STATIC_SIZE(struct eg_age, 24);
+
+/* What eg_count_ended is asked: one more connection of this slot was ended since the policy forbids it. */
+struct eg_ended {
+	__u32 slot;
+	__u32 reserved;
+};
+EG_STATIC_SIZE(struct eg_ended, 8);
 
 /* What eg_settle is asked: what this slot holds is to be given back. */
 struct eg_settle {

@@ -93,6 +93,23 @@ static void a_raw_socket_that_was_there_before_sends_to_allowed_addresses_only(v
 	guarded_end(&guarded);
 }
 
+/* Its protocol is that of a socket whose datagrams the sendmsg hooks judge, and no hook judges it. */
+static void a_raw_socket_of_udp_is_judged_by_the_wire_too(void **state)
+{
+	struct guarded guarded;
+	int raw;
+
+	(void)state;
+	guarded_make(&guarded);
+	raw = network_socket(NETWORK_IPV4, SOCK_RAW, IPPROTO_UDP);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(guarded_send(raw, NETWORK_IPV4, 0), EPERM);
+	assert_int_equal(guarded_send(raw, "127.0.0.1", 0), 0);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 1);
+	close(raw);
+	guarded_end(&guarded);
+}
+
 static void a_routing_header_is_refused_even_on_the_way_to_an_allowed_address(void **state)
 {
 	/* A segment routing header: type 4, over one more address, which is the socket's own too. */
@@ -518,6 +535,7 @@ int main(void)
 		cmocka_unit_test(a_connection_that_is_older_than_the_policy_is_cut_off_unless_its_peer_is_allowed),
 		cmocka_unit_test(a_udp_socket_that_was_connected_before_is_refused_with_its_peer),
 		cmocka_unit_test(a_raw_socket_that_was_there_before_sends_to_allowed_addresses_only),
+		cmocka_unit_test(a_raw_socket_of_udp_is_judged_by_the_wire_too),
 		cmocka_unit_test(a_routing_header_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_source_route_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(sockets_that_would_escape_are_not_made_and_usual_ones_are),

@@ -77,7 +77,7 @@ try() {
 		"('blocked', 'blocked-passthrough-off', False, '$OUT4')"
 }
 
-@test "from audit to enforce and back no connection is lost, and refusals begin and end with the policy" {
+@test "from audit to enforce and back within the grace period no connection is lost, and refusals begin and end with the policy" {
 	audited false >policy.yaml
 	start_daemon
 	mkfifo hold
@@ -86,7 +86,7 @@ try() {
 	wait_for 10 grep -q 'ok 2' held
 	# they would have been refused, so that they hold no lease and lack none
 	is "$(status_of "d['workloads'][0]['uncounted']")" 0
-	policy false >policy.yaml
+	policy false "gracePeriod: 1h" >policy.yaml
 	change 2
 	is "$(try tcp $OUT4 $TCP)" "errno EPERM"
 	is "$(status_of "d['workloads'][0]['mode'], d['workloads'][0]['enforced'], d['workloads'][0]['uncounted']")" \

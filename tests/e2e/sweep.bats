@@ -151,7 +151,7 @@ counter() { # NAME
 }
 
 @test "connections that are older than the enrolment are shown as uncounted: outbound and non-mesh ones, and no others" {
-	policy false "excludeOutboundIPs: [$MESH4]" >policy.yaml
+	policy false "excludeOutboundIPs: [$MESH4]" "gracePeriod: 1h" >policy.yaml
 	start_listener "$EG_CGROUP/servers" "$EG_SERVER" $MESH4 $PORT
 	start_listener "$WORK" "$EG_CLIENT" $OWN4 $PORT
 	hold silent 60

@@ -84,6 +84,7 @@ static void what_goes_by_tcp_is_in_a_policy_and_the_rest_in_the_workload(void **
 #define WRITTEN \
 	"type: Workload\nname: 'on'\nmesh: '1'\ncgroup: '/a b/\"*'\ndataplane: d\nmode: audit\nunenrolled: refuse\n" \
 	"labels: {a: 'true', b: x}\ntags: {kuma.io/service: '12', team: 'no'}\nblockErrno: EACCES\nbreakerErrno: 11\n" \
+	"onPolicyChange: keep\ngracePeriod: 90s\n" \
 	"excludeOutboundPorts: [22, 123]\nexcludeOutboundIPs: [10.0.0.0/8, 'fd00::/8']\nallowProtocols: [sctp, raw]\n" \
 	"allow: [{cidr: 192.0.2.0/24, port: 443, protocol: tcp}, {cidr: '::/0'}, {cidr: 192.0.2.7, port: 1, protocol: udplite}]\n"
 
@@ -113,6 +114,8 @@ static void assert_words_equal(const struct eg_workload *a, const struct eg_work
 	assert_int_equal(a->refuses_unenrolled, b->refuses_unenrolled);
 	assert_int_equal(a->block_errno.value, b->block_errno.value);
 	assert_int_equal(a->breaker_errno.value, b->breaker_errno.value);
+	assert_int_equal(a->keeps_connections, b->keeps_connections);
+	assert_int_equal(a->grace_period_ms.value, b->grace_period_ms.value);
 }
 
 static void assert_lists_equal(const struct eg_workload *a, const struct eg_workload *b)

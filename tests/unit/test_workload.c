@@ -59,9 +59,26 @@ static void ports_may_be_one_text_as_in_kumas_annotation(void **state)
 	assert_refused(WORKLOAD "excludeOutboundPorts: [0]\n", "excludeOutboundPorts[0]: port must be in the range");
 }
 
+static void open_connections_are_ended_after_five_seconds_unless_written(void **state)
+{
+	struct policy *plain = policy_read(WORKLOAD);
+	struct policy *written = policy_read(WORKLOAD "onPolicyChange: keep\ngracePeriod: 90s\n");
+
+	(void)state;
+	assert_false(plain->model->workloads.items[0]->keeps_connections);
+	assert_false(plain->model->workloads.items[0]->grace_period_ms.is_set);
+	assert_string_equal(written->findings, "");
+	assert_true(written->model->workloads.items[0]->keeps_connections);
+	assert_int_equal(written->model->workloads.items[0]->grace_period_ms.value, 90000);
+	policy_free(plain);
+	policy_free(written);
+	assert_refused(WORKLOAD "onPolicyChange: cut\n", "terminate");
+	assert_refused(WORKLOAD "gracePeriod: 2h\n", "must be in the range [0s, 1h]");
+}
+
 static void fields_without_a_mechanism_are_refused(void **state)
 {
-	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "onPolicyChange: keep", "gracePeriod: 5s",  "redirect: {to: 127.0.0.1:1}"};
+	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "redirect: {to: 127.0.0.1:1}"};
 	char text[128];
 
 	(void)state;
@@ -137,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_model_holds_is_read),
 		cmocka_unit_test(ports_may_be_one_text_as_in_kumas_annotation),
+		cmocka_unit_test(open_connections_are_ended_after_five_seconds_unless_written),
 		cmocka_unit_test(fields_without_a_mechanism_are_refused),
 		cmocka_unit_test(mode_is_enforce_or_audit_and_enforce_unless_written),
 		cmocka_unit_test(a_gate_is_said_to_have_no_effect_in_audit_mode),

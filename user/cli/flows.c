@@ -87,24 +87,30 @@ static int read_wanted(struct flows *flows, struct eg_walk *ret_walk)
 
 /* ---- output ---- */
 
-/* What is not known has a dash: payload of UDP, and how long nothing moved where nothing ever did. */
+/*
+ * What is not known has a dash: payload of UDP, how long nothing moved where nothing ever
+ * did, and the age of what is kept without a lease.
+ */
 static void print_row(const struct eg_held_socket *socket, const char *workload)
 {
 	const struct eg_flow flow = eg_held_flow(socket);
 	const uint64_t now = eg_now_ns();
 	const bool is_tcp = flow.protocol == IPPROTO_TCP;
-	char place[EG_PLACE_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1], idle[24] = "-", rx[24] = "-", tx[24] = "-";
+	char place[EG_PLACE_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
+	char age[24] = "-", idle[24] = "-", rx[24] = "-", tx[24] = "-";
 
+	if (socket->opened_ns)
+		snprintf(age, sizeof(age), "%.1fs", eg_seconds_between(socket->opened_ns, now));
 	if (socket->active_ns)
 		snprintf(idle, sizeof(idle), "%.1fs", eg_seconds_between(socket->active_ns, now));
 	if (is_tcp) {
 		snprintf(rx, sizeof(rx), "%" PRIu64, (uint64_t)socket->rx_bytes);
 		snprintf(tx, sizeof(tx), "%" PRIu64, (uint64_t)socket->tx_bytes);
 	}
-	printf("%-20s %-7s %-23s %-11s %-8s %-28s %10.1fs %11s %12s %12s  %s[%u]\n", workload,
-	       eg_outcome_name(socket->verdict), eg_reason_name(socket->reason),
+	printf("%-20s %-7s %-23s %-11s %-8s %-28s %11s %11s %12s %12s  %s[%u]\n", workload,
+	       socket->fate == EG_FATE_KEPT ? "kept" : eg_outcome_name(socket->verdict), eg_reason_name(socket->reason),
 	       eg_lease_state_name(eg_lease_state(socket->word)), eg_protocol_name(flow.protocol, protocol),
-	       eg_place_format(&flow, place), eg_seconds_between(socket->opened_ns, now), idle, rx, tx,
+	       eg_place_format(&flow, place), age, idle, rx, tx,
 	       eg_comm_format(socket->comm, comm), socket->pid);
 }
 

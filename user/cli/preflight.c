@@ -185,11 +185,11 @@ static int add_gaps(struct eg_preflight_report *report, const struct eg_prefligh
 
 /* ---- what was seen ---- */
 
-/* What was accepted is not the workload's to reach. */
+/* What was accepted is not the workload's to reach, and what is kept without a lease is cut by no policy. */
 static bool was_connected(const struct eg_walk *walk, const struct eg_held_socket *socket)
 {
 	(void)walk;
-	return eg_lease_state(socket->word) != EG_LEASE_TRUSTED;
+	return eg_lease_state(socket->word) != EG_LEASE_TRUSTED && eg_lease_state(socket->word) != EG_LEASE_NONE;
 }
 
 static const struct look {

@@ -47,6 +47,7 @@ struct workload_state {
 	const struct eg_pinned_slot *slot;
 	enum eg_mode mode;
 	bool guarded;
+	uint64_t grace_ms;	/* left for what is open and forbidden; 0: no time */
 	bool in_place;	/* its programs are what the kernel runs */
 	struct eg_uncounted uncounted;
 };
@@ -285,15 +286,17 @@ static int add_foreign_sockets_finding(struct status *status, const struct workl
 								   : "nothing judges what they send");
 }
 
-static int read_mode(const struct status *status, struct workload_state *workload)
+static int read_policy(const struct status *status, struct workload_state *workload)
 {
 	struct eg_workload_policy policy;
+	uint64_t now = eg_now_ns();
 	int r = eg_maps_read_policy(&status->pinned.maps, workload->slot->slot, &policy);
 
 	if (r < 0)
 		return r;
 	workload->mode = policy.flags & EG_WORKLOAD_AUDIT ? EG_MODE_AUDIT : EG_MODE_ENFORCE;
 	workload->guarded = policy.flags & EG_WORKLOAD_GUARDED;
+	workload->grace_ms = policy.grace_until_ns > now ? (policy.grace_until_ns - now) / 1000000 : 0;
 	return 0;
 }
 
@@ -325,7 +328,7 @@ static int inspect_place(struct status *status, const struct look *look, struct 
 static int inspect_workload(struct status *status, const struct look *look, const struct eg_pinned_slot *slot)
 {
 	struct workload_state workload = {.slot = slot};
-	int r = read_mode(status, &workload);
+	int r = read_policy(status, &workload);
 
 	if (r == 0)
 		r = add_mode_finding(status, &workload);
@@ -421,6 +424,18 @@ static int add_sweep_findings(struct status *status)
 	return r;
 }
 
+static int add_forbidden_findings(struct status *status)
+{
+	const struct eg_agent_forbidden *forbidden = &status->agent.forbidden;
+
+	if (!forbidden->unreachable)
+		return 0;
+	return add_finding(status, NULL, "keep a process in the namespace, or a name for it in /run/netns; use no MPTCP",
+			   "%u connections that their policy forbids could not be ended: the guard drops what they send, and "
+			   "nobody tells their processes",
+			   forbidden->unreachable);
+}
+
 static int add_node_findings(struct status *status)
 {
 	size_t count;
@@ -430,7 +445,8 @@ static int add_node_findings(struct status *status)
 	if (!status->alive)
 		r = add_finding(status, NULL, "start egressd",
 				"no agent runs: cgroups that appear and policies that change are not taken up; idle_timeout and "
-				"max_connection_duration end nothing");
+				"max_connection_duration end nothing; connections that a policy forbids are not ended, the guard "
+				"drops what they send");
 	if (r == 0 && status->sight == EG_AGENT_SEEN && eg_agent_is_stopped(&status->agent))
 		r = add_finding(status, NULL, "let it go on: kill -CONT, or end the debugger",
 				"the agent is stopped (process %u): it does as little as a dead one", status->agent.pid);
@@ -441,6 +457,8 @@ static int add_node_findings(struct status *status)
 		r = add_finding(status, NULL, "restart egressd", "sockets made outside cannot be looked for: %s", status->foreign_problem);
 	if (r == 0)
 		r = add_sweep_findings(status);
+	if (r == 0)
+		r = add_forbidden_findings(status);
 	if (r == 0)
 		r = add_watch_finding(status, "changes of policy files may be taken late",
 				      status->agent.policy_watch_errno);
@@ -498,12 +516,13 @@ static json_t *workloads_json(const struct status *status)
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o}", "name", eg_json_string(info->name), "mesh",
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o, s:o*}", "name", eg_json_string(info->name), "mesh",
 							  eg_json_string(info->mesh), "cgroup", eg_json_string(info->cgroup), "slot",
 							  (int)workload->slot->slot, "mode", eg_modes[workload->mode],
 							  "enforced", is_enforced(workload), "uncounted",
 							  (json_int_t)workload->uncounted.outbound, "foreign",
-							  eg_foreign_json(&status->foreign, workload->slot->slot))) < 0) {
+							  eg_foreign_json(&status->foreign, workload->slot->slot), "grace_ms",
+							  workload->grace_ms ? json_integer((json_int_t)workload->grace_ms) : NULL)) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -558,6 +577,18 @@ static json_t *sweep_json(const struct status *status)
 			 (json_int_t)sweep->unreachable);
 }
 
+/* NULL before the first look, which comes with the first sweep. */
+static json_t *forbidden_json(const struct status *status)
+{
+	const struct eg_agent_forbidden *forbidden = &status->agent.forbidden;
+
+	if (status->agent.sweep.ended_ns == 0)
+		return NULL;
+	return json_pack("{s:I, s:I, s:I, s:I}", "waiting", (json_int_t)forbidden->waiting, "unreachable",
+			 (json_int_t)forbidden->unreachable, "ended", (json_int_t)forbidden->ended, "kept",
+			 (json_int_t)forbidden->kept);
+}
+
 static json_t *audit_json(const struct status *status)
 {
 	const struct eg_audit *audit = &status->audit;
@@ -568,13 +599,13 @@ static json_t *audit_json(const struct status *status)
 
 static int print_json(const struct status *status)
 {
-	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:o, s:o, s:I, s:o*, s:o*}", "agent", "pid",
+	json_auto_t *document = json_pack("{s:{s:I, s:s}, s:I, s:o, s:o, s:o, s:o, s:I, s:o*, s:o*, s:o*}", "agent", "pid",
 					  (json_int_t)status->agent.pid, "state", state_name(status), "generation",
 					  (json_int_t)status->control.generation, "workloads", workloads_json(status),
 					  "gates", gates_json(status), "layers",
 					  eg_layers_json(&status->layers), "not_enforced", findings_json(status),
 					  "loads_failed", (json_int_t)status->agent.loads_failed, "sweep",
-					  sweep_json(status), "audit", audit_json(status));
+					  sweep_json(status), "forbidden", forbidden_json(status), "audit", audit_json(status));
 
 	if (document && status->agent.error[0])
 		json_object_set_new(document, "last_error",
@@ -597,6 +628,20 @@ static void print_sweep(const struct status *status)
 		printf("; every %u ms\n", sweep->period_ms);
 	else
 		printf("; timeouts of open connections stand still\n");
+}
+
+/* The time of the workload that has most of it. */
+static void print_grace(const struct status *status)
+{
+	uint64_t longest_ms = 0;
+
+	for (size_t i = 0; i < status->workloads.len; i++)
+		if (status->workloads.items[i].grace_ms > longest_ms)
+			longest_ms = status->workloads.items[i].grace_ms;
+	if (!status->agent.forbidden.waiting || !longest_ms)
+		return;
+	printf("grace       %u connections that their policy forbids go on for %.1f s%s\n", status->agent.forbidden.waiting,
+	       (double)longest_ms / 1e3, status->alive ? "" : "; then the guard drops what they send, and nobody ends them");
 }
 
 static void print_audit(const struct status *status)
@@ -656,6 +701,7 @@ static void print_agent(const struct status *status)
 		printf(", %zu of %zu gates", gates_enforced, status->gates.len);
 	printf("\n");
 	print_sweep(status);
+	print_grace(status);
 	print_audit(status);
 	eg_layers_print(&status->layers);
 	printf("\n");

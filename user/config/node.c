@@ -8,8 +8,6 @@
 #include "base/parse.h"
 #include "config/address.h"
 
-#define NS_PER_MS 1000000
-
 static int read_mesh_cidr(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct eg_node *self = target;
@@ -51,29 +49,11 @@ static int read_resolvers(struct eg_reader *reader, const struct eg_field *field
 }
 static const struct eg_type resolvers_type = {"auto, or list of addresses", read_resolvers};
 
-/* A duration within min..max, in ms. */
-static bool read_interval(struct eg_reader *reader, const struct eg_yaml_node *node, uint64_t min_ms, uint64_t max_ms,
-			  struct eg_optional_number *ret_number)
-{
-	char min[EG_DURATION_TEXT_MAX], max[EG_DURATION_TEXT_MAX];
-	int64_t ns;
-
-	if (!eg_read_duration(reader, node, &ns))
-		return false;
-	if (ns < 0 || (uint64_t)ns < min_ms * NS_PER_MS || (uint64_t)ns > max_ms * NS_PER_MS) {
-		eg_reader_error(reader, node, "must be in the range [%s, %s]", eg_format_duration(min_ms, min),
-				eg_format_duration(max_ms, max));
-		return false;
-	}
-	*ret_number = (struct eg_optional_number){true, (uint64_t)ns / NS_PER_MS, eg_reader_origin(reader, node)};
-	return true;
-}
-
 static int read_retry_window(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			     void *target)
 {
 	(void)field;
-	read_interval(reader, node, 0, EG_RETRY_WINDOW_MAX_MS, target);
+	eg_read_interval(reader, node, 0, EG_RETRY_WINDOW_MAX_MS, target);
 	return 0;
 }
 static const struct eg_type retry_window_type = {"duration from 0s to 24h", read_retry_window};
@@ -82,7 +62,7 @@ static int read_sweep_interval(struct eg_reader *reader, const struct eg_field *
 			       void *target)
 {
 	(void)field;
-	read_interval(reader, node, EG_SWEEP_INTERVAL_MIN_MS, EG_SWEEP_INTERVAL_MAX_MS, target);
+	eg_read_interval(reader, node, EG_SWEEP_INTERVAL_MIN_MS, EG_SWEEP_INTERVAL_MAX_MS, target);
 	return 0;
 }
 static const struct eg_type sweep_interval_type = {"duration from 10ms to 1h", read_sweep_interval};

@@ -12,6 +12,7 @@
 
 /* A mapping of more keys is nobody's typing, and each is compared with each field. */
 #define MISSPELT_AMONG_MAX 1000
+#define NS_PER_MS 1000000
 
 /* --- the path of a finding --- */
 
@@ -296,6 +297,23 @@ bool eg_read_duration(struct eg_reader *reader, const struct eg_yaml_node *node,
 				written(node));
 		return false;
 	}
+	return true;
+}
+
+bool eg_read_interval(struct eg_reader *reader, const struct eg_yaml_node *node, uint64_t min_ms, uint64_t max_ms,
+			  struct eg_optional_number *ret_number)
+{
+	char min[EG_DURATION_TEXT_MAX], max[EG_DURATION_TEXT_MAX];
+	int64_t ns;
+
+	if (!eg_read_duration(reader, node, &ns))
+		return false;
+	if (ns < 0 || (uint64_t)ns < min_ms * NS_PER_MS || (uint64_t)ns > max_ms * NS_PER_MS) {
+		eg_reader_error(reader, node, "must be in the range [%s, %s]", eg_format_duration(min_ms, min),
+				eg_format_duration(max_ms, max));
+		return false;
+	}
+	*ret_number = (struct eg_optional_number){true, (uint64_t)ns / NS_PER_MS, eg_reader_origin(reader, node)};
 	return true;
 }
 

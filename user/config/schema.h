@@ -146,6 +146,9 @@ bool eg_read_u16(struct eg_reader *reader, const struct eg_yaml_node *node, uint
 		 uint16_t *ret_value);
 /* A duration as Kuma has it: a text in Go's form. false after a finding. */
 bool eg_read_duration(struct eg_reader *reader, const struct eg_yaml_node *node, int64_t *ret_ns);
+/* A duration within min_ms..max_ms, in ms. false after a finding. */
+bool eg_read_interval(struct eg_reader *reader, const struct eg_yaml_node *node, uint64_t min_ms, uint64_t max_ms,
+		      struct eg_optional_number *ret_number);
 /* *ret_copy in the model's arena. */
 int eg_read_copy(struct eg_reader *reader, const char *text, const char **ret_copy);
 

@@ -111,6 +111,27 @@ static int read_allowed_protocols(struct eg_reader *reader, const struct eg_fiel
 }
 static const struct eg_type allowed_protocols_type = {"list of protocols", read_allowed_protocols};
 
+static const char *const policy_change_choices[] = {"terminate", "keep", NULL};
+
+static int read_policy_change(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			      void *target)
+{
+	size_t index;
+
+	*(bool *)target = eg_read_choice(reader, field, node, &index) && index == 1;
+	return 0;
+}
+static const struct eg_type policy_change_type = {"terminate or keep", read_policy_change};
+
+static int read_grace_period(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			     void *target)
+{
+	(void)field;
+	eg_read_interval(reader, node, 0, EG_GRACE_PERIOD_MAX_MS, target);
+	return 0;
+}
+static const struct eg_type grace_period_type = {"duration from 0s to 1h", read_grace_period};
+
 static const char *const unenrolled_choices[] = {"allow", "refuse", NULL};
 
 static int read_unenrolled(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
@@ -338,8 +359,19 @@ static const struct eg_field workload_fields[] = {
 		"udplite, sctp, dccp, l2tp or raw: what they send is judged by its address. packet, xdp or vsock: "
 		"what they send is judged by nobody. Without it socket() fails with EPERM; that of packet, xdp, vsock "
 		"and the families that nothing here names where the kernel takes programs of the BPF LSM."},
-	{.name = "onPolicyChange", .later = "open connections are not ended", .doc = "What becomes of open connections that a new policy forbids: terminate or keep."},
-	{.name = "gracePeriod", .later = "open connections are not ended", .doc = "Time before connections are ended."},
+	{.name = "onPolicyChange",
+	 .type = &policy_change_type,
+	 .choices = policy_change_choices,
+	 .offset = offsetof(struct eg_workload, keeps_connections),
+	 .fallback = "terminate",
+	 .doc = "What becomes of connections that are open when a policy comes that forbids them, or when the cgroup is "
+		"enrolled: terminate ends them after gracePeriod, their program gets ECONNABORTED; keep lets them live until their end or "
+		"their next connect. New connections are refused at once either way."},
+	{.name = "gracePeriod",
+	 .type = &grace_period_type,
+	 .offset = offsetof(struct eg_workload, grace_period_ms),
+	 .fallback = "5s",
+	 .doc = "How long they go on; 0s: not at all. A later policy gives what was forbidden before no more time."},
 	{.name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic."},
 	{.name = "unenrolled",
 	 .type = &unenrolled_type,

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "datapath/object.h"
 #include "policy/diff.h"
+#include "policy/grace.h"
 
 /* Entries a call: the kernel works through a batch in one go. */
 #define BATCH_ENTRIES 4096u
@@ -160,6 +162,16 @@ int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image)
 	if (eg_object_wait_for_programs(datapath) == 0 && write_bank(datapath, old, diff) == 0)
 		datapath->idle_is_unknown = false;
 	return 0;
+}
+
+void eg_datapath_grant_grace(const struct eg_datapath *datapath, struct eg_image *image, const bool *fresh)
+{
+	eg_image_grant_grace(image, datapath->image, fresh, eg_now_ns());
+}
+
+uint64_t eg_datapath_next_grace_ns(const struct eg_datapath *datapath)
+{
+	return eg_image_next_grace_ns(datapath->image, eg_now_ns());
 }
 
 bool eg_datapath_guards(const struct eg_datapath *datapath, uint32_t slot)

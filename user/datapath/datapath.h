@@ -50,6 +50,13 @@ EG_DEFINE_CLEANUP(struct eg_datapath *, eg_datapath_free)
  * the old policy in force.
  */
 int eg_datapath_apply(struct eg_datapath *datapath, struct eg_image **image);
+/*
+ * Says in an image that is to be applied how long open connections go on that it forbids:
+ * see eg_image_grant_grace(). Without it they have no time.
+ */
+void eg_datapath_grant_grace(const struct eg_datapath *datapath, struct eg_image *image, const bool *fresh);
+/* CLOCK_MONOTONIC: when the next of the graces ends that run by the policy in force; 0: none runs. */
+uint64_t eg_datapath_next_grace_ns(const struct eg_datapath *datapath);
 /* How often a policy was put in force. */
 /* Whether the policy in force has a slot's packets looked at. */
 bool eg_datapath_guards(const struct eg_datapath *datapath, uint32_t slot);

@@ -170,6 +170,22 @@ int eg_datapath_age(struct eg_datapath *datapath, const struct eg_age *age)
 	return r < 0 ? r : bpf_prog_test_run_opts(bpf_program__fd(datapath->walks->progs.eg_age_dests), &options);
 }
 
+int eg_datapath_list_forbidden(struct eg_datapath *datapath, struct eg_walk *ret_walk)
+{
+	int r = eg_datapath_load_walks(datapath);
+
+	return r < 0 ? r : walk_by(datapath->walks->progs.eg_forbidden, ret_walk);
+}
+
+int eg_datapath_count_ended(struct eg_datapath *datapath, uint32_t slot)
+{
+	const struct eg_ended ended = {.slot = slot};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &ended, .ctx_size_in = sizeof(ended));
+	int r = eg_datapath_load_walks(datapath);
+
+	return r < 0 ? r : bpf_prog_test_run_opts(bpf_program__fd(datapath->walks->progs.eg_count_ended), &options);
+}
+
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk)
 {
 	int r = eg_datapath_load_walks(datapath);

@@ -38,6 +38,14 @@ int eg_datapath_sweep(struct eg_datapath *datapath, struct eg_walk *ret_walk);
 int eg_datapath_collect(struct eg_datapath *datapath);
 /* Removes destinations from their table, and gives their places of the quota back. 0, or -errno. */
 int eg_datapath_age(struct eg_datapath *datapath, const struct eg_age *age);
+/*
+ * Gives the connections that are open and that the policy in force forbids, each with
+ * its fate, and marks them with it; and sockets of enrolled cgroups that listen, without
+ * one. One caller at a time. 0, or -errno.
+ */
+int eg_datapath_list_forbidden(struct eg_datapath *datapath, struct eg_walk *ret_walk);
+/* One more connection of a slot was ended since the policy forbids it. 0, or -errno. */
+int eg_datapath_count_ended(struct eg_datapath *datapath, uint32_t slot);
 /* Gives every socket that holds a lease and changes nothing. 0, or -errno. */
 int eg_datapath_list_held(struct eg_datapath *datapath, struct eg_walk *ret_walk);
 /*

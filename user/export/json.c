@@ -85,7 +85,7 @@ json_t *eg_json_flow(const struct eg_held_socket *socket, const char *workload)
 	const uint64_t now = eg_now_ns();
 	char local[EG_ADDR_TEXT_MAX], remote[EG_ADDR_TEXT_MAX], protocol[12];
 
-	return json_pack("{s:o, s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I}",
+	return json_pack("{s:o, s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:b}",
 			 "workload", eg_json_text(workload, strlen(workload)), "verdict",
 			 eg_verdict_name(socket->verdict), "reason", eg_reason_name(socket->reason), "enforced",
 			 socket->verdict != EG_VERDICT_AUDITED, "state",
@@ -98,7 +98,8 @@ json_t *eg_json_flow(const struct eg_held_socket *socket, const char *workload)
 			 milliseconds(socket->active_ns, now), "rx_bytes", payload(socket, socket->rx_bytes), "tx_bytes",
 			 payload(socket, socket->tx_bytes), "pid", (json_int_t)socket->pid, "comm",
 			 eg_json_text(socket->comm, strnlen(socket->comm, EG_COMM_LEN)), "netns",
-			 (json_int_t)socket->netns, "cookie", (json_int_t)socket->cookie);
+			 (json_int_t)socket->netns, "cookie", (json_int_t)socket->cookie, "kept",
+			 socket->fate == EG_FATE_KEPT);
 }
 
 json_t *eg_json_event(const struct eg_event *event, const char *workload)

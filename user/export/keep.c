@@ -234,6 +234,10 @@ static void print_written(FILE *out, const struct eg_workload *workload)
 		fprintf(out, "blockErrno: %u\n", workload->block_errno.value);
 	if (workload->breaker_errno.value)
 		fprintf(out, "breakerErrno: %u\n", workload->breaker_errno.value);
+	if (workload->keeps_connections)
+		fprintf(out, "onPolicyChange: keep\n");
+	if (workload->grace_period_ms.is_set)
+		fprintf(out, "gracePeriod: %ums\n", (unsigned int)workload->grace_period_ms.value);
 	print_exclusions(out, workload);
 }
 

@@ -445,7 +445,9 @@ static __u32 flags_of(const struct eg_subject *subject)
 {
 	if (subject->mode == EG_MODE_AUDIT)
 		return EG_WORKLOAD_PRESENT | EG_WORKLOAD_AUDIT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0);
-	return EG_WORKLOAD_PRESENT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : EG_WORKLOAD_GUARDED);
+	if (subject->passthrough)
+		return EG_WORKLOAD_PRESENT | EG_WORKLOAD_PASSTHROUGH;
+	return EG_WORKLOAD_PRESENT | EG_WORKLOAD_GUARDED | (subject->keeps_connections ? EG_WORKLOAD_KEEPS : 0);
 }
 
 static int compile_subject(struct compiler *compiler, const struct eg_subject *subject)
@@ -458,6 +460,7 @@ static int compile_subject(struct compiler *compiler, const struct eg_subject *s
 		.breaker_errno = subject->breaker_errno,
 		.retry_window_ms = subject->retry_window_ms,
 		.allowed_protocols = subject->allowed_protocols,
+		.grace_ms = subject->grace_ms,
 		.ipv4 = compile_cluster(subject, EG_FAMILY_IPV4),
 		.ipv6 = compile_cluster(subject, EG_FAMILY_IPV6),
 	};

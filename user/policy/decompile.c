@@ -180,6 +180,8 @@ static int add_subject(struct decompiler *decompiler, uint32_t slot, const struc
 		.breaker_errno = policy->breaker_errno,
 		.retry_window_ms = policy->retry_window_ms,
 		.allowed_protocols = policy->allowed_protocols,
+		.keeps_connections = policy->flags & EG_WORKLOAD_KEEPS,
+		.grace_ms = policy->grace_ms,
 		.ipv4 = policy->ipv4,
 		.ipv6 = policy->ipv6,
 		.mesh_scope = mesh,

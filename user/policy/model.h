@@ -276,6 +276,8 @@ struct eg_workload {
 	enum eg_mode mode;
 	bool refuses_unenrolled;	/* unenrolled: refuse */
 	uint32_t allowed_protocols;	/* enum eg_protocol_bit */
+	bool keeps_connections;		/* onPolicyChange: keep */
+	struct eg_optional_number grace_period_ms;	/* up to EG_GRACE_PERIOD_MAX_MS */
 	struct eg_optional_errno block_errno;
 	struct eg_optional_errno breaker_errno;
 	EG_ARRAY(struct eg_located_port) exclude_outbound_ports;
@@ -306,6 +308,8 @@ struct eg_node {
 
 #define EG_SWEEP_INTERVAL_MIN_MS 10
 #define EG_SWEEP_INTERVAL_MAX_MS 3600000
+#define EG_GRACE_PERIOD_DEFAULT_MS 5000
+#define EG_GRACE_PERIOD_MAX_MS 3600000
 #define EG_RETRY_WINDOW_MAX_MS 86400000 /* a day: what is remembered takes room */
 
 /* What a document defines, of whatever kind: no two may be alike in kind, mesh and name. */

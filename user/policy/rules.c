@@ -458,6 +458,14 @@ static void set_errnos(struct eg_subject *subject, const struct eg_workload *wor
 		subject->allowed_protocols = workload->allowed_protocols;
 }
 
+static void set_policy_change(struct eg_subject *subject, const struct eg_workload *workload)
+{
+	subject->keeps_connections = workload && workload->keeps_connections;
+	subject->grace_ms = EG_GRACE_PERIOD_DEFAULT_MS;
+	if (workload && workload->grace_period_ms.is_set)
+		subject->grace_ms = (uint32_t)workload->grace_period_ms.value;
+}
+
 /*
  * The nearest to the command line wins: its flag, then the MeshPassthrough, then the
  * Mesh, then the default, which nobody wrote.
@@ -541,6 +549,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->mode = source->workload ? source->workload->mode : EG_MODE_ENFORCE;
 	subject->mesh_scope = entry->scope;
 	set_errnos(subject, source->workload, node);
+	set_policy_change(subject, source->workload);
 	r = find_share(resolution, subject, &share);
 	if (r < 0)
 		return r;

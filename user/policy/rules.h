@@ -67,6 +67,8 @@ struct eg_subject {
 	uint16_t breaker_errno;
 	uint32_t retry_window_ms;
 	uint32_t allowed_protocols;	/* enum eg_protocol_bit: sockets that may be made beside TCP, UDP and ping */
+	bool keeps_connections;		/* that are open when a policy comes that forbids them; else they are ended */
+	uint32_t grace_ms;		/* after so long */
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
 	struct eg_origin ipv4_origins[EG_SETTING_COUNT];	/* file NULL: the default */

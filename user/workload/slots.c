@@ -320,3 +320,13 @@ int eg_slot_plans_list_sources(const struct eg_slot_plans *plans, struct eg_rule
 	*ret_sources = sources;
 	return 0;
 }
+
+void eg_slot_plans_list_fresh(const struct eg_slot_plans *plans, bool ret_fresh[EG_SLOTS_MAX])
+{
+	memset(ret_fresh, 0, EG_SLOTS_MAX * sizeof(*ret_fresh));
+	for (size_t i = 0; i < plans->list.len; i++) {
+		const struct eg_slot_plan *plan = &plans->list.items[i];
+
+		ret_fresh[plan->slot] |= plan->step == EG_STEP_ENROL || plan->step == EG_STEP_MOVE;
+	}
+}

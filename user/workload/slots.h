@@ -67,5 +67,7 @@ int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const s
  * 0, or -ENOMEM.
  */
 int eg_slot_plans_list_sources(const struct eg_slot_plans *plans, struct eg_rules_source **ret_sources);
+/* Which slots get a cgroup that they had not. */
+void eg_slot_plans_list_fresh(const struct eg_slot_plans *plans, bool ret_fresh[EG_SLOTS_MAX]);
 
 #endif

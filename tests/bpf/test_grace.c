@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Connections that are open when a policy comes that forbids them: what the guard lets
+ * pass until when, and what the walk says that is to become of them. Sockets are made in
+ * the cgroup before it is enrolled; deadlines are written, and nobody waits for them.
+ */
+#include "support.h"
+
+#include <bpf/bpf.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include "../lib/support/guarded.h"
+#include "../lib/support/image.h"
+#include "../lib/support/network.h"
+#include "base/clock.h"
+#include "datapath/uncounted.h"
+#include "datapath/walk.h"
+
+#define HOUR_NS 3600000000000ull
+
+struct graced {
+	struct guarded guarded;
+	int tcp, tcp_peer;
+	int mapped, mapped_peer;
+	int udp, udp_peer;
+	int allowed, allowed_peer;
+};
+
+static int udp_pair(int *ret_peer)
+{
+	struct sockaddr_storage own = network_address(NETWORK_IPV4, 0);
+	int fd = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(own);
+
+	*ret_peer = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(bind(*ret_peer, (struct sockaddr *)&own, sizeof(struct sockaddr_in)), 0);
+	assert_int_equal(getsockname(*ret_peer, (struct sockaddr *)&own, &len), 0);
+	assert_int_equal(network_connect(fd, NETWORK_IPV4, ntohs(((struct sockaddr_in *)&own)->sin_port)), 0);
+	return fd;
+}
+
+static void graced_make(struct graced *graced)
+{
+	guarded_make(&graced->guarded);
+	graced->tcp = network_connected(NETWORK_IPV4, graced->guarded.port);
+	graced->tcp_peer = network_accept(graced->guarded.listener);
+	graced->mapped = network_connected(NETWORK_MAPPED, graced->guarded.port);
+	graced->mapped_peer = network_accept(graced->guarded.listener);
+	graced->allowed = network_connected(NETWORK_IPV6, graced->guarded.port);
+	graced->allowed_peer = network_accept(graced->guarded.listener);
+	graced->udp = udp_pair(&graced->udp_peer);
+	scope_add(&graced->guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV6), 0, EG_PROTO_ANY);
+}
+
+static void graced_end(struct graced *graced)
+{
+	network_abort(graced->tcp);
+	network_abort(graced->mapped);
+	network_abort(graced->allowed);
+	close(graced->tcp_peer);
+	close(graced->mapped_peer);
+	close(graced->allowed_peer);
+	close(graced->udp);
+	close(graced->udp_peer);
+	guarded_end(&graced->guarded);
+}
+
+/* Passthrough false: what it forbids goes on until then. */
+static void apply_until(struct graced *graced, uint64_t until_ns, __u32 more_flags)
+{
+	struct eg_subject subject = subject_of(SLOT, &graced->guarded.mesh);
+	struct eg_image *image = image_of(&subject);
+	struct eg_workload_policy *policy = image->tables[EG_TABLE_WORKLOADS].values;
+
+	assert_int_equal(image->tables[EG_TABLE_WORKLOADS].count, 1);
+	policy->grace_until_ns = until_ns;
+	policy->flags |= more_flags;
+	assert_int_equal(eg_datapath_apply(graced->guarded.datapath, &image), 0);
+}
+
+static void enrol_until(struct graced *graced, uint64_t until_ns, __u32 more_flags)
+{
+	struct guarded *guarded = &graced->guarded;
+
+	apply_until(graced, until_ns, more_flags);
+	assert_int_equal(eg_datapath_enrol(guarded->datapath, guarded->cgroup.fd, SLOT, &guarded->links), 0);
+}
+
+static struct eg_known known_of(const struct graced *graced, int fd)
+{
+	struct eg_known known = {};
+
+	if (bpf_map_lookup_elem(eg_datapath_map_fd(graced->guarded.datapath, "eg_known"), &fd, &known) < 0)
+		assert_int_equal(errno, ENOENT);
+	return known;
+}
+
+/* As if its time had been over for long. */
+static void end_time_of(const struct graced *graced, int fd)
+{
+	struct eg_known known = known_of(graced, fd);
+
+	assert_true(known.until_ns > 0);
+	known.until_ns = 1;
+	assert_int_equal(bpf_map_update_elem(eg_datapath_map_fd(graced->guarded.datapath, "eg_known"), &fd, &known,
+					     BPF_EXIST),
+			 0);
+}
+
+static bool passes(int fd, int peer)
+{
+	char byte;
+
+	assert_int_equal(send(fd, "x", 1, 0), 1);
+	return guarded_hears(peer) && recv(peer, &byte, 1, 0) == 1;
+}
+
+static void what_is_open_and_forbidden_goes_on_for_its_time_and_what_is_new_or_raw_does_not(void **state)
+{
+	struct graced graced;
+	int raw;
+
+	(void)state;
+	graced_make(&graced);
+	raw = network_socket(NETWORK_IPV4, SOCK_RAW, 253);
+	enrol_until(&graced, eg_now_ns() + HOUR_NS, 0);
+	assert_true(passes(graced.tcp, graced.tcp_peer));
+	assert_true(passes(graced.mapped, graced.mapped_peer));
+	assert_true(passes(graced.udp, graced.udp_peer));
+	assert_int_equal(guarded_counts(&graced.guarded).ipv4.verdicts.blocked_guard, 0);
+	assert_int_equal(guarded_send(raw, NETWORK_IPV4, 0), EPERM);
+	assert_int_equal(network_connect(network_socket(NETWORK_IPV4, SOCK_STREAM, 0), NETWORK_IPV4, graced.guarded.port),
+			 EPERM);
+	end_time_of(&graced, graced.tcp);
+	end_time_of(&graced, graced.udp);
+	assert_int_equal(send(graced.udp, "x", 1, 0), -1);
+	assert_int_equal(errno, EPERM);
+	assert_false(passes(graced.tcp, graced.tcp_peer));
+	assert_true(passes(graced.mapped, graced.mapped_peer));
+	close(raw);
+	graced_end(&graced);
+}
+
+static void a_later_policy_gives_no_more_time_and_one_that_allows_it_begins_anew(void **state)
+{
+	uint64_t first = eg_now_ns() + HOUR_NS, second = first + HOUR_NS;
+	struct graced graced;
+
+	(void)state;
+	graced_make(&graced);
+	enrol_until(&graced, first, 0);
+	assert_true(passes(graced.udp, graced.udp_peer));
+	assert_int_equal(known_of(&graced, graced.udp).until_ns, first);
+	apply_until(&graced, second, 0);
+	assert_true(passes(graced.udp, graced.udp_peer));
+	assert_int_equal(known_of(&graced, graced.udp).until_ns, first);
+	/* One that sent nothing before is in nobody's debt. */
+	assert_true(passes(graced.tcp, graced.tcp_peer));
+	assert_int_equal(known_of(&graced, graced.tcp).until_ns, second);
+	scope_add(&graced.guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV4), 0, EG_PROTO_ANY);
+	apply_until(&graced, second, 0);
+	assert_true(passes(graced.udp, graced.udp_peer));
+	assert_int_equal(known_of(&graced, graced.udp).until_ns, 0);
+	graced_end(&graced);
+}
+
+/* The fate of a socket of this test; EG_FATE_NONE also where no walk names it. */
+static enum eg_fate fate_of(struct graced *graced, int fd)
+{
+	struct eg_walk walk = {};
+	enum eg_fate fate = EG_FATE_NONE;
+	uint64_t cookie;
+	socklen_t len = sizeof(cookie);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len), 0);
+	assert_int_equal(eg_datapath_list_forbidden(graced->guarded.datapath, &walk), 0);
+	for (size_t i = 0; i < walk.sockets.len; i++)
+		if (walk.sockets.items[i].cookie == cookie && eg_uncounted_is_outbound(&walk, &walk.sockets.items[i]))
+			fate = walk.sockets.items[i].fate;
+	eg_walk_clear(&walk);
+	return fate;
+}
+
+/* What is not pinned is in no table of enrolled cgroups, where walks look. */
+static void let_walks_know(const struct graced *graced)
+{
+	struct stat st;
+	__u32 slot = SLOT;
+	__u64 id;
+
+	assert_int_equal(fstat(graced->guarded.cgroup.fd, &st), 0);
+	id = st.st_ino;
+	assert_int_equal(bpf_map_update_elem(eg_datapath_map_fd(graced->guarded.datapath, "eg_enrolled"), &id, &slot,
+					     BPF_ANY),
+			 0);
+}
+
+static void the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answers(void **state)
+{
+	struct graced graced;
+	int listener, client, accepted;
+	uint16_t port;
+
+	(void)state;
+	graced_make(&graced);
+	listener = network_listen(0, 8, &port);
+	guarded_move(graced.guarded.home);
+	client = network_connected(NETWORK_IPV4, port);
+	guarded_join(&graced.guarded);
+	accepted = network_accept(listener);
+	close(listener);
+	enrol_until(&graced, eg_now_ns() + HOUR_NS, 0);
+	let_walks_know(&graced);
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_WAITS);
+	assert_int_equal(fate_of(&graced, graced.mapped), EG_FATE_WAITS);
+	assert_int_equal(fate_of(&graced, graced.udp), EG_FATE_WAITS);
+	assert_int_equal(fate_of(&graced, graced.allowed), EG_FATE_NONE);
+	assert_int_equal(fate_of(&graced, accepted), EG_FATE_NONE);
+	end_time_of(&graced, graced.tcp);
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_ENDS);
+	assert_int_equal(fate_of(&graced, graced.udp), EG_FATE_WAITS);
+	/* The mark goes with the first policy that allows it, packets or not. */
+	scope_add(&graced.guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV4), 0, EG_PROTO_ANY);
+	apply_until(&graced, 0, 0);
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_NONE);
+	assert_int_equal(known_of(&graced, graced.tcp).until_ns, 0);
+	close(client);
+	close(accepted);
+	graced_end(&graced);
+}
+
+static void what_is_kept_goes_on_until_its_end_or_its_next_connect(void **state)
+{
+	struct graced graced;
+
+	(void)state;
+	graced_make(&graced);
+	enrol_until(&graced, eg_now_ns() + HOUR_NS, EG_WORKLOAD_KEEPS);
+	let_walks_know(&graced);
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_KEPT);
+	/* Both were marked by the first look. */
+	assert_int_equal(fate_of(&graced, graced.udp), EG_FATE_NONE);
+	apply_until(&graced, 0, 0);
+	assert_true(passes(graced.tcp, graced.tcp_peer));
+	assert_true(passes(graced.udp, graced.udp_peer));
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_NONE);
+	/* A refused connect leaves it its peer; one that was disconnected has none any more. */
+	assert_int_equal(network_connect(graced.udp, NETWORK_IPV4, 9), EPERM);
+	assert_true(passes(graced.udp, graced.udp_peer));
+	network_disconnect(graced.udp);
+	assert_int_equal(network_connect(graced.udp, NETWORK_IPV4, 9), EPERM);
+	assert_int_equal(guarded_send(graced.udp, NETWORK_IPV4, 9), EPERM);
+	assert_int_equal(guarded_counts(&graced.guarded).ipv4.verdicts.blocked_guard, 0);
+	graced_end(&graced);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_open_and_forbidden_goes_on_for_its_time_and_what_is_new_or_raw_does_not),
+		cmocka_unit_test(a_later_policy_gives_no_more_time_and_one_that_allows_it_begins_anew),
+		cmocka_unit_test(the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answers),
+		cmocka_unit_test(what_is_kept_goes_on_until_its_end_or_its_next_connect),
+	};
+
+	return cmocka_run_group_tests_name("grace", tests, NULL, NULL);
+}
