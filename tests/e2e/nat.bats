@@ -77,6 +77,8 @@ WAYS="tcp-send-read:$TCP mptcp:$MPTCP udp-sendto-hear:$UDP udp-connect-hear:$UDP
 	is "$(arrivals tcp $OUT6 $TCP)" 1
 	is "$(arrivals udp $OUT4 $UDP)" 4
 	is "$(arrivals udp $OUT6 $UDP)" 2
+	# once for each connection of TCP and MPTCP, and for each connected UDP socket
+	is "$(stat_of egressd.nat web)" 9
 	is "$(counted web ipv4.verdicts.blocked_guard)" 0
 	is "$(counted web ipv6.verdicts.blocked_guard)" 0
 }
