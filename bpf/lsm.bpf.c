@@ -119,15 +119,10 @@ static __always_inline int refuse_family(struct observation *seen, __u32 family)
 
 /* ---- a socket that is used ---- */
 
-/*
- * Whether the cgroup's own hooks do not see it. The first comparison holds for nearly
- * all that is ever sent: who uses a socket is where it was made.
- */
-static __always_inline bool is_foreign(const struct sock *sk, __u32 slot_id)
+/* Holds for nearly all that is ever sent, and is asked first: who uses a socket is where it was made. */
+static __always_inline bool was_made_here(const struct sock *sk)
 {
-	struct cgroup *cgroup = sk->sk_cgrp_data.cgroup;
-
-	return cgroup->kn->id != bpf_get_current_cgroup_id() && slot_of_cgroup(cgroup) != slot_id;
+	return sk->sk_cgrp_data.cgroup->kn->id == bpf_get_current_cgroup_id();
 }
 
 /*
@@ -170,12 +165,12 @@ __noinline int eg_judge_foreign(struct observation *seen, __u32 kind, __u32 aim)
 	return 0;
 }
 
-/* Of one that is not of the Internet: as it was made, whoever made it. */
+/* One that is neither local nor of the Internet: as it was made, whoever made it. */
 static __always_inline int use_family(struct observation *seen, __u32 family)
 {
 	const struct policy_view view = view_policy(seen->slot_id);
 
-	if (is_local_family(family) || !is_guarded(&view) || allows(&view, bit_of_family(family)))
+	if (!is_guarded(&view) || allows(&view, bit_of_family(family)))
 		return ANSWER_PROCEED;
 	return refuse_family(seen, family);
 }
@@ -183,21 +178,24 @@ static __always_inline int use_family(struct observation *seen, __u32 family)
 /* `address` is where to; NULL: to the peer that the socket has. `hook` is the one for IPv4, the next is for IPv6. */
 static __always_inline int use_socket(const struct sock *sk, const void *address, enum eg_hook hook)
 {
-	struct observation seen = {.slot_id = enrolled_slot()};
-	enum aim aim = address ? AIM_ADDRESS : AIM_PEER;
 	__u32 kind = is_usual_kind(sk->sk_type, sk->sk_protocol) ? 0 : bit_of_kind(sk->sk_type, sk->sk_protocol);
+	__u32 family = sk->__sk_common.skc_family;
+	enum aim aim = address ? AIM_ADDRESS : AIM_PEER;
+	struct observation seen = {};
 
 	/* What the kernel sends for itself, in whose time it may be. */
-	if (BPF_CORE_READ_BITFIELD(sk, sk_kern_sock))
+	if (is_local_family(family) || (is_internet(family) && was_made_here(sk)) ||
+	    BPF_CORE_READ_BITFIELD(sk, sk_kern_sock))
 		return ANSWER_PROCEED;
-	if (!is_internet(sk->__sk_common.skc_family))
-		return use_family(&seen, sk->__sk_common.skc_family);
-	if (!is_foreign(sk, seen.slot_id) || (!address && was_accepted(sk)))
+	seen.slot_id = enrolled_slot();
+	if (!is_internet(family))
+		return use_family(&seen, family);
+	if (slot_of_cgroup(sk->sk_cgrp_data.cgroup) == seen.slot_id || (!address && was_accepted(sk)))
 		return ANSWER_PROCEED;
 	if (!address) {
 		read_peer(sk, &seen.flow);
 	} else if (!read_address(sk, address, &seen.flow)) {
-		seen.flow = (struct eg_flow){.family = sk->__sk_common.skc_family, .protocol = sk->sk_protocol};
+		seen.flow = (struct eg_flow){.family = family, .protocol = sk->sk_protocol};
 		aim = AIM_UNREADABLE;
 	}
 	seen.hook = seen.flow.family == EG_FAMILY_IPV4 ? hook : hook + 1;
@@ -210,13 +208,14 @@ static __always_inline int use_socket(const struct sock *sk, const void *address
 SEC("lsm_cgroup/socket_create")
 int BPF_PROG(eg_guard_any, int family, int type, int protocol, int kern)
 {
-	struct observation seen = {.slot_id = enrolled_slot()};
+	struct observation seen = {};
 
 	(void)ctx;
 	(void)type;
 	(void)protocol;
-	if (kern || is_internet(family))
+	if (kern || is_internet(family) || is_local_family(family))
 		return ANSWER_PROCEED;
+	seen.slot_id = enrolled_slot();
 	return use_family(&seen, family);
 }
 

@@ -145,3 +145,12 @@ all_links() {
 	# of other tests there may be some
 	hasnt "$output" " on $WORK"
 }
+
+@test "egressctl run has them too" {
+	wanted=0
+	[ -z "${EG_LSM:-}" ] || wanted=1
+	run ctl run --passthrough false --mesh $MESH4/32 --report report.json -- \
+		python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'
+	is "$status" $wanted
+	is "$(python3 -c 'import json; print(json.load(open("report.json"))["verdicts"]["blocked-protocol"])')" $wanted
+}

@@ -61,6 +61,19 @@ bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_prog
 	       !eg_object_is_guard(program);
 }
 
+/*
+ * A kernel may load programs of the LSM that it cannot attach: no trampolines on its
+ * processor, no place for one more hook. It goes on as if it had not loaded them.
+ */
+static int go_without_lsm(struct eg_datapath *datapath, int error)
+{
+	/* The cgroup has gone. */
+	if (error == 0 || error == -ENOENT || error == -ENODEV)
+		return error;
+	datapath->lsm_error = error;
+	return 0;
+}
+
 /* Whether it is to be on the cgroup of a slot, by the policy in force. */
 static bool belongs_on(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
 {
@@ -138,7 +151,7 @@ int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot
 		r = set_enrolled(datapath, st.st_ino, slot);
 	/* These look for whose sockets they see. */
 	if (r == 0)
-		r = attach_programs(datapath, eg_object_loaded_lsm(datapath), cgroup_fd, slot, links);
+		r = go_without_lsm(datapath, attach_programs(datapath, eg_object_loaded_lsm(datapath), cgroup_fd, slot, links));
 	if (r < 0)
 		return r;
 	*ret_links = TAKE_PTR(links);
@@ -207,6 +220,12 @@ static int pin_programs(struct eg_datapath *datapath, const struct bpf_object *o
 	return r;
 }
 
+static int pin_lsm(struct eg_datapath *datapath, const struct place *place,
+		   bool (*is_wanted)(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot))
+{
+	return go_without_lsm(datapath, pin_programs(datapath, eg_object_loaded_lsm(datapath), place, is_wanted));
+}
+
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 {
 	_cleanup_(link_freep) struct bpf_link *anchor = NULL;
@@ -226,7 +245,7 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
 	if (r == 0)
 		r = set_enrolled(datapath, st.st_ino, slot);
 	/* These look for whose sockets they see. */
-	return r < 0 ? r : pin_programs(datapath, eg_object_loaded_lsm(datapath), &place, belongs_on);
+	return r < 0 ? r : pin_lsm(datapath, &place, belongs_on);
 }
 
 static bool is_guard(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
@@ -246,7 +265,7 @@ int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot
 		return -errno;
 	place.cgroup_id = st.st_ino;
 	r = pin_programs(datapath, datapath->skeleton->obj, &place, is_guard);
-	return r < 0 ? r : pin_programs(datapath, eg_object_loaded_lsm(datapath), &place, is_guard);
+	return r < 0 ? r : pin_lsm(datapath, &place, is_guard);
 }
 
 static int unpin_guards(const struct eg_datapath *datapath, const struct bpf_object *object, uint32_t slot,

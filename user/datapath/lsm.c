@@ -80,6 +80,10 @@ const char *eg_lsm_problem(int error)
 	switch (error) {
 	case -EOPNOTSUPP:
 		return "bpf is not in the kernel's list of security modules (lsm=), or that cannot be read";
+	case -524: /* ENOTSUPP, which user space has no name for */
+		return "the kernel has no trampolines for them on this processor";
+	case -E2BIG:
+		return "others have all places that the kernel has for hooks of the LSM on cgroups";
 	case -EPERM:
 		return "the kernel refuses programs that need a trampoline";
 	default:
