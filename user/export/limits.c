@@ -14,6 +14,7 @@ static const struct eg_limit limits[] = {
 	 "start the workload in its cgroup, hand it no sockets", EG_WITH_LSM},
 	{"what is sent by sendfile() or splice() on a connection made outside the cgroup, before Linux 6.5",
 	 "start the workload in its cgroup, hand it no sockets", EG_WITH_LSM},
+	{"XDP sockets from before the policy: they send by poll() too", "restart the workload", EG_WITH_LSM},
 	{"tun and tunnel devices, NAT of the workload's own", "no CAP_NET_ADMIN, no /dev/net/tun", EG_ALWAYS},
 	{"sockets that processes make once they were moved out of the cgroup",
 	 "let nobody but root move the workload's processes", EG_ALWAYS},
