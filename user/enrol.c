@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "datapath/pins.h"
+#include "workload/cgroup.h"
 
 void eg_roster_clear(struct eg_roster *roster)
 {
@@ -106,19 +107,40 @@ static double window_ms(int cgroup_fd)
 	       1e6;
 }
 
+/*
+ * For whoever asks later: what came before the programs did was judged by nobody. A cgroup
+ * without a process has no such past. One that came just now may be taken for one that was
+ * there, but not the other way round.
+ */
+static int note_window(struct eg_roster *roster, uint32_t slot, double age_ms, bool has_processes)
+{
+	struct eg_slot_info info = roster->infos[slot];
+
+	if (info.window_ms != EG_WINDOW_UNKNOWN)
+		return 0;
+	if (!has_processes)
+		info.window_ms = 0;
+	else
+		info.window_ms = age_ms < 1 ? 1 : age_ms < EG_WINDOW_UNKNOWN ? (uint32_t)age_ms : EG_WINDOW_UNKNOWN - 1;
+	return write_info(roster, slot, &info);
+}
+
 /* Attaches what the slot's cgroup lacks. The slot has its policy already. */
 static int enrol(struct eg_roster *roster, uint32_t slot, bool say)
 {
 	const struct eg_slot_info *info = &roster->infos[slot];
 	_cleanup_close_ int fd = open_cgroup(roster, info);
 	int r = fd < 0 ? fd : eg_datapath_enrol_pinned(roster->datapath, fd, slot);
+	double age_ms = r == 0 ? window_ms(fd) : 0;
 
 	roster->attached[slot] = r == 0;
 	roster->guarded[slot] = true;
-	if (r == 0 && say)
+	if (r < 0)
+		return r;
+	if (say)
 		eg_log_info("%s: enforcing on %s, slot %u, %.1f ms after the cgroup was made", info->name, info->cgroup,
-			    slot, window_ms(fd));
-	return r;
+			    slot, age_ms);
+	return note_window(roster, slot, age_ms, eg_cgroup_has_processes(fd));
 }
 
 /* A cgroup may go at any moment; the watch then brings us back here. Anything else is said, and tried again: true. */
@@ -207,8 +229,10 @@ static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, 
 		eg_log_info("%s: %s is gone; waiting for it", plan->info.name, plan->info.cgroup);
 	if (plan->step == EG_STEP_RENAME)
 		r = leave_counts(roster, plan, leaving);
-	if (is_new)
+	if (is_new) {
+		info.window_ms = EG_WINDOW_UNKNOWN;
 		info.enrolled_ns = info.cgroup_id == 0 ? 0 : now_ns(CLOCK_MONOTONIC);
+	}
 	if (r == 0)
 		r = write_info(roster, plan->slot, &info);
 	if (r < 0 || plan->info.cgroup_id == 0 || roster->attached[plan->slot])

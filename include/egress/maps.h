@@ -260,9 +260,12 @@ enum eg_slot_use {
 #define EG_SERVICE_LEN 256
 #define EG_CGROUP_LEN 1024
 
+/* Of a cgroup whose programs are not attached yet. */
+#define EG_WINDOW_UNKNOWN 0xffffffffu
+
 struct eg_slot_info {
 	__u32 use;		/* enum eg_slot_use */
-	__u32 reserved;
+	__u32 window_ms;	/* how old the cgroup was when it was enforced, from 1; 0: no process had come yet */
 	__u64 cgroup_id;	/* inode number of the cgroup's directory */
 	__u64 enrolled_ns;	/* CLOCK_MONOTONIC, when this cgroup was taken in; 0: it has none */
 	char name[EG_NAME_LEN];		/* of the workload or instance */

@@ -353,3 +353,59 @@ routed 1"
 	is "$(within "$WORK" "$CLIENT" hold tcp $OUT4 $TCP 2 1 </dev/null)" "ok 2"
 	is "$(counted web ipv4.cluster.cx_total) $(counted web ipv4.cluster.cx_overflow)" "1 1"
 }
+
+# ---- no moment at the start in which nobody judges: AWS's agent lets traffic out, or refuses all, until a pod is known
+
+# born_in DIRECTORY COMMAND...: as a process that is in the cgroup from its first moment: clone3() with CLONE_INTO_CGROUP.
+born_in() {
+	nsenter --net="$EG_CLIENT" python3 -c '
+import ctypes, os, struct, sys
+cgroup = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECTORY)
+CLONE_INTO_CGROUP, SIGCHLD = 1 << 33, 17
+arguments = struct.pack("11Q", CLONE_INTO_CGROUP, 0, 0, 0, SIGCHLD, 0, 0, 0, 0, 0, cgroup)
+pid = ctypes.CDLL(None, use_errno=True).syscall(435, arguments, len(arguments))
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+if pid < 0:
+    sys.exit("clone3: %s" % os.strerror(ctypes.get_errno()))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$@"
+}
+
+window_of() {
+	status_of "next(w['window_ms'] for w in d['workloads'] if w['name'] == '$1')"
+}
+
+@test "a workload that is enrolled before its first process has no window, and its first connect is judged" {
+	mesh_policy >policy.yaml
+	start_daemon
+	is "$(window_of web)" 0
+	"$EGRESSCTL" status | grep -q " none  $WORK_PATH"
+	is "$(born_in "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
+	is "$(born_in "$WORK" "$CLIENT" udp-sendto $OUT6 $UDP)" "errno EPERM"
+	is "$(born_in "$WORK" "$CLIENT" tcp $MESH4 $TCP)" ok
+	silent $OUT4
+	is "$(stat_of egressd.enrolment_window_milliseconds web)" 0
+}
+
+@test "a workload that has processes already shows the window in which nobody judged them, also after a restart" {
+	(in_cgroup "$WORK" cat) <>never >/dev/null 3>&- &
+	owners+=($!)
+	mesh_policy >policy.yaml
+	start_daemon
+	window=$(window_of web)
+	[ "$window" -gt 0 ]
+	is "$(stat_of egressd.enrolment_window_milliseconds web)" "$window"
+	is "$("$EGRESSCTL" stats --format prometheus web | sed -n 's/^egressd_enrolment_window_milliseconds{.*} //p')" "$window"
+	kill_daemon
+	is "$(window_of web)" "$window"
+	start_daemon
+	is "$(window_of web)" "$window"
+}
+
+@test "a command has no window: of a hundred that connect first of all none is let out" {
+	for ((i = 0; i < $(slow_count 100); i++)); do
+		echo "ctl run --passthrough false -- $CLIENT tcp $OUT4 $TCP || true"
+	done >runs
+	is "$(. ./runs | sort -u)" "errno EPERM"
+	silent $OUT4
+}

@@ -183,7 +183,7 @@ static void there_is_no_other(void **state)
 	assert_int_equal(count_of("tcp", EG_EACH_CLUSTER), EG_COUNT_OF(tcp_names));
 	assert_int_equal(count_of("egressd", EG_EACH_CLUSTER), EG_COUNT_OF(own_names));
 	assert_int_equal(count_of("egressd", EG_EACH_REASON), 1);
-	assert_int_equal(count_of("egressd", EG_EACH_WORKLOAD), 9);
+	assert_int_equal(count_of("egressd", EG_EACH_WORKLOAD), 10);
 	assert_int_equal(count_of("server", EG_EACH_WORKLOAD), 2);
 }
 

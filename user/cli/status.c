@@ -508,6 +508,11 @@ static const char *state_name(const struct status *status)
 	return status->agent.state == EG_AGENT_RUNNING ? "running" : "starting";
 }
 
+static bool has_window(const struct eg_slot_info *info)
+{
+	return info->cgroup_id != 0 && info->window_ms != EG_WINDOW_UNKNOWN;
+}
+
 static json_t *workloads_json(const struct status *status)
 {
 	json_t *list = json_array();
@@ -516,13 +521,14 @@ static json_t *workloads_json(const struct status *status)
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o, s:o*}", "name", eg_json_string(info->name), "mesh",
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o, s:o*, s:o*}", "name", eg_json_string(info->name), "mesh",
 							  eg_json_string(info->mesh), "cgroup", eg_json_string(info->cgroup), "slot",
 							  (int)workload->slot->slot, "mode", eg_modes[workload->mode],
 							  "enforced", is_enforced(workload), "uncounted",
 							  (json_int_t)workload->uncounted.outbound, "foreign",
 							  eg_foreign_json(&status->foreign, workload->slot->slot), "grace_ms",
-							  workload->grace_ms ? json_integer((json_int_t)workload->grace_ms) : NULL)) < 0) {
+							  workload->grace_ms ? json_integer((json_int_t)workload->grace_ms) : NULL, "window_ms",
+							  has_window(info) ? json_integer(info->window_ms) : NULL)) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -707,16 +713,33 @@ static void print_agent(const struct status *status)
 	printf("\n");
 }
 
+#define WINDOW_TEXT_MAX 16
+
+/* How long processes were in the cgroup before it was enforced, at most. */
+static void format_window(const struct eg_slot_info *info, char text[WINDOW_TEXT_MAX])
+{
+	if (!has_window(info))
+		snprintf(text, WINDOW_TEXT_MAX, "-");
+	else if (info->window_ms == 0)
+		snprintf(text, WINDOW_TEXT_MAX, "none");
+	else if (info->window_ms < 10000)
+		snprintf(text, WINDOW_TEXT_MAX, "%u ms", info->window_ms);
+	else
+		snprintf(text, WINDOW_TEXT_MAX, "%u s", info->window_ms / 1000);
+}
+
 static void print_workloads(const struct status *status)
 {
 	if (status->workloads.len > 0)
-		printf("%-8s %-28s %-14s %5s  %s\n", "ENFORCED", "WORKLOAD", "MESH", "SLOT", "CGROUP");
+		printf("%-8s %-28s %-14s %5s  %8s  %s\n", "ENFORCED", "WORKLOAD", "MESH", "SLOT", "WINDOW", "CGROUP");
 	for (size_t i = 0; i < status->workloads.len; i++) {
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
+		char window[WINDOW_TEXT_MAX];
 
-		printf("%-8s %-28s %-14s %5u  %s\n", workload_text(workload), info->name, info->mesh,
-		       workload->slot->slot, info->cgroup);
+		format_window(info, window);
+		printf("%-8s %-28s %-14s %5u  %8s  %s\n", workload_text(workload), info->name, info->mesh,
+		       workload->slot->slot, window, info->cgroup);
 	}
 }
 

@@ -168,6 +168,8 @@ static const struct eg_stat stats[] = {
 	 "Connections whose packets go to another address than their peer's, by NAT of the host, while not everything may leave."},
 	{"egressd", "ended_by_policy", OF_WORKLOAD(COUNTER, counts.ended_by_policy),
 	 "Connections that were open when a policy came that forbids them, and were ended."},
+	{"egressd", "enrolment_window_milliseconds", OF_WORKLOAD(GAUGE, window_ms),
+	 "How long processes may have been judged by nobody: the age of the cgroup when it was enforced, 0 if it was empty."},
 	{"egressd", "cx_past_limit", COUNTER(cx_past_limit),
 	 "Connects that a limit would have refused, and that audit mode let pass."},
 	{"egressd", "rq_overflow", COUNTER(rq_overflow), "Connects that max_requests refused, where a policy wrote it."},

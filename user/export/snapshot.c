@@ -27,6 +27,8 @@ static void add_life(struct eg_totals *totals, const struct eg_slot_info *info)
 	totals->live = info->use == EG_SLOT_ENROLLED && info->cgroup_id != 0;
 	if (totals->live && info->enrolled_ns != 0)
 		totals->uptime_s = (eg_now_ns() - info->enrolled_ns) / NSEC_PER_SEC;
+	if (totals->live && info->window_ms != EG_WINDOW_UNKNOWN)
+		totals->window_ms = info->window_ms;
 }
 
 static int add_workload(struct eg_snapshot *snapshot, const struct eg_slot_info *info, const struct eg_totals *totals)

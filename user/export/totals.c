@@ -77,6 +77,8 @@ void eg_totals_merge(struct eg_totals *sum, const struct eg_totals *totals)
 	sum->live |= totals->live;
 	if (sum->uptime_s < totals->uptime_s)
 		sum->uptime_s = totals->uptime_s;
+	if (sum->window_ms < totals->window_ms)
+		sum->window_ms = totals->window_ms;
 }
 
 int eg_totals_add_slot(struct eg_totals *totals, const struct eg_maps *maps, uint32_t slot)

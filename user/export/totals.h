@@ -35,6 +35,7 @@ struct eg_totals {
 	struct eg_cluster_gauges ipv6;
 	uint64_t live;     /* 1 while it is enrolled; of many slots, whether one of them is */
 	uint64_t uptime_s; /* since it was enrolled; of many slots, of the one that is longest */
+	uint64_t window_ms; /* how old its cgroup was when it was enforced, 0: empty; of many slots, of the oldest */
 };
 
 /* Adds one slot under its policy; one without EG_WORKLOAD_PRESENT has no limits: none is reached and nothing remains. */

@@ -274,6 +274,13 @@ static int is_populated(int events_fd)
 	return strstr(text, "populated 1") != NULL;
 }
 
+bool eg_cgroup_has_processes(int cgroup_fd)
+{
+	_cleanup_close_ int fd = openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 || is_populated(fd) != 0;
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
