@@ -2,6 +2,7 @@
 #include "forbidden.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -16,6 +17,7 @@
 #define NSEC_PER_MSEC UINT64_C(1000000)
 /* Lines of a look: a policy may forbid thousands. */
 #define LINES_MAX 50
+#define NAME_MAX_LEN (EG_NAME_LEN + EG_PLACE_TEXT_MAX + EG_COMM_LEN + 32)
 
 /* One look. */
 struct look {
@@ -25,7 +27,8 @@ struct look {
 	uint32_t unreachable;
 	uint64_t ended;
 	uint64_t kept;
-	const char *problem; /* of the first that is unreachable */
+	struct eg_held_socket stuck; /* the first that is unreachable */
+	int stuck_error;
 };
 
 static void look_clear(struct look *look)
@@ -35,17 +38,28 @@ static void look_clear(struct look *look)
 
 /* ---- what is said ---- */
 
-static void say_one(const struct look *look, const struct eg_held_socket *socket, const char *what)
+/* "shop: 192.0.2.10:443 (1996, curl)" */
+static const char *name_of(const struct look *look, const struct eg_held_socket *socket, char *buffer, size_t size)
 {
 	struct eg_maps maps = eg_datapath_maps(look->forbidden->datapath);
 	const struct eg_flow flow = eg_held_flow(socket);
 	char place[EG_PLACE_TEXT_MAX], comm[EG_COMM_LEN + 1];
 	struct eg_slot_info info = {};
 
-	if (look->ended + look->kept > LINES_MAX || eg_maps_read_info(&maps, eg_lease_slot(socket->word), &info) < 0)
-		return;
-	eg_log_info("policy: %s: %s (%u, %s) was open and is forbidden now: %s", info.name,
-		    eg_place_format(&flow, place), socket->pid, eg_comm_format(socket->comm, comm), what);
+	if (eg_maps_read_info(&maps, eg_lease_slot(socket->word), &info) < 0)
+		strcpy(info.name, "(gone)");
+	snprintf(buffer, size, "%s: %s (%u, %s)", info.name, eg_place_format(&flow, place), socket->pid,
+		 eg_comm_format(socket->comm, comm));
+	return buffer;
+}
+
+static void say_one(const struct look *look, const struct eg_held_socket *socket, const char *what)
+{
+	char name[NAME_MAX_LEN];
+
+	if (look->ended + look->kept <= LINES_MAX)
+		eg_log_info("policy: %s was open and is forbidden now: %s", name_of(look, socket, name, sizeof(name)),
+			    what);
 }
 
 static void say_totals(const struct look *look)
@@ -61,11 +75,13 @@ static void say_totals(const struct look *look)
 static void say_unreachable(const struct look *look)
 {
 	struct eg_forbidden *forbidden = look->forbidden;
+	char name[NAME_MAX_LEN];
 
 	if (look->unreachable > forbidden->said_unreachable)
 		eg_log_warning("policy: %u connections that it forbids could not be ended, and the guard drops what they "
-			       "send: of the first, %s",
-			       look->unreachable, look->problem);
+			       "send: the first is %s: %s",
+			       look->unreachable, name_of(look, &look->stuck, name, sizeof(name)),
+			       eg_destroy_problem(look->stuck_error));
 	forbidden->said_unreachable = look->unreachable;
 }
 
@@ -85,8 +101,10 @@ static int take_destroyed(const struct eg_held_socket *socket, int result, void 
 	int r = 0;
 
 	if (result < 0) {
-		if (look->unreachable++ == 0)
-			look->problem = eg_destroy_problem(result);
+		if (look->unreachable++ == 0) {
+			look->stuck = *socket;
+			look->stuck_error = result;
+		}
 		return 0;
 	}
 	if (result == 0) {

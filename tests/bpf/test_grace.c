@@ -18,6 +18,10 @@
 #include "datapath/uncounted.h"
 #include "datapath/walk.h"
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
 #define HOUR_NS 3600000000000ull
 
 struct graced {
@@ -231,6 +235,30 @@ static void the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answe
 	graced_end(&graced);
 }
 
+static void a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none(void **state)
+{
+	struct graced graced;
+	int mptcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP), peer;
+
+	(void)state;
+	if (mptcp < 0) {
+		print_message("# skip: this kernel has no MPTCP\n");
+		skip();
+	}
+	close(mptcp);
+	graced_make(&graced);
+	mptcp = network_socket(NETWORK_IPV4, SOCK_STREAM, IPPROTO_MPTCP);
+	assert_int_equal(network_connect(mptcp, NETWORK_IPV4, graced.guarded.port), 0);
+	peer = network_accept(graced.guarded.listener);
+	enrol_until(&graced, eg_now_ns() + HOUR_NS, 0);
+	let_walks_know(&graced);
+	assert_true(passes(mptcp, peer));
+	assert_int_equal(fate_of(&graced, mptcp), EG_FATE_WAITS);
+	close(mptcp);
+	close(peer);
+	graced_end(&graced);
+}
+
 static void what_is_kept_goes_on_until_its_end_or_its_next_connect(void **state)
 {
 	struct graced graced;
@@ -262,6 +290,7 @@ int main(void)
 		cmocka_unit_test(what_is_open_and_forbidden_goes_on_for_its_time_and_what_is_new_or_raw_does_not),
 		cmocka_unit_test(a_later_policy_gives_no_more_time_and_one_that_allows_it_begins_anew),
 		cmocka_unit_test(the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answers),
+		cmocka_unit_test(a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none),
 		cmocka_unit_test(what_is_kept_goes_on_until_its_end_or_its_next_connect),
 	};
 
