@@ -358,7 +358,7 @@ static enum wire_seen full_of(const struct leak_case *what)
 /* Where it is to arrive: what need not be refused reaches the mesh. */
 static const uint8_t *place_of(const struct leak *leak, const struct trial *trial)
 {
-	return trial->what->reason || trial->what->line ? &leak->wire.seen[trial->number] :
+	return trial->what->reason || trial->what->line || trial->what->is_ended ? &leak->wire.seen[trial->number] :
 							  &leak->wire.in_mesh[trial->number];
 }
 
@@ -422,7 +422,7 @@ static enum outcome try_closed(struct leak *leak, struct tried *tried)
 	end(attempt);
 	if (has_leaked(leak, attempt))
 		return LEAKED;
-	return leak->wire.in_mesh[trial->number] && !tried->what->reason ? HARMLESS : CAUGHT;
+	return leak->wire.in_mesh[trial->number] && !tried->what->reason && !tried->what->is_ended ? HARMLESS : CAUGHT;
 }
 
 static void try(struct leak *leak, struct tried *tried, unsigned int index)
@@ -479,6 +479,12 @@ static bool status_says(const struct leak *leak, const char *line)
 	return line && strstr(text, line);
 }
 
+/* As sockets say it that were destroyed: TCP, and UDP, which has no peer any more. */
+static bool was_ended(const struct tried *tried)
+{
+	return tried->closed.told == -ECONNABORTED || tried->closed.told == -EDESTADDRREQ;
+}
+
 /* NULL when it is as it should be. */
 static const char *complaint(const struct leak *leak, const struct tried *tried)
 {
@@ -486,6 +492,8 @@ static const char *complaint(const struct leak *leak, const struct tried *tried)
 
 	switch (tried->outcome) {
 	case CAUGHT:
+		if (what->is_ended)
+			return was_ended(tried) ? NULL : "its connection was not ended";
 		if (!what->reason)
 			return what->line ? NULL : "nothing arrived where it may";
 		return strstr(tried->reasons, what->reason) ? NULL : "it is not counted under its reason";

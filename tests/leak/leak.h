@@ -59,6 +59,7 @@ struct leak_case {
 	const char *line;	/* of status's "not enforced", where the kernel lets nobody catch it */
 	enum wire_seen arrives;	/* what the peer sees of it, at the most; 0: the payload */
 	bool is_open;		/* a connection that stands: its end, which carries nothing, is no leak */
+	bool is_ended;		/* by the agent, when the policy comes: nobody need count it then */
 	bool optional;		/* a kernel may lack it */
 	bool asynchronous;	/* refused after the process was told */
 	bool creation;		/* the socket is what must not be */

@@ -23,7 +23,8 @@
 #define FOREIGN_LINE "made outside the cgroup"
 #define MADE_ROW "sockets made before the enrolment, used later: TCP and UDP"
 #define OPEN_ROW "connections open before the enrolment: TCP, with sendfile and splice too"
-#define DATAGRAM_ROW "before the enrolment: connected UDP, raw sockets"
+#define DATAGRAM_ROW "UDP sockets connected before the enrolment"
+#define HIDDEN_ROW "the same of UDP"
 #define MOVED_ROW "sockets of a process that was moved in"
 #define MOVED_OPEN_ROW "open connections of such a process"
 #define PASSED_ROW "sockets from outside, by SCM_RIGHTS"
@@ -143,33 +144,27 @@ static int use_splice(struct trial *trial)
 
 /* ---- made to look like what comes in ---- */
 
-/* The port can be shared with somebody who listens later. */
-static int make_shared_connection(struct trial *trial)
+static int bind_shared(int fd, uint16_t port_be)
 {
 	static const int on = 1;
-	struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = trial->to[OUT4].ipv4.sin_port};
-	int r = make_stream(trial);
+	struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = port_be};
+	int r = told(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
 
-	if (r == 0)
-		r = told(setsockopt(trial->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
-	if (r == 0)
-		r = told(bind(trial->fd, (struct sockaddr *)&own, sizeof(own)));
-	return r < 0 ? r : connect_kept(trial);
+	return r < 0 ? r : told(bind(fd, (struct sockaddr *)&own, sizeof(own)));
 }
 
-/* A listener on the connection's own port: as if the connection had been accepted there. */
-static int use_beside_listener(struct trial *trial)
+/* And a listener on the connection's own port: as if the connection had been accepted there. */
+static int make_shared_connection(struct trial *trial)
 {
-	static const int on = 1;
-	struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = trial->to[OUT4].ipv4.sin_port};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r = make_stream(trial);
 
-	r = told(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
 	if (r == 0)
-		r = told(bind(fd, (struct sockaddr *)&own, sizeof(own)));
+		r = bind_shared(trial->fd, trial->to[OUT4].ipv4.sin_port);
 	if (r == 0)
-		r = told(listen(fd, 1));
-	return r < 0 ? r : send_mark(trial->fd, trial);
+		r = connect_kept(trial);
+	if (r == 0)
+		r = bind_shared(listener, trial->to[OUT4].ipv4.sin_port);
+	return r < 0 ? r : told(listen(listener, 1));
 }
 
 /* A datagram from the destination itself, by the loopback: whoever wrote is answered. */
@@ -241,7 +236,6 @@ static int receive_descriptor(int socket)
 	return fd;
 }
 
-/* Sends to itself what the parent has made, which is the same for the kernel. */
 static int take_passed(struct trial *trial)
 {
 	int fd = receive_descriptor(*(int *)trial->kept);
@@ -302,6 +296,43 @@ static int pass_connection(struct trial *trial)
 static int pass_datagram(struct trial *trial)
 {
 	return pass(trial, make_datagram, use_passed_datagram);
+}
+
+/* In a message to itself, where no look at the files of processes finds it. */
+static int hide(struct trial *trial, int (*make_socket)(struct trial *trial))
+{
+	static int ends[2];
+	int r = make_socket(trial);
+
+	if (r == 0)
+		r = told(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends));
+	if (r == 0)
+		r = send_descriptor(ends[0], trial->fd);
+	close(trial->fd);
+	trial->kept = &ends[1];
+	return r;
+}
+
+static int hide_connection(struct trial *trial)
+{
+	return hide(trial, make_connection);
+}
+
+static int hide_session(struct trial *trial)
+{
+	return hide(trial, make_session);
+}
+
+static int hide_session_of_port_0(struct trial *trial)
+{
+	return hide(trial, make_session_of_port_0);
+}
+
+static int use_found_by_sendfile(struct trial *trial)
+{
+	int r = take_passed(trial);
+
+	return r < 0 ? r : use_sendfile(trial);
 }
 
 static int make_routed(struct trial *trial)
@@ -423,27 +454,30 @@ static int wait_for_subflow(struct trial *trial)
 }
 
 #define TCP .listens = IPPROTO_TCP
+#define ENDED .is_open = true, .is_ended = true
 #define FROM_OUTSIDE .line = FOREIGN_LINE
 
 const struct leak_case past_cases[] = {
 	{"earlier-tcp", MADE_ROW, .before = make_stream, .run = use_stream, .past = EARLIER, TCP, .reason = OFF},
 	{"earlier-udp", MADE_ROW, .before = make_datagram, .run = use_datagram, .past = EARLIER, .reason = OFF},
-	{"earlier-tcp-connected", OPEN_ROW, .before = make_connection, .run = use_connected, .past = EARLIER, TCP,
-	 .reason = GUARD},
-	{"earlier-tcp-sendfile", OPEN_ROW, .before = make_connection, .run = use_sendfile, .past = EARLIER, TCP,
-	 .reason = GUARD},
-	{"earlier-tcp-splice", OPEN_ROW, .before = make_connection, .run = use_splice, .past = EARLIER, TCP,
-	 .reason = GUARD},
-	{"earlier-udp-connected", DATAGRAM_ROW, .before = make_session, .run = use_connected, .past = EARLIER,
-	 .reason = GUARD},
-	{"earlier-udp-port-0", DATAGRAM_ROW, .before = make_session_of_port_0, .run = use_connected, .past = EARLIER,
+	{"earlier-tcp-connected", OPEN_ROW, .before = make_connection, .run = use_connected, .past = EARLIER, TCP, ENDED},
+	{"earlier-tcp-sendfile", OPEN_ROW, .before = make_connection, .run = use_sendfile, .past = EARLIER, TCP, ENDED},
+	{"earlier-tcp-splice", OPEN_ROW, .before = make_connection, .run = use_splice, .past = EARLIER, TCP, ENDED},
+	{"earlier-udp-connected", DATAGRAM_ROW, .before = make_session, .run = use_connected, .past = EARLIER, ENDED},
+	{"earlier-udp-port-0", DATAGRAM_ROW, .before = make_session_of_port_0, .run = use_connected, .past = EARLIER, ENDED},
+	{"earlier-tcp-in-flight", "the same, and no process had it among its files then: TCP", .before = hide_connection,
+	 .run = use_passed_connection, .past = EARLIER, TCP, .reason = GUARD},
+	{"earlier-tcp-in-flight-sendfile", "the same, and no process had it among its files then: TCP",
+	 .before = hide_connection, .run = use_found_by_sendfile, .past = EARLIER, TCP, .reason = GUARD},
+	{"earlier-udp-in-flight", HIDDEN_ROW, .before = hide_session, .run = use_passed_connection, .past = EARLIER, .reason = GUARD},
+	{"earlier-udp-port-0-in-flight", HIDDEN_ROW, .before = hide_session_of_port_0, .run = use_passed_connection, .past = EARLIER,
 	 .reason = GUARD},
 	{"earlier-udp-corked", "a datagram begun before the enrolment (MSG_MORE), and sent later", .before = begin_datagram,
 	 .run = use_connected, .past = EARLIER, .reason = GUARD, .line = "were begun before"},
-	{"earlier-raw", DATAGRAM_ROW, .before = make_raw, .run = use_raw, .past = EARLIER, .reason = GUARD},
+	{"earlier-raw", "raw sockets made before the enrolment", .before = make_raw, .run = use_raw, .past = EARLIER, .reason = GUARD},
 
 	{"earlier-tcp-listener", "a connection open before the enrolment, and a listener on its own port",
-	 .before = make_shared_connection, .run = use_beside_listener, .past = EARLIER, TCP, .reason = GUARD,
+	 .before = make_shared_connection, .run = use_connected, .past = EARLIER, TCP, .reason = GUARD,
 	 .line = "on whose local port"},
 	{"forged-peer", "UDP to a peer whose datagram the workload has forged", .run = forge_peer, .reason = OFF,
 	 .line = "has forged"},
