@@ -16,6 +16,7 @@ enum eg_hook {
 	EG_HOOK_SENDMSG6,
 	EG_HOOK_SOCKET,	/* socket(): there is no destination yet */
 	EG_HOOK_PACKET,	/* no process is known: whoever happened to run sent it */
+	EG_HOOK_INCOMING,	/* no process is known: a client outside sent it */
 	EG_HOOK_COUNT,
 };
 

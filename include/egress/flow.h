@@ -3,8 +3,8 @@
 #define EGRESS_FLOW_H
 
 /*
- * What a decision is about: one outbound attempt of a socket, in the form that
- * the kernel hook and the reference decision (policy/eval.c) share.
+ * What a decision is about: one outbound attempt of a socket, or one that comes in to
+ * it, in the form that the kernel hook and the reference decision (policy/eval.c) share.
  *
  * Included by BPF programs and by user space: fixed-size types, no padding.
  */
@@ -36,8 +36,8 @@ EG_STATIC_SIZE(struct eg_addr, 16);
 
 struct eg_flow {
 	__u32 family;		/* enum eg_family; never IPv6 for a mapped address once it is normalised */
-	struct eg_addr addr;	/* destination */
-	__u16 port;		/* destination, host byte order */
+	struct eg_addr addr;	/* destination; of what comes in, the source */
+	__u16 port;		/* of the destination, be it the workload's own port; host byte order */
 	__u16 protocol;		/* IPPROTO_*, 16 bits since IPPROTO_MPTCP is 262 */
 };
 EG_STATIC_SIZE(struct eg_flow, 24);

@@ -75,6 +75,9 @@ enum eg_workload_flag {
 	EG_WORKLOAD_AUDIT = 1u << 2,		/* what would be refused goes on, and is counted as refused */
 	EG_WORKLOAD_GUARDED = 1u << 3,		/* packets are looked at: not everything may leave */
 	EG_WORKLOAD_KEEPS = 1u << 4,		/* what is open when a policy comes that forbids it goes on until its end */
+	EG_WORKLOAD_INCOMING = 1u << 5,		/* mTLS is on: clients that come in are looked at and counted */
+	EG_WORKLOAD_STRICT = 1u << 6,		/* and those from outside the mesh are refused */
+	EG_WORKLOAD_DROPS = 1u << 7,		/* without an answer */
 };
 
 enum eg_cluster_flag {
@@ -112,12 +115,14 @@ struct eg_workload_policy {
 	__u32 retry_window_ms;	/* how long after a failure a connect to the same destination is a retry */
 	__u32 allowed_protocols;	/* enum eg_protocol_bit: sockets that may be made beside TCP, UDP and ping */
 	__u32 grace_ms;		/* how long what is open goes on once a policy forbids it */
-	__u32 reserved;
+	__u32 service_ports;	/* id of a set in eg_ports_*: where datagrams of clients are looked at too; 0: nowhere */
 	__u64 grace_until_ns;	/* CLOCK_MONOTONIC: until then, of what this policy forbids; 0: it found nothing open */
+	__u32 mesh_sources;	/* scope: who of the mesh may come in; a rule's port is the workload's own */
+	__u32 own_sources;	/* scope: who else may */
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
 };
-EG_STATIC_SIZE(struct eg_workload_policy, 40 + 2 * sizeof(struct eg_cluster_policy));
+EG_STATIC_SIZE(struct eg_workload_policy, 48 + 2 * sizeof(struct eg_cluster_policy));
 
 /*
  * The classes that rules have, in the order in which they decide: the first class

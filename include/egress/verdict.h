@@ -52,7 +52,12 @@ enum __attribute__((packed)) eg_verdict {
 	X(BLOCKED_SOURCE_ROUTE, blocked_source_route, "blocked-source-route", BLOCKED, \
 	  "a packet with a source route or a routing header: its address is only the way to another one") \
 	X(BLOCKED_GUARD, blocked_guard, "blocked-guard", BLOCKED, \
-	  "a packet of a socket that no other hook has judged, and whose destination the policy does not allow")
+	  "a packet of a socket that no other hook has judged, and whose destination the policy does not allow") \
+	X(INCOMING_ALLOWED, incoming_allowed, "incoming-allowed", ALLOWED, \
+	  "a client that may come in, while mTLS is on: of the mesh, named by allowIncoming, or anyone while its mode is " \
+	  "PERMISSIVE") \
+	X(INCOMING_BLOCKED, incoming_blocked, "incoming-blocked", BLOCKED, \
+	  "a client outside the mesh, while the mode of mTLS is STRICT")
 
 enum __attribute__((packed)) eg_reason {
 #define EG_REASON_ENUM(id, field, name, verdict, text) EG_REASON_##id,

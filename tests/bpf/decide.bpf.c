@@ -10,6 +10,7 @@
 
 #include "decide.bpf.h"
 #include "flow.bpf.h"
+#include "incoming.bpf.h"
 #include "../tests/bpf/probe.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -27,6 +28,25 @@ int eg_decide(struct __sk_buff *skb)
 	normalise_flow(&probe.flow);
 	view = view_policy(probe.slot);
 	decision = decide(&view, &probe.flow);
+	__builtin_memcpy(&answer, &decision, sizeof(answer));
+	return answer;
+}
+
+SEC("tc")
+int eg_incoming(struct __sk_buff *skb)
+{
+	struct eg_decision decision;
+	struct policy_view view;
+	struct eg_probe probe;
+	__u32 answer = 0;
+
+	if (bpf_skb_load_bytes(skb, 0, &probe, sizeof(probe)) < 0)
+		return EG_PROBE_FAILED;
+	normalise_flow(&probe.flow);
+	view = view_policy(probe.slot);
+	if (!is_incoming_judged(&view, &probe.flow))
+		return EG_PROBE_NOT_JUDGED;
+	decision = decide_incoming(&view, &probe.flow);
 	__builtin_memcpy(&answer, &decision, sizeof(answer));
 	return answer;
 }

@@ -8,6 +8,9 @@
 /* No decision looks like this: its reserved bits would all be set. */
 #define EG_PROBE_FAILED 0xffffffffu
 
+/* Nor like this: the client is not looked at. */
+#define EG_PROBE_NOT_JUDGED 0xfffffffeu
+
 struct eg_probe {
 	__u8 ethernet[16];	/* test runs want a link-layer header in front */
 	__u32 slot;

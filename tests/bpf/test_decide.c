@@ -22,6 +22,7 @@ struct bench {
 	struct eg_datapath *datapath;
 	struct bpf_object *object;
 	int program_fd;
+	int incoming_fd;
 	size_t compared;
 	size_t families[2];
 	size_t reasons[EG_REASON_COUNT];
@@ -45,6 +46,7 @@ static int set_up(void **state)
 	assert_int_equal(eg_datapath_load(&options, &bench->datapath, &problem), 0);
 	bench->object = object_load(bench->datapath, "decide");
 	bench->program_fd = object_program_fd(bench->object, "eg_decide");
+	bench->incoming_fd = object_program_fd(bench->object, "eg_incoming");
 	*state = bench;
 	return 0;
 }
@@ -120,6 +122,61 @@ static void compare_policy(struct bench *bench, uint64_t seed)
 	compare_ruleset(bench, &generator, rules);
 }
 
+/* 0xfffffffe where the client is not looked at. */
+static uint32_t wanted_of_client(const struct eg_subject *subject, const struct eg_flow *flow)
+{
+	struct eg_decision decision = eg_eval_incoming(subject, flow, NULL);
+	uint32_t wanted;
+
+	memcpy(&wanted, &decision, sizeof(wanted));
+	return eg_eval_is_judged(subject, flow) ? wanted : EG_PROBE_NOT_JUDGED;
+}
+
+static void compare_clients(const struct bench *bench, struct generator *generator, const struct eg_ruleset *rules,
+			    size_t *counts)
+{
+	for (unsigned int i = 0; i < FLOWS_A_POLICY; i++) {
+		const struct eg_subject *subject = generate_subject(generator, rules);
+		const struct eg_flow flow = generate_client(generator, subject);
+		struct eg_probe probe = {.slot = subject ? subject->slot : UNUSED_SLOT, .flow = flow};
+		LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = &probe, .data_size_in = sizeof(probe));
+		const uint32_t wanted = wanted_of_client(subject, &flow);
+
+		assert_int_equal(bpf_prog_test_run_opts(bench->incoming_fd, &options), 0);
+		if (options.retval != wanted) {
+			generate_print(stderr, generator, subject, &flow);
+			fail_msg("the reference says %#x, the kernel %#x", wanted, options.retval);
+		}
+		counts[wanted == EG_PROBE_NOT_JUDGED ? EG_REASON_COUNT : eg_eval_incoming(subject, &flow, NULL).reason]++;
+	}
+}
+
+static void the_kernel_lets_in_whom_the_reference_does(void **state)
+{
+	struct eg_capacity capacity = eg_datapath_max_capacity();
+	size_t counts[EG_REASON_COUNT + 1] = {};
+	struct bench *bench = *state;
+
+	skip_unless_root();
+	for (uint64_t seed = 1; seed <= POLICIES / 2; seed++) {
+		struct generator generator = generator_new(seed);
+		_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = generate_ruleset(&generator);
+		struct eg_image *image = NULL;
+		struct eg_diag diag = {};
+
+		generate_incoming(&generator, rules);
+		assert_int_equal(eg_image_compile(rules, &capacity, &diag, &image), 0);
+		assert_int_equal(eg_datapath_apply(bench->datapath, &image), 0);
+		compare_clients(bench, &generator, rules, counts);
+		eg_diag_clear(&diag);
+	}
+	print_message("# %zu let in, %zu blocked, %zu without policy, %zu not looked at\n",
+		      counts[EG_REASON_INCOMING_ALLOWED], counts[EG_REASON_INCOMING_BLOCKED],
+		      counts[EG_REASON_BLOCKED_NO_POLICY], counts[EG_REASON_COUNT]);
+	assert_true(counts[EG_REASON_INCOMING_ALLOWED] > 1000 && counts[EG_REASON_INCOMING_BLOCKED] > 1000);
+	assert_true(counts[EG_REASON_BLOCKED_NO_POLICY] > 100 && counts[EG_REASON_COUNT] > 1000);
+}
+
 static void the_kernel_decides_as_the_reference_does(void **state)
 {
 	struct bench *bench = *state;
@@ -140,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_decides_as_the_reference_does),
+		cmocka_unit_test(the_kernel_lets_in_whom_the_reference_does),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -86,6 +86,7 @@ static void what_goes_by_tcp_is_in_a_policy_and_the_rest_in_the_workload(void **
 	"labels: {a: 'true', b: x}\ntags: {kuma.io/service: '12', team: 'no'}\nblockErrno: EACCES\nbreakerErrno: 11\n" \
 	"onPolicyChange: keep\ngracePeriod: 90s\n" \
 	"excludeOutboundPorts: [22, 123]\nexcludeOutboundIPs: [10.0.0.0/8, 'fd00::/8']\nallowProtocols: [sctp, raw]\n" \
+	"onIncomingBlocked: drop\nallowIncoming: [{cidr: 10.9.0.0/16, port: 80, protocol: tcp}, {cidr: 'fd09::1'}]\n" \
 	"allow: [{cidr: 192.0.2.0/24, port: 443, protocol: tcp}, {cidr: '::/0'}, {cidr: 192.0.2.7, port: 1, protocol: udplite}]\n"
 
 static void assert_tags_equal(const struct eg_tags *a, const struct eg_tags *b)
@@ -126,6 +127,15 @@ static void assert_lists_equal(const struct eg_workload *a, const struct eg_work
 	assert_int_equal(a->exclude_outbound_ips.len, b->exclude_outbound_ips.len);
 	for (size_t i = 0; i < a->exclude_outbound_ips.len; i++)
 		assert_prefixes_equal(&a->exclude_outbound_ips.items[i].prefix, &b->exclude_outbound_ips.items[i].prefix);
+	assert_int_equal(a->drops_incoming, b->drops_incoming);
+	assert_int_equal(a->allow_incoming.list.len, b->allow_incoming.list.len);
+	for (size_t i = 0; i < a->allow_incoming.list.len; i++) {
+		const struct eg_allow *x = &a->allow_incoming.list.items[i], *y = &b->allow_incoming.list.items[i];
+
+		assert_prefixes_equal(&x->prefix, &y->prefix);
+		assert_int_equal(x->port, y->port);
+		assert_int_equal(x->protocols, y->protocols);
+	}
 	for (size_t i = 0; i < a->allow.len; i++) {
 		assert_prefixes_equal(&a->allow.items[i].prefix, &b->allow.items[i].prefix);
 		assert_int_equal(a->allow.items[i].port, b->allow.items[i].port);

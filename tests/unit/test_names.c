@@ -17,7 +17,7 @@ static void every_reason_has_a_name_of_its_own_that_says_its_verdict(void **stat
 {
 	(void)state;
 	for (enum eg_reason a = 0; a < EG_REASON_COUNT; a++) {
-		bool blocks = strncmp(eg_reason_name(a), "blocked-", strlen("blocked-")) == 0;
+		bool blocks = strstr(eg_reason_name(a), "blocked");
 
 		assert_int_equal(eg_reason_verdict(a), blocks ? EG_VERDICT_BLOCKED : EG_VERDICT_ALLOWED);
 		for (enum eg_reason b = a + 1; b < EG_REASON_COUNT; b++)

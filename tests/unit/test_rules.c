@@ -59,7 +59,8 @@ static struct eg_dataplane *add_dataplane(struct eg_model *model, const char *me
 
 static void add_inbound(struct eg_dataplane *dataplane, const char *address, uint16_t port)
 {
-	assert_int_equal(eg_array_push(&dataplane->inbounds, {address, port, line(port), {}}), 0);
+	assert_int_equal(eg_array_push(&dataplane->inbounds, {.address = address, .port = port, .service_port = port,
+							      .origin = line(port)}), 0);
 }
 
 static void add_outbound(struct eg_dataplane *dataplane, const char *address, uint16_t port)

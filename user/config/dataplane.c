@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "config/address.h"
 #include "config/checked.h"
 #include "config/dataplaneparts.h"
@@ -15,7 +16,6 @@
 /* One entry of networking.inbound, with what is only checked. */
 struct inbound_draft {
 	struct eg_inbound inbound;
-	uint16_t service_port;
 	const char *service_address;
 	const char *dataplane_address; /* networking.address; NULL: refused, or none */
 	const struct eg_yaml_node *name;
@@ -126,7 +126,7 @@ static void check_service_address(struct eg_reader *reader, const struct inbound
 	if (!is_same(draft->service_address, draft->inbound.address) &&
 	    !is_same(draft->service_address, draft->dataplane_address))
 		return;
-	if (draft->service_port != 0 && draft->service_port != draft->inbound.port)
+	if (draft->inbound.service_port != 0 && draft->inbound.service_port != draft->inbound.port)
 		return;
 	eg_reader_error_at(reader, draft->service_address_node, "serviceAddress",
 			   "serviceAddress and servicePort has to differ from address and port");
@@ -142,12 +142,25 @@ static int read_service_address(struct eg_reader *reader, const struct eg_field 
 }
 static const struct eg_type service_address_type = {"IP address", read_service_address};
 
+/* Whether somebody else than the application listens at the port: the proxy, which refuses by itself. */
+static bool is_of_proxy(const struct inbound_draft *draft)
+{
+	const char *address = draft->service_address;
+
+	if (draft->inbound.service_port != 0 && draft->inbound.service_port != draft->inbound.port)
+		return true;
+	return address && (strncmp(address, "127.", strlen("127.")) == 0 || strcmp(address, "::1") == 0);
+}
+
 static int finish_inbound(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	struct inbound_draft *draft = target;
 
 	(void)node;
 	check_service_address(reader, draft);
+	draft->inbound.is_of_proxy = is_of_proxy(draft);
+	if (draft->inbound.service_port == 0)
+		draft->inbound.service_port = draft->inbound.port;
 	return draft->tags ? read_inbound_tags(reader, draft->tags, &draft->inbound.tags) : 0;
 }
 
@@ -164,9 +177,12 @@ static const struct eg_field inbound_fields[] = {
 	 .doc = "The address that others connect to."},
 	{.name = "servicePort",
 	 .type = &eg_type_optional_port,
-	 .offset = offsetof(struct inbound_draft, service_port),
-	 .doc = "Checked; not read."},
-	{.name = "serviceAddress", .type = &service_address_type, .doc = "Checked; not read."},
+	 .offset = offsetof(struct inbound_draft, inbound.service_port),
+	 .fallback = "port",
+	 .doc = "The application's own port. Where it is another one, port is the proxy's, and anyone may come there."},
+	{.name = "serviceAddress",
+	 .type = &service_address_type,
+	 .doc = "The application's own address. Where it is of loopback, port is the proxy's, and anyone may come there."},
 	{.name = "tags",
 	 .type = &kept_tags_type,
 	 .offset = offsetof(struct inbound_draft, tags),
@@ -447,6 +463,7 @@ static int read_gateway(struct eg_reader *reader, const struct eg_field *field, 
 	int r;
 
 	draft->gateway.is_written = true;
+	draft->dataplane->is_gateway = true;
 	r = eg_read_object(reader, node, field->fields, &draft->gateway);
 	draft->has_tags |= draft->gateway.tags != NULL;
 	draft->dataplane->gateway_tags = draft->gateway.kept_tags;
@@ -593,12 +610,23 @@ static int read_admin(struct eg_reader *reader, const struct eg_field *field, co
 }
 static const struct eg_type admin_type = {"object", read_admin};
 
+/* What is wrong with it was said by its schema. */
+static uint16_t redirect_port(const struct eg_yaml_node *node, const char *field)
+{
+	const struct eg_yaml_node *value = node->kind == EG_YAML_MAPPING ? eg_yaml_get(node, field) : NULL;
+	uint16_t port = 0;
+
+	return value && value->kind == EG_YAML_SCALAR && eg_parse_u16(value->text, &port) == 0 ? port : 0;
+}
+
 static int read_transparent(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			    void *target)
 {
 	struct dataplane_draft *draft = target;
 
 	draft->transparent_proxying = node;
+	draft->dataplane->redirect_ports[0] = redirect_port(node, "redirectPortInbound");
+	draft->dataplane->redirect_ports[1] = redirect_port(node, "redirectPortInboundV6");
 	return eg_read_object(reader, node, field->fields, &draft->reachable_backends);
 }
 static const struct eg_type transparent_type = {"object", read_transparent};

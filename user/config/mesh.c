@@ -10,7 +10,7 @@
 /* What is read of one entry of mtls.backends. */
 struct backend {
 	const char *name;
-	const char *mode;
+	struct eg_optional_incoming mode;
 };
 
 struct mtls {
@@ -30,28 +30,22 @@ static void mesh_document_clear(struct mesh_document *document)
 	eg_array_clear(&document->mtls.backends);
 }
 
-static bool is_mode(const char *mode)
-{
-	return strcmp(mode, "STRICT") == 0 || strcmp(mode, "PERMISSIVE") == 0;
-}
-
 /* An enum of protobuf: its name, or its number. */
 static int read_mode(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		     void *target)
 {
-	const char *text;
+	struct eg_optional_incoming *mode = target;
+	const char *text = eg_read_text(reader, node);
 
 	(void)field;
-	if (node->kind == EG_YAML_SCALAR && (strcmp(node->text, "0") == 0 || strcmp(node->text, "1") == 0))
-		return eg_read_copy(reader, node->text[0] == '1' ? "PERMISSIVE" : "STRICT", target);
-	text = eg_read_text(reader, node);
 	if (!text)
 		return 0;
-	if (!is_mode(text)) {
+	*mode = (struct eg_optional_incoming){true, EG_INCOMING_STRICT, eg_reader_origin(reader, node)};
+	if (strcmp(text, "PERMISSIVE") == 0 || strcmp(text, "1") == 0)
+		mode->mode = EG_INCOMING_PERMISSIVE;
+	else if (strcmp(text, "STRICT") != 0 && strcmp(text, "0") != 0)
 		eg_reader_error(reader, node, "unknown value \"%.64s\"; it is STRICT or PERMISSIVE", text);
-		return 0;
-	}
-	return eg_read_copy(reader, text, target);
+	return 0;
 }
 static const struct eg_type mode_type = {"STRICT or PERMISSIVE", read_mode};
 
@@ -103,7 +97,7 @@ static const struct eg_field backend_fields[] = {
 	 .type = &mode_type,
 	 .offset = offsetof(struct backend, mode),
 	 .fallback = "STRICT",
-	 .doc = "Whether plain traffic is accepted too."},
+	 .doc = "Who may come in to workloads: STRICT: the mesh alone; PERMISSIVE: anyone, and each is counted."},
 	{.name = "conf", .doc = "Not read."},
 	{.name = "config", .doc = "Not read: what older pages call conf."},
 	{.name = "dpCert", .type = &eg_type_object, .fields = &dp_cert_schema, .doc = "Checked for its form."},
@@ -120,6 +114,8 @@ static int read_backend(struct eg_reader *reader, const struct eg_yaml_node *nod
 	r = eg_read_object(reader, node, &backend_schema, &backend);
 	if (r < 0)
 		return r;
+	if (!backend.mode.is_set)
+		backend.mode = (struct eg_optional_incoming){true, EG_INCOMING_STRICT, eg_reader_origin(reader, node)};
 	return eg_array_push(&mtls->backends, backend);
 }
 
@@ -138,12 +134,12 @@ static int read_backends(struct eg_reader *reader, const struct eg_field *field,
 }
 static const struct eg_type backends_type = {"list of backends", read_backends};
 
-static bool has_backend(const struct mtls *mtls, const char *name)
+static const struct backend *find_backend(const struct mtls *mtls, const char *name)
 {
 	for (size_t i = 0; i < mtls->backends.len; i++)
 		if (mtls->backends.items[i].name && strcmp(mtls->backends.items[i].name, name) == 0)
-			return true;
-	return false;
+			return &mtls->backends.items[i];
+	return NULL;
 }
 
 static int check_mtls(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
@@ -152,7 +148,7 @@ static int check_mtls(struct eg_reader *reader, const struct eg_yaml_node *node,
 	const struct eg_yaml_node *enabled = eg_yaml_get(node, "enabledBackend");
 	size_t before;
 
-	if (!mtls->enabled_backend || mtls->enabled_backend[0] == '\0' || has_backend(mtls, mtls->enabled_backend))
+	if (!mtls->enabled_backend || mtls->enabled_backend[0] == '\0' || find_backend(mtls, mtls->enabled_backend))
 		return 0;
 	before = eg_path_enter(reader, "enabledBackend");
 	eg_reader_error(reader, enabled ? enabled : node, "has to be set to one of the backends in the mesh");
@@ -227,16 +223,14 @@ static int check_mesh(struct eg_reader *reader, const struct eg_yaml_node *node,
 	if (document->zone_egress.value && !has_mtls(document))
 		eg_reader_error(reader, document->mtls_node ? document->mtls_node : node,
 				"has to be set when zoneEgress enabled");
-	if (has_mtls(document))
-		eg_diag_add(reader->diag, EG_SEVERITY_NOTE, eg_reader_origin(reader, document->mtls_node), reader->path,
-			    "not enforced yet: egressd does not look at incoming connections");
 	eg_path_leave(reader, before);
 	return 0;
 }
 
 static const struct eg_field mesh_fields[] = {
 	{.name = "networking", .type = &eg_type_object, .fields = &networking_schema, .doc = "See its fields."},
-	{.name = "mtls", .type = &mtls_type, .fields = &mtls_schema, .doc = "Checked; not enforced yet.",
+	{.name = "mtls", .type = &mtls_type, .fields = &mtls_schema,
+	 .doc = "Who may come in to workloads, by the mode of the backend in use; who is of the mesh is told by address.",
 	 .kuma3 = "ignores it; MeshIdentity and MeshTrust take its place, and a MeshTLS that of mode: PERMISSIVE"},
 	{.name = "routing", .type = &eg_type_object, .fields = &routing_schema, .doc = "Not read."},
 	{.name = "metrics", .doc = "Not read.", .kuma3 = "ignores it; a MeshMetric takes its place"},
@@ -253,6 +247,15 @@ const struct eg_schema eg_mesh_schema = {
 	.finish = check_mesh,
 };
 
+/* Of the backend in use. */
+static struct eg_optional_incoming incoming_of(const struct mesh_document *document)
+{
+	const struct backend *backend =
+		has_mtls(document) ? find_backend(&document->mtls, document->mtls.enabled_backend) : NULL;
+
+	return backend ? backend->mode : (struct eg_optional_incoming){};
+}
+
 int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {
 	_cleanup_(mesh_document_clear) struct mesh_document document = {};
@@ -265,6 +268,6 @@ int eg_mesh_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 	mesh = eg_arena_alloc(&reader->model->arena, sizeof(*mesh));
 	if (!mesh)
 		return -ENOMEM;
-	*mesh = (struct eg_mesh){envelope->name, envelope->origin, document.passthrough};
+	*mesh = (struct eg_mesh){envelope->name, envelope->origin, document.passthrough, incoming_of(&document)};
 	return eg_array_push(&reader->model->meshes, mesh);
 }

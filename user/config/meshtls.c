@@ -17,10 +17,11 @@ static const char *const ciphers[] = {
 /* An item of rules or from: whether the policy is for all of the mesh decides what it may set. */
 struct item {
 	bool is_for_mesh;
+	struct eg_optional_incoming *incoming; /* of the policy: the last word holds */
 };
 
 struct draft {
-	struct eg_policy_head *head;
+	struct eg_mesh_tls *policy;
 	const struct eg_yaml_node *target_ref;
 	const struct eg_yaml_node *rules;
 	const struct eg_yaml_node *from;
@@ -67,12 +68,25 @@ static int check_ciphers(struct eg_reader *reader, const struct eg_field *field,
 }
 static const struct eg_type ciphers_type = {"list of choices", check_ciphers};
 
+static int read_mode(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+		     void *target)
+{
+	const struct item *item = target;
+	size_t choice;
+
+	if (eg_read_choice(reader, field, node, &choice))
+		*item->incoming = (struct eg_optional_incoming){
+			true, choice == 0 ? EG_INCOMING_STRICT : EG_INCOMING_PERMISSIVE, eg_reader_origin(reader, node)};
+	return 0;
+}
+static const struct eg_type mode_type = {"Strict or Permissive", read_mode};
+
 static const struct eg_field conf_fields[] = {
 	{.name = "mode",
-	 .type = &eg_checked_choice,
+	 .type = &mode_type,
 	 .choices = modes,
-	 .fallback = "Strict",
-	 .doc = "Whether a workload accepts plain connections as well. Checked; incoming connections are not looked at."},
+	 .fallback = "that of the Mesh",
+	 .doc = "Who may come in to a workload: Strict: the mesh alone; Permissive: anyone, and each is counted."},
 	{.name = "tlsVersion",
 	 .type = &version_type,
 	 .fields = &version_schema,
@@ -129,7 +143,8 @@ static int check_items(struct eg_reader *reader, const struct eg_yaml_node *node
 		       int (*check)(struct eg_reader *reader, const struct eg_yaml_node *node, void *target),
 		       const struct draft *draft)
 {
-	struct item item = {.is_for_mesh = draft->head->target.kind == EG_TARGET_MESH};
+	struct item item = {.is_for_mesh = draft->policy->head.target.kind == EG_TARGET_MESH,
+			    .incoming = &draft->policy->incoming};
 	const size_t before = eg_path_enter(reader, field);
 	int r = node ? eg_read_list(reader, node, check, &item) : 0;
 
@@ -150,7 +165,7 @@ static int read_target_ref(struct eg_reader *reader, const struct draft *draft)
 						       EG_TARGET_BIT(MESH) | EG_TARGET_BIT(DATAPLANE) |
 							       EG_TARGET_BIT(MESH_SUBSET) |
 							       (is_inbound ? EG_TARGET_SECTIONS : 0),
-						       &draft->head->target)
+						       &draft->policy->head.target)
 				  : 0;
 
 	eg_path_leave(reader, before);
@@ -169,9 +184,20 @@ static int check_tls(struct eg_reader *reader, const struct eg_yaml_node *node, 
 		r = check_items(reader, draft->rules, "rules", check_rule, draft);
 	if (r == 0)
 		r = check_items(reader, draft->from, "from", check_from, draft);
-	eg_reader_say(reader, EG_SEVERITY_NOTE, node,
-		      "not enforced yet: egressd does not look at incoming connections");
 	return r;
+}
+
+/* One inbound is not told apart from the others: the policy would be looser or tighter than it says. */
+static void leave_out_sections(struct eg_reader *reader, const struct draft *draft)
+{
+	const struct eg_yaml_node *section =
+		draft->target_ref && draft->target_ref->kind == EG_YAML_MAPPING ? eg_yaml_get(draft->target_ref, "sectionName")
+										: NULL;
+
+	draft->policy->is_of_inbound = section && section->kind == EG_YAML_SCALAR && section->text[0] != '\0';
+	if (draft->policy->is_of_inbound && draft->policy->incoming.is_set)
+		eg_reader_say(reader, EG_SEVERITY_WARNING, section,
+			      "its mode changes nothing here: one inbound is not told apart from the others");
 }
 
 static const struct eg_type target_ref_type = {"object", eg_read_node};
@@ -198,15 +224,20 @@ static const struct eg_field tls_fields[] = {
 };
 const struct eg_schema eg_mesh_tls_schema = {
 	.name = "MeshTLS",
-	.doc = "How workloads take connections of the mesh. It is checked, and not enforced yet.",
+	.doc = "Who may come in to workloads. Of several the most specific one with a mode holds, before the Mesh.",
 	EG_SCHEMA_FIELDS(tls_fields),
 	.finish = check_tls,
 };
 
 int eg_mesh_tls_read(struct eg_reader *reader, const struct eg_envelope *envelope)
 {
-	struct draft draft = {.head = eg_arena_alloc(&reader->model->arena, sizeof(*draft.head))};
-	int r = draft.head ? eg_policy_head_read(reader, envelope, draft.head) : -ENOMEM;
+	struct draft draft = {.policy = eg_arena_alloc(&reader->model->arena, sizeof(*draft.policy))};
+	int r = draft.policy ? eg_policy_head_read(reader, envelope, &draft.policy->head) : -ENOMEM;
 
-	return r < 0 ? r : eg_read_object(reader, envelope->spec, &eg_mesh_tls_schema, &draft);
+	if (r == 0)
+		r = eg_read_object(reader, envelope->spec, &eg_mesh_tls_schema, &draft);
+	if (r < 0)
+		return r;
+	leave_out_sections(reader, &draft);
+	return eg_array_push(&reader->model->tls, draft.policy);
 }

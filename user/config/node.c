@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "config/address.h"
+#include "config/sources.h"
 
 static int read_mesh_cidr(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
@@ -113,6 +114,12 @@ static const struct eg_field node_fields[] = {
 	{.name = "meshCIDRs",
 	 .type = &mesh_cidrs_type,
 	 .doc = "Ranges that belong to every mesh, any protocol and port."},
+	{.name = "allowIncoming",
+	 .type = &eg_type_sources,
+	 .fields = &eg_source_schema,
+	 .offset = offsetof(struct eg_node, allow_incoming),
+	 .doc = "Clients outside the mesh that may come in to every workload while mTLS is STRICT: health probes of the "
+		"node, whose address is among them only when it is written here."},
 	{.name = "resolvers",
 	 .type = &resolvers_type,
 	 .fallback = "auto",
@@ -162,6 +169,7 @@ const struct eg_schema eg_node_schema = {
 static void node_clear(struct eg_node *node)
 {
 	eg_array_clear(&node->mesh_cidrs);
+	eg_array_clear(&node->allow_incoming.list);
 	eg_array_clear(&node->resolvers);
 }
 

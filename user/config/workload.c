@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "config/address.h"
+#include "config/sources.h"
 #include "config/tags.h"
 
 #define PORT_REFUSAL "port must be in the range [1, 65535]"
@@ -143,6 +144,18 @@ static int read_unenrolled(struct eg_reader *reader, const struct eg_field *fiel
 	return 0;
 }
 static const struct eg_type unenrolled_type = {"allow or refuse", read_unenrolled};
+
+static const char *const blocked_choices[] = {"refuse", "drop", NULL};
+
+static int read_blocked(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			void *target)
+{
+	size_t index;
+
+	*(bool *)target = eg_read_choice(reader, field, node, &index) && index == 1;
+	return 0;
+}
+static const struct eg_type blocked_type = {"refuse or drop", read_blocked};
 
 static int add_port(struct eg_reader *reader, const struct eg_yaml_node *node, struct eg_workload *workload,
 		    uint16_t port)
@@ -347,6 +360,18 @@ static const struct eg_field workload_fields[] = {
 	 .type = &excluded_ips_type,
 	 .doc = "Addresses and ranges that are always allowed."},
 	{.name = "allow", .type = &allow_type, .fields = &allow_schema, .doc = "Destinations that are always allowed."},
+	{.name = "allowIncoming",
+	 .type = &eg_type_sources,
+	 .fields = &eg_source_schema,
+	 .offset = offsetof(struct eg_workload, allow_incoming),
+	 .doc = "Clients outside the mesh that may come in while mTLS is STRICT: health probes of the node, scrapers."},
+	{.name = "onIncomingBlocked",
+	 .type = &blocked_type,
+	 .choices = blocked_choices,
+	 .offset = offsetof(struct eg_workload, drops_incoming),
+	 .fallback = "refuse",
+	 .doc = "What a client sees that may not come in. refuse: a reset, or port unreachable, at once; where the "
+		"workload has no network namespace of its own nothing, as with drop, which looks at each packet."},
 	{.name = "excludeCgroups",
 	 .later = "cgroups below a workload are not told apart",
 	 .doc = "Cgroups left alone."},

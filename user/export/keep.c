@@ -220,6 +220,24 @@ static void print_exclusions(FILE *out, const struct eg_workload *workload)
 			eg_prefix_format(&workload->exclude_outbound_ips.items[i].prefix, prefix));
 }
 
+static void print_incoming(FILE *out, const struct eg_workload *workload)
+{
+	char prefix[EG_ADDR_TEXT_MAX];
+
+	if (workload->drops_incoming)
+		fprintf(out, "onIncomingBlocked: drop\n");
+	for (size_t i = 0; i < workload->allow_incoming.list.len; i++) {
+		const struct eg_allow *source = &workload->allow_incoming.list.items[i];
+
+		fprintf(out, "%s- {cidr: \"%s\"", i == 0 ? "allowIncoming:\n" : "", eg_prefix_format(&source->prefix, prefix));
+		if (source->port)
+			fprintf(out, ", port: %u", source->port);
+		if (source->protocols == EG_PROTO_TCP || source->protocols == EG_PROTO_UDP)
+			fprintf(out, ", protocol: %s", source->protocols == EG_PROTO_TCP ? "tcp" : "udp");
+		fprintf(out, "}\n");
+	}
+}
+
 /* All that it says now, but for lists that grow. */
 static void print_written(FILE *out, const struct eg_workload *workload)
 {
@@ -239,6 +257,7 @@ static void print_written(FILE *out, const struct eg_workload *workload)
 	if (workload->grace_period_ms.is_set)
 		fprintf(out, "gracePeriod: %ums\n", (unsigned int)workload->grace_period_ms.value);
 	print_exclusions(out, workload);
+	print_incoming(out, workload);
 }
 
 static void print_workload(FILE *out, const struct eg_keep *keep)

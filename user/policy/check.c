@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/suggest.h"
+#include "policy/incoming.h"
 #include "policy/passthrough.h"
 #include "policy/selection.h"
 
@@ -245,6 +246,7 @@ int eg_policy_check(const struct eg_model *model, enum eg_completeness completen
 		check_mesh_of(&check, model->heads.items[i]->mesh, model->heads.items[i]->mesh_origin);
 	for (size_t i = 0; i < model->passthroughs.len; i++)
 		eg_passthrough_check(model, model->passthroughs.items[i], diag);
+	eg_incoming_check(model, diag);
 	check_whole(&check);
 	return eg_selection_check(model, completeness, diag);
 }

@@ -434,6 +434,32 @@ static struct eg_cluster_policy compile_cluster(const struct eg_subject *subject
 	return cluster;
 }
 
+static __u32 incoming_flags(const struct eg_incoming *incoming)
+{
+	static const __u32 flags[] = {
+		[EG_INCOMING_OFF] = 0,
+		[EG_INCOMING_PERMISSIVE] = EG_WORKLOAD_INCOMING,
+		[EG_INCOMING_STRICT] = EG_WORKLOAD_INCOMING | EG_WORKLOAD_STRICT,
+	};
+
+	return flags[incoming->mode] | (incoming->mode != EG_INCOMING_OFF && incoming->drops ? EG_WORKLOAD_DROPS : 0);
+}
+
+/* Ports without an order of their own make a set like those of rules. */
+static int compile_service_ports(struct compiler *compiler, const struct eg_incoming *incoming, __u32 *ret_set)
+{
+	const struct port_set *set = NULL;
+	int r = 0;
+
+	compiler->merged.len = 0;
+	for (size_t i = 0; i < incoming->service_port_count && r == 0; i++)
+		r = eg_array_push(&compiler->merged, {incoming->service_ports[i], EG_PROTO_TCP | EG_PROTO_UDP});
+	if (r == 0)
+		r = intern_set(compiler, &set);
+	*ret_set = set ? set->id : 0;
+	return r;
+}
+
 /*
  * Audit lets everything out too: there is nothing for the guard to drop. Nor is there with
  * passthrough true, where only limits refuse. Another owner's program may undo such a refusal,
@@ -452,8 +478,9 @@ static __u32 flags_of(const struct eg_subject *subject)
 
 static int compile_subject(struct compiler *compiler, const struct eg_subject *subject)
 {
-	const struct eg_workload_policy value = {
-		.flags = flags_of(subject),
+	const struct eg_incoming *incoming = &subject->incoming;
+	struct eg_workload_policy value = {
+		.flags = flags_of(subject) | incoming_flags(incoming),
 		.mesh_scope = subject->mesh_scope->id,
 		.own_scope = subject->own_scope ? subject->own_scope->id : 0,
 		.block_errno = subject->block_errno,
@@ -461,11 +488,15 @@ static int compile_subject(struct compiler *compiler, const struct eg_subject *s
 		.retry_window_ms = subject->retry_window_ms,
 		.allowed_protocols = subject->allowed_protocols,
 		.grace_ms = subject->grace_ms,
+		.mesh_sources = incoming->mesh_sources ? incoming->mesh_sources->id : 0,
+		.own_sources = incoming->own_sources ? incoming->own_sources->id : 0,
 		.ipv4 = compile_cluster(subject, EG_FAMILY_IPV4),
 		.ipv6 = compile_cluster(subject, EG_FAMILY_IPV6),
 	};
 
-	return add_entry(compiler, EG_TABLE_WORKLOADS, &subject->slot, &value);
+	int r = compile_service_ports(compiler, incoming, &value.service_ports);
+
+	return r < 0 ? r : add_entry(compiler, EG_TABLE_WORKLOADS, &subject->slot, &value);
 }
 
 static int compile(struct compiler *compiler, const struct eg_ruleset *rules)
@@ -578,7 +609,8 @@ struct eg_image *eg_image_free(struct eg_image *image)
 	return NULL;
 }
 
-bool eg_image_guards(const struct eg_image *image, uint32_t slot)
+/* 0 where the slot has no policy. */
+static uint32_t find_flags(const struct eg_image *image, uint32_t slot)
 {
 	const struct eg_table_image *table = &image->tables[EG_TABLE_WORKLOADS];
 	const struct eg_workload_policy *policies = table->values;
@@ -586,8 +618,30 @@ bool eg_image_guards(const struct eg_image *image, uint32_t slot)
 
 	for (size_t i = 0; i < table->count; i++)
 		if (slots[i] == slot)
-			return policies[i].flags & EG_WORKLOAD_GUARDED;
-	return false;
+			return policies[i].flags;
+	return 0;
+}
+
+bool eg_image_guards(const struct eg_image *image, uint32_t slot)
+{
+	return find_flags(image, slot) & EG_WORKLOAD_GUARDED;
+}
+
+bool eg_image_looks_at_incoming(const struct eg_image *image, uint32_t slot)
+{
+	return find_flags(image, slot) & EG_WORKLOAD_INCOMING;
+}
+
+void eg_image_list_flags(const struct eg_image *image, uint32_t *ret_flags)
+{
+	const struct eg_table_image *table = &image->tables[EG_TABLE_WORKLOADS];
+	const struct eg_workload_policy *policies = table->values;
+	const uint32_t *slots = table->keys;
+
+	memset(ret_flags, 0, EG_SLOTS_MAX * sizeof(*ret_flags));
+	for (size_t i = 0; i < table->count; i++)
+		if (slots[i] < EG_SLOTS_MAX)
+			ret_flags[slots[i]] = policies[i].flags;
 }
 
 static uint64_t shorter(uint64_t a, uint64_t b)

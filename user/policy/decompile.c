@@ -162,6 +162,44 @@ static int add_prefixes(struct decompiler *decompiler, const struct eg_table_ima
 
 /* --- subjects --- */
 
+static enum eg_incoming_mode mode_of(uint32_t flags)
+{
+	if (!(flags & EG_WORKLOAD_INCOMING))
+		return EG_INCOMING_OFF;
+	return flags & EG_WORKLOAD_STRICT ? EG_INCOMING_STRICT : EG_INCOMING_PERMISSIVE;
+}
+
+/* Keys of one set need not be in order. */
+static int add_service_ports(struct decompiler *decompiler, uint32_t set, struct eg_incoming *incoming)
+{
+	const size_t first = find_ports(decompiler, set);
+	size_t end = first;
+	uint16_t *ports;
+
+	while (set && end < decompiler->ports.len && decompiler->ports.items[end]->ports == set)
+		end++;
+	ports = eg_arena_alloc(&decompiler->rules->arena, (end - first + 1) * sizeof(*ports));
+	if (!ports)
+		return -ENOMEM;
+	for (size_t i = first; i < end; i++)
+		ports[i - first] = (uint16_t)decompiler->ports.items[i]->port;
+	incoming->service_ports = ports;
+	incoming->service_port_count = end - first;
+	return 0;
+}
+
+static int add_incoming(struct decompiler *decompiler, const struct eg_workload_policy *policy,
+			struct eg_incoming *incoming)
+{
+	*incoming = (struct eg_incoming){
+		.mode = mode_of(policy->flags),
+		.mesh_sources = find_scope(decompiler, policy->mesh_sources),
+		.own_sources = find_scope(decompiler, policy->own_sources),
+		.drops = policy->flags & EG_WORKLOAD_DROPS,
+	};
+	return add_service_ports(decompiler, policy->service_ports, incoming);
+}
+
 static int add_subject(struct decompiler *decompiler, uint32_t slot, const struct eg_workload_policy *policy)
 {
 	struct eg_subject *subject = eg_arena_alloc(&decompiler->rules->arena, sizeof(*subject));
@@ -187,7 +225,8 @@ static int add_subject(struct decompiler *decompiler, uint32_t slot, const struc
 		.mesh_scope = mesh,
 		.own_scope = find_scope(decompiler, policy->own_scope),
 	};
-	return eg_array_push(&decompiler->rules->subjects, subject);
+	r = add_incoming(decompiler, policy, &subject->incoming);
+	return r < 0 ? r : eg_array_push(&decompiler->rules->subjects, subject);
 }
 
 static int compare_subjects(const void *a, const void *b)

@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
 
 #include "base/addr.h"
 
@@ -105,4 +107,54 @@ struct eg_decision eg_eval(const struct eg_subject *subject, const struct eg_flo
 	if (subject->passthrough)
 		return allow(EG_REASON_PASSTHROUGH);
 	return block_by(subject, EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+}
+
+/* --- what comes in --- */
+
+static bool is_service_port(const struct eg_incoming *incoming, uint16_t port)
+{
+	for (size_t i = 0; i < incoming->service_port_count; i++)
+		if (incoming->service_ports[i] == port)
+			return true;
+	return false;
+}
+
+/* Loopback, without the unspecified addresses: those are no client's. */
+static bool is_own_client(const struct eg_flow *flow)
+{
+	static const struct eg_addr unspecified;
+
+	return is_loopback(flow) && memcmp(&flow->addr, &unspecified, sizeof(unspecified)) != 0;
+}
+
+bool eg_eval_is_judged(const struct eg_subject *subject, const struct eg_flow *flow)
+{
+	struct eg_flow normal = normalise(flow);
+
+	if (!subject)
+		return true;
+	if (subject->incoming.mode == EG_INCOMING_OFF || is_own_client(&normal))
+		return false;
+	return normal.protocol != IPPROTO_UDP || is_service_port(&subject->incoming, normal.port);
+}
+
+struct eg_decision eg_eval_incoming(const struct eg_subject *subject, const struct eg_flow *flow,
+				    const struct eg_rule **ret_rule)
+{
+	struct eg_flow normal = normalise(flow);
+	const struct eg_rule *unused;
+
+	if (!ret_rule)
+		ret_rule = &unused;
+	*ret_rule = NULL;
+
+	if (!subject)
+		return block(EG_REASON_BLOCKED_NO_POLICY, EPERM);
+	if (is_own_client(&normal))
+		return allow(EG_REASON_EXEMPT_LOOPBACK);
+	if (!eg_eval_is_judged(subject, &normal) || subject->incoming.mode != EG_INCOMING_STRICT)
+		return allow(EG_REASON_INCOMING_ALLOWED);
+	*ret_rule = find_rule(subject->incoming.own_sources, &normal, NULL);
+	*ret_rule = find_rule(subject->incoming.mesh_sources, &normal, *ret_rule);
+	return *ret_rule ? allow(EG_REASON_INCOMING_ALLOWED) : block_by(subject, EG_REASON_INCOMING_BLOCKED);
 }

@@ -17,4 +17,14 @@
 struct eg_decision eg_eval(const struct eg_subject *subject, const struct eg_flow *flow,
 			   const struct eg_rule **ret_rule);
 
+/*
+ * The same for a client that comes in: the flow has its address, and the workload's own
+ * port; port 0 is any that no rule names. bpf/incoming.bpf.h is compared with it. Who is
+ * not looked at, while mTLS is off among others, may come in.
+ */
+struct eg_decision eg_eval_incoming(const struct eg_subject *subject, const struct eg_flow *flow,
+				    const struct eg_rule **ret_rule);
+/* Whether such a client is looked at, and so counted. */
+bool eg_eval_is_judged(const struct eg_subject *subject, const struct eg_flow *flow);
+
 #endif

@@ -4,6 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const eg_incoming_modes[] = {
+	[EG_INCOMING_OFF] = "OFF",
+	[EG_INCOMING_PERMISSIVE] = "PERMISSIVE",
+	[EG_INCOMING_STRICT] = "STRICT",
+	NULL,
+};
+
 const char *const eg_modes[] = {
 	[EG_MODE_ENFORCE] = "enforce",
 	[EG_MODE_AUDIT] = "audit",
@@ -29,6 +36,7 @@ struct eg_model *eg_model_free(struct eg_model *model)
 		eg_array_clear(&model->workloads.items[i]->exclude_outbound_ports);
 		eg_array_clear(&model->workloads.items[i]->exclude_outbound_ips);
 		eg_array_clear(&model->workloads.items[i]->allow);
+		eg_array_clear(&model->workloads.items[i]->allow_incoming.list);
 	}
 	for (size_t i = 0; i < model->templates.len; i++) {
 		eg_array_clear(&model->templates.items[i]->selectors);
@@ -40,6 +48,7 @@ struct eg_model *eg_model_free(struct eg_model *model)
 	}
 	if (model->node) {
 		eg_array_clear(&model->node->mesh_cidrs);
+		eg_array_clear(&model->node->allow_incoming.list);
 		eg_array_clear(&model->node->resolvers);
 	}
 	eg_array_clear(&model->resources);
@@ -51,6 +60,7 @@ struct eg_model *eg_model_free(struct eg_model *model)
 	for (size_t i = 0; i < model->proxy_patches.len; i++)
 		eg_array_clear(&model->proxy_patches.items[i]->modifications.list);
 	eg_array_clear(&model->passthroughs);
+	eg_array_clear(&model->tls);
 	eg_array_clear(&model->proxy_patches);
 	eg_array_clear(&model->heads);
 	eg_arena_clear(&model->arena);

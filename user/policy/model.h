@@ -175,6 +175,11 @@ struct eg_allow {
 	struct eg_origin origin;
 };
 
+/* Who may come in, whatever mTLS says: a prefix is the client's, a port the workload's own. */
+struct eg_sources {
+	EG_ARRAY(struct eg_allow) list;
+};
+
 enum eg_passthrough_mode {
 	EG_PASSTHROUGH_ALL,
 	EG_PASSTHROUGH_MATCHED,	/* what its list names, and nothing else; the default */
@@ -203,15 +208,41 @@ struct eg_mesh_passthrough {
 	EG_ARRAY(struct eg_domain) domains;	/* of the same list */
 };
 
+/* Who may come in to a workload: the mode of mTLS. */
+enum eg_incoming_mode {
+	EG_INCOMING_OFF,	/* no mTLS: nobody is looked at */
+	EG_INCOMING_PERMISSIVE,	/* anyone, and each is counted */
+	EG_INCOMING_STRICT,	/* the mesh alone */
+};
+
+/* By enum eg_incoming_mode, as Mesh has them; NULL behind the last. */
+extern const char *const eg_incoming_modes[];
+
+struct eg_optional_incoming {
+	bool is_set;
+	enum eg_incoming_mode mode;
+	struct eg_origin origin;
+};
+
 struct eg_mesh {
 	const char *name;
 	struct eg_origin origin;
 	struct eg_optional_bool passthrough;	/* networking.outbound.passthrough; left out means true */
+	struct eg_optional_incoming incoming;	/* the mode of mtls.enabledBackend; left out without one */
+};
+
+/* A MeshTLS. */
+struct eg_mesh_tls {
+	struct eg_policy_head head;
+	struct eg_optional_incoming incoming;	/* left out: it says nothing of the mode */
+	bool is_of_inbound;	/* sectionName: it is about one inbound, which is not told apart here */
 };
 
 struct eg_inbound {
 	const char *address;	/* NULL: the Dataplane's own */
 	uint16_t port;
+	uint16_t service_port;	/* of the application; the port itself when left out */
+	bool is_of_proxy;	/* who listens at the port is the proxy, and the application elsewhere */
 	struct eg_origin origin;
 	struct eg_tags tags;
 };
@@ -230,6 +261,8 @@ struct eg_dataplane {
 	const char *address;		/* an address or a host name; NULL in a zone proxy without one */
 	const char *advertised_address;	/* NULL when left out */
 	EG_ARRAY(struct eg_inbound) inbounds;
+	bool is_gateway;
+	uint16_t redirect_ports[2];	/* where its proxy takes what is redirected to it, by IPv4 and IPv6; 0: none */
 	struct eg_tags gateway_tags;
 	struct eg_tags labels;
 	EG_ARRAY(struct eg_endpoint) outbounds;
@@ -283,6 +316,8 @@ struct eg_workload {
 	EG_ARRAY(struct eg_located_port) exclude_outbound_ports;
 	EG_ARRAY(struct eg_located_prefix) exclude_outbound_ips;
 	EG_ARRAY(struct eg_allow) allow;
+	struct eg_sources allow_incoming;
+	bool drops_incoming;	/* onIncomingBlocked: drop */
 };
 
 struct eg_optional_place {
@@ -295,6 +330,7 @@ struct eg_node {
 	const char *name;
 	struct eg_origin origin;
 	EG_ARRAY(struct eg_located_prefix) mesh_cidrs;
+	struct eg_sources allow_incoming;	/* to every workload */
 	bool resolvers_listed;	/* false: "auto", the node's own resolv.conf */
 	EG_ARRAY(struct eg_located_prefix) resolvers;	/* single addresses */
 	struct eg_optional_errno block_errno;
@@ -331,6 +367,7 @@ struct eg_model {
 	EG_ARRAY(struct eg_workload *) workloads;
 	EG_ARRAY(struct eg_proxy_template *) templates;
 	EG_ARRAY(struct eg_mesh_passthrough *) passthroughs;
+	EG_ARRAY(struct eg_mesh_tls *) tls;
 	EG_ARRAY(struct eg_proxy_patch *) proxy_patches;
 	EG_ARRAY(const struct eg_policy_head *) heads;	/* of all policies with a targetRef, of whatever kind */
 	struct eg_node *node;	/* NULL when the set has none */

@@ -13,6 +13,7 @@
 /* Places instead of pointers: the array moves. */
 struct place {
 	uint32_t slot;
+	bool is_incoming;
 	struct eg_flow flow;
 	size_t index;
 };
@@ -30,6 +31,8 @@ static int compare_places(const void *a, const void *b)
 
 	if (x->slot != y->slot)
 		return x->slot < y->slot ? -1 : 1;
+	if (x->is_incoming != y->is_incoming)
+		return x->is_incoming ? 1 : -1;
 	return eg_flow_compare(&x->flow, &y->flow);
 }
 
@@ -39,26 +42,29 @@ static int compare_cuts(const void *a, const void *b)
 
 	if (x->slot != y->slot)
 		return x->slot < y->slot ? -1 : 1;
+	if (x->is_incoming != y->is_incoming)
+		return x->is_incoming ? 1 : -1;
 	return eg_flow_compare(&x->flow, &y->flow);
 }
 
-static struct eg_cut *find(const struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow)
+static struct eg_cut *find(const struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow,
+			   bool is_incoming)
 {
-	const struct place wanted = {.slot = slot, .flow = *flow};
+	const struct place wanted = {.slot = slot, .is_incoming = is_incoming, .flow = *flow};
 	struct place **found = tfind(&wanted, &preflight->index, compare_places);
 
 	return found ? &preflight->cuts.items[(*found)->index] : NULL;
 }
 
-static int add(struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow, enum eg_reason reason,
-	       struct eg_cut **ret_cut)
+static int add(struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow, bool is_incoming,
+	       enum eg_reason reason, struct eg_cut **ret_cut)
 {
 	_cleanup_free_ struct place *place = malloc(sizeof(*place));
 	int r = place ? 0 : -ENOMEM;
 
 	if (r == 0) {
-		*place = (struct place){.slot = slot, .flow = *flow, .index = preflight->cuts.len};
-		r = eg_array_push(&preflight->cuts, {.slot = slot, .flow = *flow, .reason = reason});
+		*place = (struct place){.slot = slot, .is_incoming = is_incoming, .flow = *flow, .index = preflight->cuts.len};
+		r = eg_array_push(&preflight->cuts, {.slot = slot, .is_incoming = is_incoming, .flow = *flow, .reason = reason});
 	}
 	if (r < 0)
 		return r;
@@ -87,7 +93,7 @@ static bool may_be_made(const struct eg_subject *subject, const struct eg_flow *
 	       (eg_protocol_bit(flow->protocol) & (usual | subject->allowed_protocols));
 }
 
-static bool is_cut(const struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow,
+static bool is_cut(const struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow, bool is_incoming,
 		   enum eg_reason *ret_reason)
 {
 	const struct eg_subject *subject = slot < EG_SLOTS_MAX ? preflight->subjects[slot] : NULL;
@@ -96,23 +102,23 @@ static bool is_cut(const struct eg_preflight *preflight, uint32_t slot, const st
 	if (!subject)
 		return false;
 	*ret_reason = EG_REASON_BLOCKED_PROTOCOL;
-	if (!may_be_made(subject, flow))
+	if (!is_incoming && !may_be_made(subject, flow))
 		return true;
-	decision = eg_eval(subject, flow, NULL);
+	decision = is_incoming ? eg_eval_incoming(subject, flow, NULL) : eg_eval(subject, flow, NULL);
 	*ret_reason = decision.reason;
 	return decision.verdict == EG_VERDICT_BLOCKED;
 }
 
 /* The entry of what would be cut, made when there is none and that is allowed. *ret_cut is NULL for what would not. */
-static int look_up(struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow, bool may_make,
-		   struct eg_cut **ret_cut)
+static int look_up(struct eg_preflight *preflight, uint32_t slot, const struct eg_flow *flow, bool is_incoming,
+		   bool may_make, struct eg_cut **ret_cut)
 {
 	enum eg_reason reason;
 
-	*ret_cut = find(preflight, slot, flow);
-	if (*ret_cut || !may_make || !is_cut(preflight, slot, flow, &reason))
+	*ret_cut = find(preflight, slot, flow, is_incoming);
+	if (*ret_cut || !may_make || !is_cut(preflight, slot, flow, is_incoming, &reason))
 		return 0;
-	return add(preflight, slot, flow, reason, ret_cut);
+	return add(preflight, slot, flow, is_incoming, reason, ret_cut);
 }
 
 int eg_preflight_add_connection(struct eg_preflight *preflight, uint32_t slot, const struct eg_held_socket *socket)
@@ -120,7 +126,7 @@ int eg_preflight_add_connection(struct eg_preflight *preflight, uint32_t slot, c
 	const struct eg_flow flow = without_mptcp(eg_held_flow(socket));
 	uint64_t seen_ns = socket->active_ns > socket->opened_ns ? socket->active_ns : socket->opened_ns;
 	struct eg_cut *cut;
-	int r = look_up(preflight, slot, &flow, true, &cut);
+	int r = look_up(preflight, slot, &flow, false, true, &cut);
 
 	if (r < 0 || !cut)
 		return r;
@@ -138,13 +144,14 @@ int eg_preflight_add_connection(struct eg_preflight *preflight, uint32_t slot, c
 int eg_preflight_add_destination(struct eg_preflight *preflight, const struct eg_dest_key *key,
 				 const struct eg_dest *seen)
 {
+	const bool is_incoming = key->reason == EG_REASON_INCOMING_ALLOWED || key->reason == EG_REASON_INCOMING_BLOCKED;
 	const struct eg_flow flow = without_mptcp(key->flow);
 	struct eg_cut *cut;
 	int r;
 
 	if (key->verdict == EG_VERDICT_BLOCKED)
 		return 0;
-	r = look_up(preflight, key->slot, &flow, seen->last_seen_ns >= preflight->since_ns, &cut);
+	r = look_up(preflight, key->slot, &flow, is_incoming, seen->last_seen_ns >= preflight->since_ns, &cut);
 	if (r < 0 || !cut)
 		return r;
 	cut->count += seen->count;

@@ -3,8 +3,8 @@
 #define EG_POLICY_PREFLIGHT_H
 
 /*
- * What a policy would cut of the traffic that was seen: destinations that were reached
- * and connections that are open, judged by the reference decision.
+ * What a policy would cut of the traffic that was seen: destinations that were reached,
+ * connections that are open, and clients that came in, judged by the reference decision.
  *
  *   struct eg_preflight preflight = {.subjects = subjects, .since_ns = since_ns};
  *   eg_preflight_add_connection() for each that is open, then
@@ -12,6 +12,7 @@
  *   ... preflight.cuts
  *   eg_preflight_clear(&preflight);
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/array.h"
@@ -23,6 +24,7 @@
 struct eg_cut {
 	uint32_t slot;
 	struct eg_flow flow;	/* MPTCP is TCP here */
+	bool is_incoming;	/* a client: the flow has its address, and the workload's own port */
 	enum eg_reason reason;	/* why it would be blocked */
 	uint64_t count;		/* connects, and datagrams of unconnected sockets; 0: none was recorded */
 	uint64_t connections;	/* open now */

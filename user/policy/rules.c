@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "policy/cluster.h"
+#include "policy/incoming.h"
 #include "policy/passthrough.h"
 
 #define RESOLVER_PORT 53
@@ -18,6 +19,7 @@ struct mesh_entry {
 	const char *name;
 	const struct eg_mesh *mesh; /* NULL: no document defines it, so it has the defaults */
 	struct eg_scope *scope;
+	struct eg_scope *sources; /* NULL: no workload has mTLS */
 };
 
 /*
@@ -52,6 +54,7 @@ struct share {
 	const struct patched *patched;
 	const struct eg_scope *scope; /* NULL: it has no rules */
 	bool has_scope;		      /* it was looked for */
+	struct eg_incoming incoming;
 };
 
 static void resolution_done(struct resolution *resolution)
@@ -203,6 +206,8 @@ static int add_dataplanes(struct resolution *resolution)
 		if (!entry)
 			continue;
 		r = add_dataplane_rules(entry->scope, dataplane);
+		if (r == 0 && entry->sources)
+			r = eg_incoming_add_dataplane(entry->sources, dataplane);
 		if (r < 0)
 			return r;
 	}
@@ -356,6 +361,75 @@ static int make_own_scope(struct resolution *resolution, const struct eg_subject
 	return 0;
 }
 
+/* --- who may come in --- */
+
+/* Behind the scopes of meshes, which do not change their ids when mTLS is turned on. */
+static int add_mesh_sources(struct resolution *resolution, const char *name)
+{
+	struct mesh_entry *entry = find_mesh(resolution, name);
+	int r;
+
+	if (entry->sources || !eg_incoming_is_wanted(resolution->model, name, entry->mesh))
+		return 0;
+	r = add_scope(resolution->rules, name, &entry->sources);
+	return r < 0 ? r : eg_incoming_add_node(entry->sources, resolution->model->node);
+}
+
+static int compare_service_ports(const void *a, const void *b)
+{
+	return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
+}
+
+static int list_service_ports(struct eg_ruleset *rules, const struct eg_dataplane *dataplane,
+			      struct eg_incoming *incoming)
+{
+	const size_t count = dataplane->inbounds.len;
+	uint16_t *ports = eg_arena_alloc(&rules->arena, (count + 1) * sizeof(*ports));
+
+	if (!ports)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		ports[i] = dataplane->inbounds.items[i].service_port;
+	qsort(ports, count, sizeof(*ports), compare_service_ports);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || ports[i] != ports[incoming->service_port_count - 1])
+			ports[incoming->service_port_count++] = ports[i];
+	incoming->service_ports = ports;
+	return 0;
+}
+
+static int add_own_sources(struct resolution *resolution, const struct eg_identity *identity,
+			   struct eg_incoming *incoming)
+{
+	struct eg_scope *scope;
+	int r = add_scope(resolution->rules, identity->name, &scope);
+
+	if (r == 0)
+		r = eg_incoming_add_own(scope, identity->workload, identity->dataplane);
+	if (r < 0)
+		return r;
+	/* As with a workload's own scope. */
+	if (scope->rules.len == 0)
+		resolution->rules->scopes.len--;
+	else
+		incoming->own_sources = scope;
+	return 0;
+}
+
+static int set_incoming(struct resolution *resolution, const struct eg_identity *identity, struct eg_incoming *incoming)
+{
+	const struct mesh_entry *entry = find_mesh(resolution, identity->mesh);
+	int r;
+
+	eg_incoming_select(resolution->model, identity, entry->mesh, incoming);
+	incoming->drops = identity->workload && identity->workload->drops_incoming;
+	if (incoming->mode == EG_INCOMING_OFF)
+		return 0;
+	incoming->mesh_sources = entry->sources;
+	r = identity->dataplane ? list_service_ports(resolution->rules, identity->dataplane, incoming) : 0;
+	return r < 0 ? r : add_own_sources(resolution, identity, incoming);
+}
+
 /* --- what instances share --- */
 
 static int apply_patches(struct patched *patched)
@@ -408,8 +482,10 @@ static int make_share(struct resolution *resolution, const struct eg_subject *su
 {
 	const struct eg_identity identity = identity_of(resolution, subject);
 
+	int r = set_incoming(resolution, &identity, &share->incoming);
+
 	share->passthrough = eg_passthrough_select(resolution->model, &identity);
-	return find_patched(resolution, &identity, &share->patched);
+	return r < 0 ? r : find_patched(resolution, &identity, &share->patched);
 }
 
 static int find_share(struct resolution *resolution, const struct eg_subject *subject, struct share **ret_share)
@@ -556,6 +632,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	set_passthrough(subject, &source->passthrough, share->passthrough, entry->mesh);
 	set_clusters(subject, source, share->patched);
 	set_retries(subject, node);
+	subject->incoming = share->incoming;
 	return set_own_scope(resolution, subject, share);
 }
 
@@ -569,6 +646,10 @@ static int add_meshes(struct resolution *resolution, const struct eg_rules_sourc
 		r = add_mesh(resolution, model->meshes.items[i]->name, model->meshes.items[i]);
 	for (size_t i = 0; r == 0 && i < source_count; i++)
 		r = add_mesh(resolution, sources[i].mesh, NULL);
+	for (size_t i = 0; r == 0 && i < model->meshes.len; i++)
+		r = add_mesh_sources(resolution, model->meshes.items[i]->name);
+	for (size_t i = 0; r == 0 && i < source_count; i++)
+		r = add_mesh_sources(resolution, sources[i].mesh);
 	return r;
 }
 

@@ -49,6 +49,18 @@ struct eg_scope {
 	EG_ARRAY(struct eg_rule) rules;
 };
 
+/* Who may come in to a workload. */
+struct eg_incoming {
+	enum eg_incoming_mode mode;
+	struct eg_origin origin;	/* of the mode; file NULL: the default */
+	const struct eg_mesh_tls *policy;	/* whose mode it is; NULL: the Mesh's, or nobody's */
+	const struct eg_scope *mesh_sources;	/* rules whose prefix is a client's, and whose port the workload's own; NULL: none */
+	const struct eg_scope *own_sources;	/* the same */
+	const uint16_t *service_ports;	/* that are declared, ascending: where datagrams are judged too */
+	size_t service_port_count;
+	bool drops;	/* a client that may not come in gets no answer */
+};
+
 /* What holds for one workload. */
 struct eg_subject {
 	const char *name;
@@ -75,6 +87,7 @@ struct eg_subject {
 	struct eg_origin ipv6_origins[EG_SETTING_COUNT];
 	const struct eg_scope *mesh_scope;	/* never NULL */
 	const struct eg_scope *own_scope;	/* NULL without rules of its own */
+	struct eg_incoming incoming;
 };
 
 struct eg_ruleset {

@@ -230,6 +230,42 @@ struct eg_ruleset *generate_ruleset(struct generator *generator)
 	return rules;
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
+}
+
+static void generate_service_ports(struct generator *generator, struct eg_ruleset *rules, struct eg_incoming *incoming)
+{
+	const size_t count = generate_below(generator, 4);
+	uint16_t *list = eg_arena_alloc(&rules->arena, 4 * sizeof(*list));
+
+	check(list, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		list[i] = PICK(generator, ports);
+	qsort(list, count, sizeof(*list), compare_numbers);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || list[i] != list[incoming->service_port_count - 1])
+			list[incoming->service_port_count++] = list[i];
+	incoming->service_ports = list;
+}
+
+void generate_incoming(struct generator *generator, struct eg_ruleset *rules)
+{
+	for (size_t i = 0; i < rules->subjects.len; i++) {
+		struct eg_incoming *incoming = &rules->subjects.items[i]->incoming;
+
+		incoming->mode = (enum eg_incoming_mode)(chance(generator, 70) ? EG_INCOMING_STRICT : generate_below(generator, 3));
+		if (incoming->mode == EG_INCOMING_OFF)
+			continue;
+		incoming->drops = chance(generator, 30);
+		incoming->mesh_sources = generate_scope(generator, rules);
+		if (chance(generator, 60))
+			incoming->own_sources = generate_scope(generator, rules);
+		generate_service_ports(generator, rules, incoming);
+	}
+}
+
 /* --- documents --- */
 
 static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
@@ -526,6 +562,23 @@ struct eg_flow generate_flow(struct generator *generator, const struct eg_subjec
 		flow.port = PICK(generator, ports);
 	if (flow.family == EG_FAMILY_IPV4)
 		disguise_ipv4(generator, &flow);
+	return flow;
+}
+
+struct eg_flow generate_client(struct generator *generator, const struct eg_subject *subject)
+{
+	struct eg_subject sources = {};
+	struct eg_flow flow;
+
+	/* Sources are rules like any others: what is near them is a client that they may be about. */
+	if (subject && subject->incoming.mesh_sources) {
+		sources.mesh_scope = subject->incoming.mesh_sources;
+		sources.own_scope = subject->incoming.own_sources;
+		subject = &sources;
+	}
+	flow = generate_flow(generator, subject);
+	if (chance(generator, 80))
+		flow.protocol = chance(generator, 60) ? 6 : 17;
 	return flow;
 }
 

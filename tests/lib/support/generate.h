@@ -41,6 +41,9 @@ uint32_t generate_below(struct generator *generator, uint32_t limit);
 /* Usually a few scopes and subjects, sometimes none, sometimes many. For eg_ruleset_free(). */
 struct eg_ruleset *generate_ruleset(struct generator *generator);
 
+/* Gives the subjects of a generated ruleset modes of mTLS, sources and service ports. */
+void generate_incoming(struct generator *generator, struct eg_ruleset *rules);
+
 /*
  * Documents of one mesh: its switch, a Node, Dataplanes, ExternalServices, Workloads
  * with tags, exclusions and allow lists, and MeshPassthroughs for all of them, some
@@ -53,6 +56,9 @@ const struct eg_subject *generate_subject(struct generator *generator, const str
 
 /* Often one that a rule of the subject just reaches or just misses. It may be mapped. subject may be NULL. */
 struct eg_flow generate_flow(struct generator *generator, const struct eg_subject *subject);
+
+/* The same for a client that comes in. */
+struct eg_flow generate_client(struct generator *generator, const struct eg_subject *subject);
 
 /* The flow as the kernel's programs see it: a mapped address is IPv4. */
 struct eg_flow generate_normalised(const struct eg_flow *flow);
