@@ -15,6 +15,7 @@
 #include "emit.bpf.h"
 #include "flow.bpf.h"
 #include "guard.bpf.h"
+#include "incoming.bpf.h"
 #include "kind.bpf.h"
 #include "lifecycle.bpf.h"
 #include "maps.bpf.h"
@@ -268,6 +269,20 @@ int eg_guard_in(struct __sk_buff *skb)
 	if (sk && sk->protocol == IPPROTO_UDP && view.workload && (view.workload->flags & EG_WORKLOAD_GUARDED))
 		hear_datagram(skb, slot_id, &view);
 	return PACKET_PASS;
+}
+
+/*
+ * Attached only while mTLS is on and the workload's network namespaces are not known to be
+ * its own: there an sk_lookup program answers in its place (incoming.bpf.c). This one can
+ * but drop, and the client waits until it gives up.
+ */
+SEC("cgroup_skb/ingress")
+int eg_in_filter(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	return !sk || may_come_in(skb, sk, enrolled_slot()) ? PACKET_PASS : PACKET_DROP;
 }
 
 /* What socket() would make is refused before it is there, so that nobody waits for what the guard would drop. */

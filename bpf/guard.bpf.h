@@ -260,17 +260,19 @@ static __always_inline bool has_listener(struct __sk_buff *skb, const struct bpf
 	struct bpf_sock *listener;
 	bool found;
 
-	/* Without the peer's port, so that the connection itself is not what is found. */
+	/*
+	 * Without the peer's port, so that the connection itself is not what is found; and from
+	 * loopback, so that programs which judge who comes in (sk_lookup) see no client.
+	 */
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		tuple.ipv4.saddr = sk->dst_ip4;
+		tuple.ipv4.saddr = bpf_htonl(0x7f000001);
 		tuple.ipv4.daddr = sk->src_ip4;
 		tuple.ipv4.dport = bpf_htons(sk->src_port);
 		listener = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
 	} else {
-		for (int i = 0; i < 4; i++) {
-			tuple.ipv6.saddr[i] = sk->dst_ip6[i];
+		for (int i = 0; i < 4; i++)
 			tuple.ipv6.daddr[i] = sk->src_ip6[i];
-		}
+		tuple.ipv6.saddr[3] = bpf_htonl(1);
 		tuple.ipv6.dport = bpf_htons(sk->src_port);
 		listener = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 	}

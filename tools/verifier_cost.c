@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/incoming.skel.h"
 #include "bpf/walk.skel.h"
 #include "datapath/object.h"
 
@@ -106,6 +107,7 @@ int main(void)
 	};
 	struct cost costs[PROGRAMS_MAX];
 	struct eg_datapath *datapath;
+	struct incoming_bpf *incoming;
 	struct walk_bpf *walks;
 	size_t count;
 
@@ -122,11 +124,17 @@ int main(void)
 		errx(1, "cannot load the walks");
 	ask_for_statistics(eg_object_lsm(datapath));
 	eg_object_load_lsm(datapath);
+	if (eg_object_open_incoming(datapath, 1, &incoming) < 0)
+		errx(1, "cannot open the lookup of clients");
+	ask_for_statistics(incoming->obj);
+	if (incoming_bpf__load(incoming) < 0)
+		errx(1, "cannot load the lookup of clients");
 	count = read_costs(datapath->skeleton->obj, costs, 0);
 	/* Where the kernel takes them. */
 	if (eg_object_loaded_lsm(datapath))
 		count = read_costs(eg_object_loaded_lsm(datapath), costs, count);
 	count = read_costs(walks->obj, costs, count);
+	count = read_costs(incoming->obj, costs, count);
 	qsort(costs, count, sizeof(costs[0]), compare);
 	for (size_t i = 0; i < count; i++)
 		printf("%s\t%u\t%u\t%u\n", costs[i].program, costs[i].instructions, costs[i].code_bytes,

@@ -24,6 +24,7 @@
 #include "export/admin.h"
 #include "forbidden.h"
 #include "gates.h"
+#include "incoming.h"
 #include "peer.h"
 #include "policy/check.h"
 #include "policy/compile.h"
@@ -66,6 +67,7 @@ struct daemon {
 	struct eg_timer *gather_timer;	/* cgroups */
 	struct eg_timer *sweep_timer;
 	struct eg_timer *watchdog_timer;
+	struct eg_timer *look_timer;	/* network namespaces */
 	struct eg_watches watches;
 	uint64_t seen_fingerprint;	/* of the last settling look at the files */
 	uint64_t judged_fingerprint;	/* of the files that were last loaded or refused */
@@ -75,6 +77,7 @@ struct daemon {
 	struct eg_datapath *datapath;
 	struct eg_roster roster;
 	struct eg_gates gates;
+	struct eg_doors doors;
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
 	struct eg_sweeper sweeper;
@@ -99,6 +102,7 @@ static void daemon_clear(struct daemon *daemon)
 	eg_loop_free(daemon->loop);
 	eg_roster_clear(&daemon->roster);
 	eg_gates_clear(&daemon->gates);
+	eg_doors_clear(&daemon->doors);
 	eg_sweeper_clear(&daemon->sweeper);
 	eg_datapath_free(daemon->datapath);
 	policy_clear(&daemon->policy);
@@ -186,6 +190,18 @@ static int apply(struct daemon *daemon, const struct eg_slot_plans *plans, struc
 	return eg_datapath_apply(daemon->datapath, image);
 }
 
+/* Who looks at clients that come in depends on the namespaces of processes, and nobody tells when those change. */
+static int follow_doors(struct daemon *daemon)
+{
+	bool look_again;
+	int r = eg_doors_follow(&daemon->doors, &look_again);
+
+	/* Until it succeeds there is the filter. */
+	if (r < 0)
+		eg_log_error("cannot follow the network namespaces of workloads: %s; trying again", strerror(-r));
+	return r < 0 || look_again ? eg_timer_set(daemon->look_timer, EG_INCOMING_LOOK_MS) : 0;
+}
+
 /*
  * The cgroups of a policy get slots and the policy is put in force, as one: what
  * cannot be compiled or applied leaves all as it is. 0, -EBADMSG with diag, or
@@ -215,6 +231,8 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	if (r == 0)
 		r = eg_roster_guard(&daemon->roster, image);
 	if (r == 0)
+		r = eg_doors_prepare(&daemon->doors, image);
+	if (r == 0)
 		r = apply(daemon, &plans, &image);
 	if (r == 0)
 		r = eg_gates_remove_old(&daemon->gates, daemon->datapath, &gates);
@@ -222,6 +240,8 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 		r = eg_roster_carry_out(&daemon->roster, &plans, &try_again);
 	if (r == 0)
 		r = eg_roster_unguard(&daemon->roster);
+	if (r == 0)
+		r = follow_doors(daemon);
 	if (r == 0 && try_again)
 		r = eg_timer_set(daemon->gather_timer, RETRY_MS);
 	return r < 0 ? r : eg_gates_add_new(&daemon->gates, daemon->datapath, daemon->mount_point, &gates);
@@ -463,6 +483,11 @@ static int on_gathered(void *context)
 	return eg_timer_set(daemon->gather_timer, RETRY_MS);
 }
 
+static int on_look(void *context)
+{
+	return follow_doors(context);
+}
+
 /* ---- start ---- */
 
 static int fail(int error, const char *what, const char *problem)
@@ -563,6 +588,8 @@ static int set_up_loop(struct daemon *daemon)
 		r = eg_loop_add_timer(daemon->loop, on_sweep, daemon, &daemon->sweep_timer);
 	if (r == 0)
 		r = eg_loop_add_timer(daemon->loop, on_watchdog, daemon, &daemon->watchdog_timer);
+	if (r == 0)
+		r = eg_loop_add_timer(daemon->loop, on_look, daemon, &daemon->look_timer);
 	return r < 0 ? r : eg_watches_open(daemon->loop, &watch_handlers, daemon, options->policies,
 					   options->policy_count, &daemon->watches);
 }
@@ -629,6 +656,8 @@ static int start(struct daemon *daemon)
 		r = eg_roster_open(daemon->datapath, daemon->mount_point, &daemon->roster);
 	if (r == 0)
 		r = eg_gates_recover(daemon->datapath, daemon->directory, &daemon->gates);
+	if (r == 0)
+		r = eg_doors_open(&daemon->roster, &daemon->doors);
 	if (r < 0)
 		return fail(r, "cannot start", NULL);
 	start_admin(daemon);

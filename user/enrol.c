@@ -87,6 +87,11 @@ static int open_cgroup(const struct eg_roster *roster, const struct eg_slot_info
 	return st.st_ino == info->cgroup_id ? TAKE_FD(fd) : -ENOENT;
 }
 
+int eg_roster_open_cgroup(const struct eg_roster *roster, uint32_t slot)
+{
+	return open_cgroup(roster, &roster->infos[slot]);
+}
+
 static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec now;

@@ -33,6 +33,9 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 int eg_roster_guard(struct eg_roster *roster, const struct eg_image *image);
 int eg_roster_unguard(struct eg_roster *roster);
 
+/* The directory of a slot's cgroup. A descriptor, -ENOENT when it is gone or another one now, or -errno. */
+int eg_roster_open_cgroup(const struct eg_roster *roster, uint32_t slot);
+
 /* Whether links and slots are what the plans say already. */
 bool eg_roster_is_done(const struct eg_roster *roster, const struct eg_slot_plans *plans);
 /*

@@ -92,6 +92,7 @@ static int load_datapath(struct session *session)
 		.event_rate = 0, /* nobody listens: the report has it all */
 		.nothing_pinned = true,
 		.never_guards = !eg_image_guards(*session->run->image, session->run->subject->slot),
+		.never_filters = !eg_image_looks_at_incoming(*session->run->image, session->run->subject->slot),
 	};
 	_cleanup_free_ char *problem = NULL;
 	int r;

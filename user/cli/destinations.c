@@ -16,7 +16,8 @@ static const struct eg_command_help help = {
 	.name = "destinations",
 	.usage = "[--follow] [--json] [--verdict V] [--destination ADDR|CIDR[:PORT]] [WORKLOAD]",
 	.text = "Lists where workloads connected or tried to, a line for each destination and\n"
-		"verdict, loopback left out. Without WORKLOAD it is every workload's.\n"
+		"verdict, loopback left out; and while mTLS is on who came in to them or tried to,\n"
+		"a line for each source, port and verdict. Without WORKLOAD it is every workload's.\n"
 		"Needs no running agent.",
 };
 
@@ -122,11 +123,11 @@ static void print_heading(void)
 static void print_row(const struct eg_destination *destination, const char *name)
 {
 	const struct eg_flow *flow = &destination->key.flow;
-	char protocol[12], place[EG_PLACE_TEXT_MAX], last[EG_TIME_TEXT_MAX], comm[EG_COMM_LEN + 1];
+	char protocol[12], ends[EG_ENDS_TEXT_MAX], last[EG_TIME_TEXT_MAX], comm[EG_COMM_LEN + 1];
 
 	printf("%-20s %-7s %-23s %-8s %-28s %8" PRIu64 "  %s  %s[%u]\n", name,
 	       eg_outcome_name(destination->key.verdict), eg_reason_name(destination->key.reason),
-	       eg_protocol_name(flow->protocol, protocol), eg_place_format(flow, place),
+	       eg_protocol_name(flow->protocol, protocol), eg_ends_format(flow, destination->key.reason, ends),
 	       (uint64_t)destination->seen.count, eg_time_format(destination->seen.last_seen_ns, last),
 	       eg_comm_format(destination->seen.comm, comm), destination->seen.pid);
 }

@@ -20,6 +20,7 @@ struct explain_words {
 	struct eg_paths policies;
 	struct eg_arena arena; /* of paths that nobody wrote here */
 	bool json;
+	const char *from; /* NULL: nobody comes in */
 	const char *workload;
 };
 
@@ -31,10 +32,11 @@ static void clear_words(struct explain_words *words)
 
 static const struct eg_command_help help = {
 	.name = "explain",
-	.usage = "[--policy PATH]... [--json] WORKLOAD [DEST[:PORT][/PROTOCOL]]",
+	.usage = "[--policy PATH]... [--json] [--from CLIENT[:PORT][/PROTOCOL]] WORKLOAD [DEST[:PORT][/PROTOCOL]]",
 	.text = "Shows what holds for a workload, with the place where each value was written, and\n"
 		"the verdict for a destination: 10.0.0.1:443, [fd00::1]:53/udp, 10.0.0.1. The\n"
 		"protocol is tcp unless named; without a port, only rules for every port apply.\n"
+		"With --from it is the verdict for a client that comes in to a port of the workload.\n"
 		"Without --policy it reads the files that the running agent reads. With it, it needs\n"
 		"no privileges, no daemon and no existing cgroup; where the policy has no Workload at\n"
 		"all, WORKLOAD is a command as 'egressctl run' would start it.",
@@ -54,9 +56,16 @@ static int take_json(const char *value, void *context)
 	return 0;
 }
 
+static int take_from(const char *value, void *context)
+{
+	((struct explain_words *)context)->from = value;
+	return 0;
+}
+
 static const struct eg_option options[] = {
 	{"policy", "PATH", "a policy file or folder; may be given several times", take_policy},
 	{"json", NULL, "print JSON", take_json},
+	{"from", "CLIENT[:PORT]", "whether this address may come in, to this port of the workload", take_from},
 };
 
 /* ---- DEST[:PORT][/PROTOCOL] ---- */
@@ -106,6 +115,8 @@ const struct eg_origin *eg_explanation_cause(const struct eg_explanation *explan
 
 	if (explanation->rule)
 		return &explanation->rule->origin;
+	if (eg_reason_is_incoming(reason))
+		return &explanation->subject->incoming.origin;
 	if (reason == EG_REASON_PASSTHROUGH || reason == EG_REASON_BLOCKED_PASSTHROUGH_OFF)
 		return &explanation->subject->passthrough_origin;
 	return NULL;
@@ -158,6 +169,14 @@ static int parse_words(int argc, char **argv, struct explain_words *words, struc
 	if (operands == argc || argc - operands > 2)
 		return eg_options_error(help.name, "a workload and at most one destination are wanted");
 	words->workload = argv[operands];
+	if (words->from && argc - operands == 2)
+		return eg_options_error(help.name, "a client comes in or a destination is reached: remove --from or '%s'",
+					argv[operands + 1]);
+	explanation->is_incoming = words->from;
+	if (words->from) {
+		explanation->has_flow = true;
+		return parse_destination(words->from, &explanation->flow);
+	}
 	explanation->has_flow = argc - operands == 2;
 	return explanation->has_flow ? parse_destination(argv[operands + 1], &explanation->flow) : 0;
 }
@@ -189,7 +208,9 @@ int eg_cmd_explain(int argc, char **argv)
 	if (r < 0)
 		return report_failure(r, words.workload);
 	explanation.subject = rules->subjects.items[0];
-	if (explanation.has_flow)
+	if (explanation.is_incoming)
+		explanation.decision = eg_eval_incoming(explanation.subject, &explanation.flow, &explanation.rule);
+	else if (explanation.has_flow)
 		explanation.decision = eg_eval(explanation.subject, &explanation.flow, &explanation.rule);
 	if (!words.json)
 		eg_explanation_print(&explanation);

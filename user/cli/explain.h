@@ -10,6 +10,7 @@
 struct eg_explanation {
 	const struct eg_subject *subject;
 	const struct eg_diag *diag;
+	bool is_incoming;	/* the flow is a client's */
 	bool has_flow;
 	struct eg_flow flow;
 	struct eg_decision decision;

@@ -121,6 +121,24 @@ static json_t *origins_json(const struct eg_subject *subject)
 	return json;
 }
 
+/* --- who comes in --- */
+
+static json_t *ports_json(const struct eg_incoming *incoming)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < incoming->service_port_count; i++)
+		json_array_append_new(list, json_integer(incoming->service_ports[i]));
+	return list;
+}
+
+static json_t *incoming_json(const struct eg_incoming *incoming)
+{
+	return json_pack("{s:s, s:s?, s:o, s:s, s:o}", "mode", eg_incoming_modes[incoming->mode], "policy",
+			 incoming->policy ? incoming->policy->head.name : NULL, "service_ports", ports_json(incoming), "blocked",
+			 incoming->drops ? "drop" : "refuse", "origin", origin_json(&incoming->origin));
+}
+
 /* --- the destination --- */
 
 static json_t *rule_json(const struct eg_rule *rule)
@@ -165,8 +183,10 @@ int eg_explanation_print_json(const struct eg_explanation *explanation)
 				      unmatched_json(&subject->patches), "clusters", clusters_json(subject, false), "origins", origins_json(subject),
 				      "warnings", warnings_json(explanation->diag));
 
+	if (json)
+		json_object_set_new(json, "incoming", incoming_json(&subject->incoming));
 	if (json && explanation->has_flow)
-		json_object_set_new(json, "destination", destination_json(explanation));
+		json_object_set_new(json, explanation->is_incoming ? "client" : "destination", destination_json(explanation));
 	if (!json || json_dumpf(json, stdout, JSON_INDENT(2)) < 0)
 		return -ENOMEM;
 	printf("\n");

@@ -43,6 +43,23 @@ static void print_passthrough(const struct eg_subject *subject)
 	printf("\n");
 }
 
+static void print_incoming(const struct eg_incoming *incoming)
+{
+	printf("%-12s %s", "incoming", eg_incoming_modes[incoming->mode]);
+	print_origin(&incoming->origin);
+	if (incoming->policy)
+		printf(", MeshTLS %s", incoming->policy->head.name);
+	if (incoming->mode == EG_INCOMING_STRICT)
+		printf(", %s", incoming->drops ? "drop" : "refuse");
+	printf("\n");
+	if (incoming->mode == EG_INCOMING_OFF || incoming->service_port_count == 0)
+		return;
+	printf("%-12s", "declared");
+	for (size_t i = 0; i < incoming->service_port_count; i++)
+		printf(" %u", incoming->service_ports[i]);
+	printf("\n");
+}
+
 static void print_templates(const struct eg_template_list *templates)
 {
 	if (templates->len == 0)
@@ -118,6 +135,18 @@ static void print_cluster(const struct eg_subject *subject, uint32_t family)
 
 /* --- the destination --- */
 
+static void print_client(const struct eg_flow *flow)
+{
+	char address[EG_ADDR_TEXT_MAX], protocol[12];
+
+	printf("%-12s %s to ", "client", eg_addr_format(flow->family, &flow->addr, address));
+	if (flow->port)
+		printf("port %u", flow->port);
+	else
+		printf("any port");
+	printf("/%s\n", eg_protocol_name(flow->protocol, protocol));
+}
+
 static void print_destination(const struct eg_flow *flow)
 {
 	const bool has_brackets = flow->family == EG_FAMILY_IPV6 && flow->port;
@@ -143,6 +172,8 @@ static void print_verdict(const struct eg_explanation *explanation)
 		return;
 	if (rule)
 		printf("%-12s %s", "rule", eg_prefix_format(&rule->prefix, prefix));
+	else if (explanation->is_incoming)
+		printf("%-12s mTLS %s", "rule", eg_incoming_modes[explanation->subject->incoming.mode]);
 	else
 		printf("%-12s passthrough %s", "rule", explanation->subject->passthrough ? "true" : "false");
 	if (rule && rule->port)
@@ -161,11 +192,15 @@ void eg_explanation_print(const struct eg_explanation *explanation)
 		print_value("cgroup", subject->cgroup, NULL);
 	print_value("mode", eg_modes[subject->mode], NULL);
 	print_passthrough(subject);
+	print_incoming(&subject->incoming);
 	print_patches(&subject->patches);
 	print_cluster(subject, EG_FAMILY_IPV4);
 	print_cluster(subject, EG_FAMILY_IPV6);
 	if (!explanation->has_flow)
 		return;
-	print_destination(&explanation->flow);
+	if (explanation->is_incoming)
+		print_client(&explanation->flow);
+	else
+		print_destination(&explanation->flow);
 	print_verdict(explanation);
 }

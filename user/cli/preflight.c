@@ -25,9 +25,10 @@
 static const struct eg_command_help help = {
 	.name = "preflight",
 	.usage = "[--policy PATH]... [--since DUR|TIME] [--json|--emit-policy] [WORKLOAD]",
-	.text = "Lists what would be cut if passthrough were false, or if --policy were loaded: each\n"
-		"destination that was reached and each connection that is open, judged by what holds\n"
-		"now, or by that policy. Exit status: 0 nothing would be, 4 something would, or something\n"
+	.text = "Lists what would be cut if passthrough were false, and mTLS STRICT where it is\n"
+		"PERMISSIVE, or if --policy were loaded: each destination that was reached, each\n"
+		"connection that is open and each client that came in, judged by what holds now, or by\n"
+		"that policy. Exit status: 0 nothing would be, 4 something would, or something\n"
 		"was not recorded, 1 failed, 2 usage, 3 the policy is wrong. Needs no running agent.",
 };
 

@@ -24,7 +24,7 @@ static int make_table(struct eg_judges *judges)
 	return judges->by_slot ? 0 : -ENOMEM;
 }
 
-/* ---- in force, and passthrough false ---- */
+/* ---- in force, with passthrough false and mTLS STRICT ---- */
 
 static int close_subjects(struct eg_preflight_report *report)
 {
@@ -40,6 +40,8 @@ static int close_subjects(struct eg_preflight_report *report)
 		*subject = *judges->rules->subjects.items[i];
 		subject->passthrough = false;
 		subject->mode = EG_MODE_ENFORCE;
+		if (subject->incoming.mode == EG_INCOMING_PERMISSIVE)
+			subject->incoming.mode = EG_INCOMING_STRICT;
 		if (is_asked(&report->pinned, subject->slot))
 			judges->by_slot[subject->slot] = subject;
 	}
@@ -118,6 +120,24 @@ static int add_newcomer(struct eg_preflight_report *report, const struct eg_slot
 		    : -ENOMEM;
 }
 
+/* Without mTLS nobody looks at who comes in. */
+static int add_unseen_clients(struct eg_preflight_report *report, const struct eg_subject *subject)
+{
+	struct eg_workload_policy now;
+	const char *name;
+	int r;
+
+	if (subject->incoming.mode != EG_INCOMING_STRICT || subject->mode == EG_MODE_AUDIT)
+		return 0;
+	r = eg_maps_read_policy(&report->pinned.maps, subject->slot, &now);
+	if (r < 0 || (now.flags & EG_WORKLOAD_INCOMING))
+		return r;
+	name = eg_arena_strdup(&report->arena, subject->name);
+	return name ? eg_preflight_add_gap(report, name, "who comes in is not known while there is no mTLS: load it with mode "
+							 "PERMISSIVE first, and ask again")
+		    : -ENOMEM;
+}
+
 static void say_what_is_spared(const struct eg_subject *subject)
 {
 	if (subject->mode == EG_MODE_AUDIT)
@@ -139,6 +159,7 @@ static int use_rules(struct eg_preflight_report *report, const struct eg_slot_pl
 			continue;
 		judges->by_slot[subject->slot] = subject;
 		say_what_is_spared(subject);
+		r = add_unseen_clients(report, subject);
 	}
 	return r;
 }

@@ -7,6 +7,7 @@
 #include "cli/preflight.h"
 #include "cli/running.h"
 #include "export/keep.h"
+#include "export/names.h"
 #include "policy/passthrough.h"
 
 #define POLICY_SUFFIX "-preflight"
@@ -183,13 +184,26 @@ static int keep(struct keeping *keeping, const struct eg_cut *cut)
 	return r < 0 ? r : eg_array_push(&keep->flows, cut->flow);
 }
 
+/* A client is kept by its Workload alone, whose list is written by hand. */
+static void print_client(const struct eg_pinned *pinned, const struct eg_cut *cut)
+{
+	char address[EG_ADDR_TEXT_MAX], protocol[12];
+
+	printf("# %s: a client would be cut; its Workload keeps it with: allowIncoming: [{cidr: \"%s\", port: %u, protocol: %s}]\n",
+	       eg_pinned_name(pinned, cut->slot), eg_addr_format(cut->flow.family, &cut->flow.addr, address), cut->flow.port,
+	       eg_protocol_name(cut->flow.protocol, protocol));
+}
+
 int eg_preflight_print_policy(const struct eg_preflight_report *report)
 {
 	_cleanup_(keeping_clear) struct keeping keeping = {.report = report};
 	int r = report->preflight.cuts.len > 0 ? read_documents(&keeping) : 0;
 
 	for (size_t i = 0; i < report->preflight.cuts.len && r == 0; i++)
-		r = keep(&keeping, &report->preflight.cuts.items[i]);
+		if (report->preflight.cuts.items[i].is_incoming)
+			print_client(&report->pinned, &report->preflight.cuts.items[i]);
+		else
+			r = keep(&keeping, &report->preflight.cuts.items[i]);
 	for (size_t i = 0; i < report->gaps.len && r == 0; i++)
 		printf("# not recorded: %s%s%s\n", report->gaps.items[i].workload ? report->gaps.items[i].workload : "",
 		       report->gaps.items[i].workload ? ": " : "", report->gaps.items[i].what);

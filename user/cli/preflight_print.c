@@ -12,13 +12,13 @@
 
 /* ---- for people ---- */
 
-static void print_head(const struct eg_preflight_words *words, size_t count)
+static void print_head(const struct eg_preflight_words *words, size_t count, const char *what, const char *condition)
 {
 	char since[EG_TIME_TEXT_MAX];
 
-	printf("%zu destinations would be cut", count);
+	printf("%zu %s would be cut", count, what);
 	if (words->policies.list.len == 0)
-		printf(" if passthrough were false");
+		printf(" if %s", condition);
 	for (size_t i = 0; i < words->policies.list.len; i++)
 		printf("%s%s", i == 0 ? " by " : ", ", words->policies.list.items[i]);
 	if (words->has_since)
@@ -29,20 +29,32 @@ static void print_head(const struct eg_preflight_words *words, size_t count)
 static void print_cut(const struct eg_pinned *pinned, const struct eg_cut *cut)
 {
 	const struct eg_flow *flow = &cut->flow;
-	char place[EG_PLACE_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
+	char ends[EG_ENDS_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
 	char process[sizeof(comm) + 13], last[EG_TIME_TEXT_MAX];
 
 	snprintf(process, sizeof(process), "%s[%u]", eg_comm_format(cut->comm, comm), cut->pid);
 	printf("%-20s %-22s %-8s %-28s %8" PRIu64 " %6" PRIu64 " %12" PRIu64 " %12" PRIu64 "  %s\n",
-	       eg_pinned_name(pinned, cut->slot), process, eg_protocol_name(flow->protocol, protocol), eg_place_format(flow, place), cut->count,
+	       eg_pinned_name(pinned, cut->slot), process, eg_protocol_name(flow->protocol, protocol), eg_ends_format(flow, cut->reason, ends), cut->count,
 	       cut->connections, cut->rx_bytes, cut->tx_bytes, eg_time_format(cut->last_seen_ns, last));
+}
+
+static size_t count_clients(const struct eg_preflight *preflight)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < preflight->cuts.len; i++)
+		count += preflight->cuts.items[i].is_incoming;
+	return count;
 }
 
 void eg_preflight_print(const struct eg_preflight_report *report, const struct eg_preflight_words *words)
 {
 	const struct eg_preflight *preflight = &report->preflight;
+	const size_t clients = count_clients(preflight);
 
-	print_head(words, preflight->cuts.len);
+	print_head(words, preflight->cuts.len - clients, "destinations", "passthrough were false");
+	if (clients > 0)
+		print_head(words, clients, "clients", "mTLS were STRICT");
 	if (preflight->cuts.len > 0)
 		printf("\n%-20s %-22s %-8s %-28s %8s %6s %12s %12s  %s\n", "WORKLOAD", "PROCESS", "PROTOCOL", "DESTINATION",
 		       "COUNT", "OPEN", "RECEIVED", "SENT", "LAST SEEN");
@@ -71,8 +83,8 @@ static json_t *cut_json(const struct eg_pinned *pinned, const struct eg_cut *cut
 	const struct eg_flow *flow = &cut->flow;
 	char address[EG_ADDR_TEXT_MAX], protocol[12];
 
-	return json_pack("{s:o, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:o}", "workload",
-			 eg_json_string(eg_pinned_name(pinned, cut->slot)), "address", eg_addr_format(flow->family, &flow->addr, address),
+	return json_pack("{s:o, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:o}", "workload",
+			 eg_json_string(eg_pinned_name(pinned, cut->slot)), "direction", eg_direction_name(cut->reason), "address", eg_addr_format(flow->family, &flow->addr, address),
 			 "port", (int)flow->port, "protocol", eg_protocol_name(flow->protocol, protocol), "family",
 			 eg_family_name(flow->family), "reason", eg_reason_name(cut->reason), "count", (json_int_t)cut->count,
 			 "connections", (json_int_t)cut->connections, "rx_bytes", (json_int_t)cut->rx_bytes, "tx_bytes",

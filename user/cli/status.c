@@ -15,10 +15,12 @@
 #include "cli/foreign.h"
 #include "cli/layers.h"
 #include "cli/pinned.h"
+#include "cli/status_incoming.h"
 #include "datapath/inspect.h"
 #include "datapath/uncounted.h"
 #include "export/json.h"
 #include "export/limits.h"
+#include "incoming.h"
 #include "policy/model.h"
 #include "watches.h"
 #include "workload/agent.h"
@@ -49,6 +51,7 @@ struct workload_state {
 	bool guarded;
 	uint64_t grace_ms;	/* left for what is open and forbidden; 0: no time */
 	bool in_place;	/* its programs are what the kernel runs */
+	struct eg_incoming_state incoming;
 	struct eg_uncounted uncounted;
 };
 
@@ -178,12 +181,16 @@ static int add_escape_findings(struct status *status, const char *name, const ch
 struct look {
 	struct eg_program_sets programs;
 	struct eg_link_pins pins;
+	struct eg_lookup_list lookups;
+	struct eg_other_lookups other_lookups;
 	char *mount_point;
 };
 
 static void look_clear(struct look *look)
 {
 	eg_array_clear(&look->pins.list);
+	eg_array_clear(&look->lookups.list);
+	eg_array_clear(&look->other_lookups.list);
 	free(look->mount_point);
 }
 
@@ -325,6 +332,85 @@ static int inspect_place(struct status *status, const struct look *look, struct 
 	return r;
 }
 
+/* Whether the filter is on the cgroup, and is what the kernel runs. */
+static int inspect_filter(const struct look *look, const struct record *record, const char *path, bool *ret_filtered)
+{
+	struct eg_inspection inspection = {};
+	int r = eg_inspect_cgroup(&look->programs.filter, &look->pins, record->slot, look->mount_point, path,
+				  record->cgroup_id, &inspection);
+
+	*ret_filtered = r == 0 && eg_inspection_is_enforced(&inspection);
+	eg_inspection_clear(&inspection);
+	return r;
+}
+
+static int inspect_clients(const struct look *look, const struct record *record, struct eg_incoming_state *incoming)
+{
+	_cleanup_free_ char *path = NULL;
+	bool filtered;
+	int r;
+
+	if (asprintf(&path, "%s%s", look->mount_point, record->cgroup) < 0)
+		return -ENOMEM;
+	r = inspect_filter(look, record, path, &filtered);
+	return r < 0 ? r : eg_incoming_inspect(&look->lookups, record->slot, path, filtered, incoming);
+}
+
+static int add_other_lookups(struct status *status, const struct look *look, const struct workload_state *workload)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < look->other_lookups.list.len && r == 0; i++) {
+		const struct eg_other_lookup *other = &look->other_lookups.list.items[i];
+
+		if (eg_incoming_is_looked_up(&look->lookups, workload->slot->slot, other->netns))
+			r = add_finding(status, workload->slot->info.name,
+					"make sure that you trust it, or have its owner detach it",
+					"program %u '%s' (sk_lookup) is asked in its network namespace too: it can give a client "
+					"that we refuse a socket",
+					other->program_id, other->name);
+	}
+	return r;
+}
+
+static int add_incoming_findings(struct status *status, const struct look *look, const struct workload_state *workload)
+{
+	const struct eg_incoming_state *incoming = &workload->incoming;
+	const char *name = workload->slot->info.name;
+
+	if (incoming->mode == EG_INCOMING_OFF)
+		return 0;
+	if (!eg_incoming_is_in_place(incoming))
+		return add_finding(status, name, "restart egressd, which attaches what lacks",
+				   "clients that come in are not looked at in %zu of its %zu network namespaces: no sk_lookup "
+				   "link is there, and no filter on its cgroup",
+				   incoming->namespaces - incoming->looked_up, incoming->namespaces);
+	if (incoming->filtered && incoming->namespaces > 0 && incoming->mode == EG_INCOMING_STRICT && !incoming->drops)
+		return add_finding(status, name, "give it a network namespace of its own",
+				   "clients that are blocked are dropped and not refused, and each of its packets is looked at: "
+				   "it shares a network namespace, or its namespaces take no sk_lookup program");
+	return add_other_lookups(status, look, workload);
+}
+
+/* One that has just gone has no clients. */
+static int inspect_incoming(struct status *status, const struct look *look, struct workload_state *workload)
+{
+	const struct eg_slot_info *info = &workload->slot->info;
+	const struct record record = {info->name, info->cgroup, info->cgroup_id, workload->slot->slot};
+	struct eg_workload_policy policy;
+	int r = eg_maps_read_policy(&status->pinned.maps, record.slot, &policy);
+
+	if (r < 0 || !workload->in_place || !(policy.flags & EG_WORKLOAD_INCOMING))
+		return r;
+	workload->incoming.mode = policy.flags & EG_WORKLOAD_STRICT ? EG_INCOMING_STRICT : EG_INCOMING_PERMISSIVE;
+	workload->incoming.drops = policy.flags & EG_WORKLOAD_DROPS;
+	r = inspect_clients(look, &record, &workload->incoming);
+	if (r == -ENOENT || r == -ENODEV)
+		return 0;
+	workload->in_place = r == 0 && eg_incoming_is_in_place(&workload->incoming);
+	return r < 0 ? r : add_incoming_findings(status, look, workload);
+}
+
 static int inspect_workload(struct status *status, const struct look *look, const struct eg_pinned_slot *slot)
 {
 	struct workload_state workload = {.slot = slot};
@@ -334,6 +420,8 @@ static int inspect_workload(struct status *status, const struct look *look, cons
 		r = add_mode_finding(status, &workload);
 	if (r == 0)
 		r = inspect_place(status, look, &workload);
+	if (r == 0)
+		r = inspect_incoming(status, look, &workload);
 	workload.uncounted = eg_uncounted_of(&status->uncounted, slot->slot, workload.mode);
 	if (r == 0)
 		r = add_uncounted_finding(status, slot->info.name, &workload.uncounted);
@@ -381,6 +469,10 @@ static int inspect_cgroups(struct status *status, const char *workload)
 		r = eg_inspect_programs(status->layers.lsm_error == 0, &look.programs);
 	if (r == 0)
 		r = eg_pins_list_links(status->pinned.directory, &look.pins, &problem);
+	if (r == 0)
+		r = eg_pins_list_lookups(status->pinned.directory, &look.lookups, &problem);
+	if (r == 0)
+		r = eg_inspect_other_lookups(&look.lookups, &look.other_lookups);
 	if (problem)
 		eg_log_error("status: %s", problem);
 	for (size_t i = 0; i < status->pinned.slots.len && r == 0; i++)
@@ -436,6 +528,28 @@ static int add_forbidden_findings(struct status *status)
 			   forbidden->unreachable);
 }
 
+/* What STRICT does not mean. */
+static int add_strict_findings(struct status *status)
+{
+	bool is_strict = false, is_looked_up = false;
+	int r = 0;
+
+	for (size_t i = 0; i < status->workloads.len; i++) {
+		is_strict |= status->workloads.items[i].incoming.mode == EG_INCOMING_STRICT;
+		is_looked_up |= status->workloads.items[i].incoming.looked_up > 0;
+	}
+	if (is_strict)
+		r = add_finding(status, NULL, "run Kuma's proxy where a certificate is to tell, and give it the port",
+				"STRICT tells clients by their address and not by a certificate, when they come in by TCP or "
+				"send to a declared port by UDP; connections that are open stay open");
+	if (r == 0 && is_looked_up)
+		r = add_finding(status, NULL, "make its namespaces before it listens, or drop CAP_SYS_ADMIN",
+				"a network namespace that a workload with mTLS makes is found up to %d ms later, sockets of one "
+				"that none of its processes is in are not: anyone may come in there until then",
+				EG_INCOMING_LOOK_MS);
+	return r;
+}
+
 static int add_node_findings(struct status *status)
 {
 	size_t count;
@@ -459,6 +573,8 @@ static int add_node_findings(struct status *status)
 		r = add_sweep_findings(status);
 	if (r == 0)
 		r = add_forbidden_findings(status);
+	if (r == 0)
+		r = add_strict_findings(status);
 	if (r == 0)
 		r = add_watch_finding(status, "changes of policy files may be taken late",
 				      status->agent.policy_watch_errno);
@@ -521,14 +637,15 @@ static json_t *workloads_json(const struct status *status)
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o, s:o*, s:o*}", "name", eg_json_string(info->name), "mesh",
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o, s:o*, s:o*, s:o*}", "name", eg_json_string(info->name), "mesh",
 							  eg_json_string(info->mesh), "cgroup", eg_json_string(info->cgroup), "slot",
 							  (int)workload->slot->slot, "mode", eg_modes[workload->mode],
 							  "enforced", is_enforced(workload), "uncounted",
 							  (json_int_t)workload->uncounted.outbound, "foreign",
 							  eg_foreign_json(&status->foreign, workload->slot->slot), "grace_ms",
 							  workload->grace_ms ? json_integer((json_int_t)workload->grace_ms) : NULL, "window_ms",
-							  has_window(info) ? json_integer(info->window_ms) : NULL)) < 0) {
+							  has_window(info) ? json_integer(info->window_ms) : NULL, "incoming",
+							  eg_incoming_state_json(&workload->incoming))) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -743,6 +860,23 @@ static void print_workloads(const struct status *status)
 	}
 }
 
+static void print_incoming(const struct status *status)
+{
+	bool has_heading = false;
+
+	for (size_t i = 0; i < status->workloads.len; i++) {
+		const struct workload_state *workload = &status->workloads.items[i];
+
+		if (workload->incoming.mode == EG_INCOMING_OFF)
+			continue;
+		if (!has_heading)
+			printf("\n%-11s %-28s %s\n", "INCOMING", "WORKLOAD", "CLIENTS ARE LOOKED AT BY");
+		has_heading = true;
+		printf("%-11s %-28s ", eg_incoming_modes[workload->incoming.mode], workload->slot->info.name);
+		eg_incoming_state_print(&workload->incoming);
+	}
+}
+
 static void print_gates(const struct status *status)
 {
 	if (status->gates.len > 0)
@@ -760,6 +894,7 @@ static void print_text(const struct status *status)
 {
 	print_agent(status);
 	print_workloads(status);
+	print_incoming(status);
 	print_gates(status);
 	printf("\nnot enforced:\n");
 	for (size_t i = 0; i < status->findings.len; i++) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "datapath/lookups.h"
 #include "datapath/object.h"
 #include "datapath/pinning.h"
 #include "datapath/pins.h"
@@ -26,7 +27,7 @@ int eg_pins_make_directory(const char *path, char **ret_problem)
 
 static int make_directories(const char *directory, char **ret_problem)
 {
-	static const char *const folders[] = {"maps", "links", "iters"};
+	static const char *const folders[] = {"maps", "links", "netns", "iters"};
 	int r = eg_pins_make_directory(directory, ret_problem);
 
 	for (size_t i = 0; i < EG_COUNT_OF(folders) && r == 0; i++) {
@@ -228,6 +229,8 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
 		r = adopt_policy(datapath);
 	if (r == 0)
 		r = update_links(datapath, ret_problem);
+	if (r == 0)
+		r = eg_datapath_adopt_lookups(datapath);
 	if (r < 0 && !*ret_problem)
 		return eg_problem(ret_problem, r, "cannot load onto the maps pinned at %s: %s", directory, strerror(-r));
 	if (r < 0)

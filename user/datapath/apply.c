@@ -179,6 +179,11 @@ bool eg_datapath_guards(const struct eg_datapath *datapath, uint32_t slot)
 	return eg_image_guards(datapath->image, slot);
 }
 
+void eg_datapath_list_flags(const struct eg_datapath *datapath, uint32_t *ret_flags)
+{
+	eg_image_list_flags(datapath->image, ret_flags);
+}
+
 uint64_t eg_datapath_generation(const struct eg_datapath *datapath)
 {
 	return datapath->control.generation;

@@ -55,10 +55,15 @@ bool eg_object_is_guard(const struct bpf_program *program)
 	return strncmp(bpf_program__name(program), "eg_guard_", strlen("eg_guard_")) == 0;
 }
 
+bool eg_object_is_filter(const struct bpf_program *program)
+{
+	return strcmp(bpf_program__name(program), "eg_in_filter") == 0;
+}
+
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
 {
 	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_for_agent(program) &&
-	       !eg_object_is_guard(program);
+	       !eg_object_is_guard(program) && !eg_object_is_filter(program);
 }
 
 /*
@@ -78,7 +83,8 @@ static int go_without_lsm(struct eg_datapath *datapath, int error)
 static bool belongs_on(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
 {
 	return eg_object_decides(datapath, program) ||
-	       (eg_object_is_guard(program) && eg_image_guards(datapath->image, slot));
+	       (eg_object_is_guard(program) && eg_image_guards(datapath->image, slot)) ||
+	       (eg_object_is_filter(program) && eg_image_looks_at_incoming(datapath->image, slot));
 }
 
 /* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
@@ -255,7 +261,16 @@ static bool is_guard(const struct eg_datapath *datapath, const struct bpf_progra
 	return eg_object_is_guard(program);
 }
 
-int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
+static bool is_filter(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
+{
+	(void)datapath;
+	(void)slot;
+	return eg_object_is_filter(program);
+}
+
+/* Attaches the programs of a kind that is not always wanted, and pins them. */
+static int pin_kind(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot,
+		    bool (*is_of_kind)(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot))
 {
 	struct place place = {.cgroup_fd = cgroup_fd, .slot = slot};
 	struct stat st;
@@ -264,19 +279,19 @@ int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot
 	if (fstat(cgroup_fd, &st) < 0)
 		return -errno;
 	place.cgroup_id = st.st_ino;
-	r = pin_programs(datapath, datapath->skeleton->obj, &place, is_guard);
-	return r < 0 ? r : pin_lsm(datapath, &place, is_guard);
+	r = pin_programs(datapath, datapath->skeleton->obj, &place, is_of_kind);
+	return r < 0 ? r : pin_lsm(datapath, &place, is_of_kind);
 }
 
-static int unpin_guards(const struct eg_datapath *datapath, const struct bpf_object *object, uint32_t slot,
-			uint64_t cgroup_id)
+static int unpin_kind(const struct eg_datapath *datapath, const struct bpf_object *object, uint32_t slot,
+		      uint64_t cgroup_id, bool (*is_of_kind)(const struct bpf_program *program))
 {
 	struct bpf_program *program;
 	char path[PATH_MAX];
 	int r = 0;
 
 	bpf_object__for_each_program(program, object) {
-		if (r < 0 || !eg_object_is_guard(program))
+		if (r < 0 || !is_of_kind(program))
 			continue;
 		r = pin_path(datapath, slot, cgroup_id, program, path, sizeof(path));
 		if (r == 0)
@@ -285,12 +300,29 @@ static int unpin_guards(const struct eg_datapath *datapath, const struct bpf_obj
 	return r;
 }
 
+int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
+{
+	return pin_kind(datapath, cgroup_fd, slot, is_guard);
+}
+
 int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id)
 {
-	int r = unpin_guards(datapath, datapath->skeleton->obj, slot, cgroup_id);
+	int r = unpin_kind(datapath, datapath->skeleton->obj, slot, cgroup_id, eg_object_is_guard);
 
 	/* An agent before us may have attached what this one could not load. */
-	return r < 0 || !eg_object_lsm(datapath) ? r : unpin_guards(datapath, eg_object_lsm(datapath), slot, cgroup_id);
+	return r < 0 || !eg_object_lsm(datapath)
+		       ? r
+		       : unpin_kind(datapath, eg_object_lsm(datapath), slot, cgroup_id, eg_object_is_guard);
+}
+
+int eg_datapath_filter(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
+{
+	return pin_kind(datapath, cgroup_fd, slot, is_filter);
+}
+
+int eg_datapath_unfilter(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id)
+{
+	return unpin_kind(datapath, datapath->skeleton->obj, slot, cgroup_id, eg_object_is_filter);
 }
 
 /* ---- gates ---- */

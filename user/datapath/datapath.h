@@ -23,6 +23,7 @@ struct eg_datapath_options {
 	struct eg_capacity capacity;	/* of the policy maps; EG_TABLE_WORKLOADS is taken from slots */
 	uint32_t destinations;		/* entries of the destination table, 1..EG_DESTS_MAX */
 	bool never_guards;		/* no policy will come that wants packets looked at: programs that do are left out */
+	bool never_filters;		/* the same of who comes in */
 	uint32_t leases;		/* places of the lease table, a power of two, 1..EG_LEASES_MAX */
 	uint32_t destination_quota;	/* of them for one slot */
 	uint32_t event_rate;		/* events a second for one slot */
@@ -60,6 +61,8 @@ uint64_t eg_datapath_next_grace_ns(const struct eg_datapath *datapath);
 /* How often a policy was put in force. */
 /* Whether the policy in force has a slot's packets looked at. */
 bool eg_datapath_guards(const struct eg_datapath *datapath, uint32_t slot);
+/* Of the policy in force: see eg_image_list_flags(). */
+void eg_datapath_list_flags(const struct eg_datapath *datapath, uint32_t *ret_flags);
 uint64_t eg_datapath_generation(const struct eg_datapath *datapath);
 /* Of the policy in force: see eg_image_shortest_timeout_ms(). */
 uint64_t eg_datapath_shortest_timeout_ms(const struct eg_datapath *datapath);

@@ -251,6 +251,8 @@ int eg_inspect_programs(bool has_lsm, struct eg_program_sets *ret_sets)
 			r = add_name(&ret_sets->guarded, program);
 		if (r == 0 && eg_object_is_gate(program))
 			r = add_name(&ret_sets->gate, program);
+		if (r == 0 && eg_object_is_filter(program))
+			r = add_name(&ret_sets->filter, program);
 	}
 	bpf_object__for_each_program(program, eg_object_lsm(datapath))
 		if (r == 0 && has_lsm)

@@ -52,6 +52,7 @@ struct eg_program_sets {
 	struct eg_program_names open;    /* of a workload that may send everywhere */
 	struct eg_program_names guarded; /* of one that may not */
 	struct eg_program_names gate;
+	struct eg_program_names filter; /* beside these where who comes in is looked at packet by packet */
 };
 
 /* Where the kernel takes programs of the BPF LSM they belong to those of guarded workloads. */

@@ -99,24 +99,13 @@ int eg_object_write_control(struct eg_datapath *datapath, const struct eg_contro
 }
 
 /* The verifier takes milliseconds for each program. */
-static int leave_out_agents(struct eg_datapath *datapath)
+static int leave_out(struct eg_datapath *datapath, bool (*is_of_kind)(const struct bpf_program *program))
 {
 	struct bpf_program *program;
 	int r = 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && eg_object_is_for_agent(program))
-			r = bpf_program__set_autoload(program, false);
-	return r;
-}
-
-static int leave_out_guards(struct eg_datapath *datapath)
-{
-	struct bpf_program *program;
-	int r = 0;
-
-	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && eg_object_is_guard(program))
+		if (r == 0 && is_of_kind(program))
 			r = bpf_program__set_autoload(program, false);
 	return r;
 }
@@ -150,9 +139,11 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 	datapath->skeleton->rodata->eg_hz = ticks_per_second();
 	r = set_capacities(datapath, options);
 	if (r == 0)
-		r = options->never_guards ? leave_out_guards(datapath) : eg_object_open_lsm(datapath);
+		r = options->never_guards ? leave_out(datapath, eg_object_is_guard) : eg_object_open_lsm(datapath);
+	if (r == 0 && options->never_filters)
+		r = leave_out(datapath, eg_object_is_filter);
 	if (r == 0 && options->nothing_pinned)
-		r = leave_out_agents(datapath);
+		r = leave_out(datapath, eg_object_is_for_agent);
 	if (r < 0)
 		return r;
 	*ret_datapath = TAKE_PTR(datapath);

@@ -11,6 +11,7 @@
 
 struct lsm_bpf;
 struct walk_bpf;
+struct incoming_bpf;
 
 struct eg_datapath {
 	struct egress_bpf *skeleton;
@@ -36,12 +37,16 @@ int eg_object_wait_for_programs(struct eg_datapath *datapath);
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program);
 /* A program that looks at packets and sockets of a cgroup whose policy is not to let everything out. */
 bool eg_object_is_guard(const struct bpf_program *program);
+/* A program that looks at who comes in, where the kernel's lookup of sockets cannot be asked. */
+bool eg_object_is_filter(const struct bpf_program *program);
 /* A program that refuses what is in no enrolled cgroup. */
 bool eg_object_is_gate(const struct bpf_program *program);
 /* A program that only an agent has use for, which pins: a gate, or what moves counts. */
 bool eg_object_is_for_agent(const struct bpf_program *program);
 /* The walks over a loaded datapath's maps, opened and not loaded yet. 0, or -errno. */
 int eg_object_open_walks(const struct eg_datapath *datapath, struct walk_bpf **ret_walks);
+/* The program that looks up a slot's clients, over a loaded datapath's maps, opened and not loaded yet. 0, or -errno. */
+int eg_object_open_incoming(const struct eg_datapath *datapath, uint32_t slot, struct incoming_bpf **ret_object);
 /* Takes NULL too. */
 void eg_object_free_walks(struct walk_bpf *walks);
 

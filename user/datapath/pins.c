@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "datapath/lookups.h"
 #include "datapath/pinning.h"
 
 int eg_problem(char **ret_problem, int error, const char *format, ...)
@@ -441,7 +442,7 @@ int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slo
 			eg_problem(ret_problem, r, "%s/links/%s: %s", directory, entry->d_name, strerror(-r));
 	}
 	closedir(links);
-	return r;
+	return r < 0 ? r : eg_pins_remove_lookups_of(directory, slots, ret_problem);
 }
 
 int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_problem)
@@ -504,7 +505,7 @@ int eg_pins_remove(const char *directory, void (*said)(const char *path, void *c
 		   char **ret_problem)
 {
 	/* Links first: without them the maps are of no use to anybody. */
-	static const char *const folders[] = {"links", "iters", "maps"};
+	static const char *const folders[] = {"links", "netns", "iters", "maps"};
 	const struct removal removal = {said, context, ret_problem};
 	struct stat st;
 	int r;

@@ -8,6 +8,7 @@
  *   egressd/             0700, root's
  *     maps/NAME          as in the object
  *     links/sSLOT_CGROUPID_PROGRAM
+ *     netns/sSLOT_INODE  of a network namespace, see lookups.h
  *     iters/eg_flows     read as struct eg_held_socket records: one for each lease,
  *     iters/eg_uncounted one for each connection that lacks one,
  *     iters/eg_foreign   and one for each socket that the hooks of its process's cgroup do not see
@@ -92,6 +93,14 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
  */
 int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
 int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id);
+
+/*
+ * The filter of what comes in, which costs something for each packet, is on a slot's
+ * cgroup before a policy that wants it comes into force, and goes once each namespace of
+ * the workload has a lookup of its own (lookups.h). As above.
+ */
+int eg_datapath_filter(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
+int eg_datapath_unfilter(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id);
 
 /*
  * A gate on a cgroup refuses what its tasks, and those below, send while they are

@@ -119,6 +119,28 @@ const char *eg_place_format(const struct eg_flow *flow, char buffer[EG_PLACE_TEX
 	return eg_addr_port_format(flow->family, &flow->addr, (uint16_t)flow->port, buffer);
 }
 
+bool eg_reason_is_incoming(unsigned int reason)
+{
+	return reason == EG_REASON_INCOMING_ALLOWED || reason == EG_REASON_INCOMING_BLOCKED;
+}
+
+const char *eg_direction_name(unsigned int reason)
+{
+	return eg_reason_is_incoming(reason) ? "incoming" : "outgoing";
+}
+
+const char *eg_ends_format(const struct eg_flow *flow, unsigned int reason, char buffer[EG_ENDS_TEXT_MAX])
+{
+	char address[EG_ADDR_TEXT_MAX];
+
+	_Static_assert(EG_ENDS_TEXT_MAX >= EG_PLACE_TEXT_MAX, "a place fits as well");
+	if (!eg_reason_is_incoming(reason))
+		return eg_place_format(flow, buffer);
+	snprintf(buffer, EG_ENDS_TEXT_MAX, "from %s to port %u", eg_addr_format(flow->family, &flow->addr, address),
+		 flow->port);
+	return buffer;
+}
+
 const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN + 1])
 {
 	size_t len = strnlen(comm, EG_COMM_LEN);

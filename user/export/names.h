@@ -23,6 +23,10 @@ const char *eg_outcome_name(unsigned int verdict);
 int eg_outcome_parse(const char *name);
 /* The verdict that a reason stands for. */
 enum eg_verdict eg_reason_verdict(unsigned int reason);
+/* Whether a verdict with this reason is on a client that comes in: the flow has its address and the workload's own port. */
+bool eg_reason_is_incoming(unsigned int reason);
+/* "incoming", "outgoing": which way what a reason is about goes. */
+const char *eg_direction_name(unsigned int reason);
 /* "connecting", "established"...: enum eg_lease_state. */
 const char *eg_lease_state_name(unsigned int state);
 /* "ipv4", "ipv6". */
@@ -34,6 +38,9 @@ int eg_protocol_parse(const char *name);
 /* "10.0.0.1:443", "[fd00::1]:53". Returns buffer. */
 #define EG_PLACE_TEXT_MAX EG_ADDR_PORT_TEXT_MAX
 const char *eg_place_format(const struct eg_flow *flow, char buffer[EG_PLACE_TEXT_MAX]);
+/* The same of what has this reason: of a client "from 10.0.0.1 to port 443". Returns buffer. */
+#define EG_ENDS_TEXT_MAX (EG_ADDR_TEXT_MAX + 32)
+const char *eg_ends_format(const struct eg_flow *flow, unsigned int reason, char buffer[EG_ENDS_TEXT_MAX]);
 /* A process's name for a terminal: what could move a cursor there is a question mark. Returns buffer. */
 const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN + 1]);
 /* How often a reason was given, in both families. */

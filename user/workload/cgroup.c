@@ -18,6 +18,8 @@
 #include "base/cleanup.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+/* Deeper than any real tree: what is below is not looked at. */
+#define DEPTH_MAX 64
 
 /* ---- finding ---- */
 
@@ -195,6 +197,36 @@ int eg_cgroup_each_process(int cgroup_fd, int (*take)(pid_t pid, void *context),
 		if (pid > 0)
 			r = take(pid, context);
 	return r;
+}
+
+static int each_in_tree(int cgroup_fd, unsigned int depth, int (*take)(pid_t pid, void *context), void *context)
+{
+	struct dirent *entry;
+	DIR *directory;
+	int r = eg_cgroup_each_process(cgroup_fd, take, context);
+
+	if (r != 0 || depth == DEPTH_MAX)
+		return r;
+	directory = fdopendir(dup(cgroup_fd));
+	if (!directory)
+		return -errno;
+	rewinddir(directory);
+	while (r == 0 && (entry = readdir(directory))) {
+		_cleanup_close_ int fd = -1;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		fd = openat(cgroup_fd, entry->d_name, OPEN_DIR | O_NOFOLLOW);
+		if (fd >= 0)
+			r = each_in_tree(fd, depth + 1, take, context);
+	}
+	closedir(directory);
+	return r;
+}
+
+int eg_cgroup_each_process_below(int cgroup_fd, int (*take)(pid_t pid, void *context), void *context)
+{
+	return each_in_tree(cgroup_fd, 0, take, context);
 }
 
 /* ---- making ---- */

@@ -35,6 +35,9 @@ int eg_cgroup_each_process(int cgroup_fd, int (*take)(pid_t pid, void *context),
 /* Whether a process is in it or below; what cannot be read may have some. */
 bool eg_cgroup_has_processes(int cgroup_fd);
 
+/* The same for the cgroup and those below it, as deep as they are looked into. */
+int eg_cgroup_each_process_below(int cgroup_fd, int (*take)(pid_t pid, void *context), void *context);
+
 /* A cgroup that this process made, held by descriptors: its path may be renamed or hidden, they stay. */
 struct eg_cgroup {
 	int parent_fd;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "workload/escape.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,8 +12,6 @@
 #include "workload/cgroup.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-/* Deeper than any real tree: what is below is not looked at. */
-#define DEPTH_MAX 64
 
 static const struct {
 	unsigned int capability;
@@ -77,34 +74,10 @@ static int add_process(pid_t pid, void *context)
 	return 0;
 }
 
-static int add_tree(struct eg_escapes *escapes, int cgroup_fd, unsigned int depth)
-{
-	struct dirent *entry;
-	DIR *directory;
-	int r = eg_cgroup_each_process(cgroup_fd, add_process, escapes);
-
-	if (r < 0 || depth == DEPTH_MAX)
-		return r;
-	directory = fdopendir(dup(cgroup_fd));
-	if (!directory)
-		return -errno;
-	while (r == 0 && (entry = readdir(directory))) {
-		_cleanup_close_ int fd = -1;
-
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		fd = openat(cgroup_fd, entry->d_name, OPEN_DIR);
-		if (fd >= 0)
-			r = add_tree(escapes, fd, depth + 1);
-	}
-	closedir(directory);
-	return r;
-}
-
 int eg_escapes_read(const char *path, struct eg_escapes *ret_escapes)
 {
 	_cleanup_close_ int fd = open(path, OPEN_DIR);
 
 	*ret_escapes = (struct eg_escapes){};
-	return fd < 0 ? -errno : add_tree(ret_escapes, fd, 0);
+	return fd < 0 ? -errno : eg_cgroup_each_process_below(fd, add_process, ret_escapes);
 }

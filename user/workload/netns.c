@@ -141,3 +141,54 @@ int eg_netns_call(int netns_fd, int (*work)(void *context), void *context)
 	pthread_join(thread, NULL);
 	return there.result;
 }
+
+/* ---- those of a cgroup ---- */
+
+/* 0: it cannot be seen. */
+static uint32_t inode_at(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? 0 : (uint32_t)st.st_ino;
+}
+
+bool eg_netns_has(const struct eg_netns_set *set, uint32_t inode)
+{
+	for (size_t i = 0; i < set->inodes.len; i++)
+		if (set->inodes.items[i] == inode)
+			return true;
+	return false;
+}
+
+/* A process that has ended meanwhile is in none. */
+static int add_netns_of(pid_t pid, void *context)
+{
+	struct eg_netns_set *set = context;
+	char path[64];
+	uint32_t inode;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	inode = inode_at(path);
+	return inode == 0 || eg_netns_has(set, inode) ? 0 : eg_array_push(&set->inodes, inode);
+}
+
+static int compare_inodes(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int eg_netns_list(int cgroup_fd, struct eg_netns_set *ret_set)
+{
+	int r = eg_cgroup_each_process_below(cgroup_fd, add_netns_of, ret_set);
+
+	if (ret_set->inodes.len > 1)
+		qsort(ret_set->inodes.items, ret_set->inodes.len, sizeof(ret_set->inodes.items[0]), compare_inodes);
+	return r;
+}
+
+bool eg_netns_is_common(uint32_t inode)
+{
+	return inode == inode_at("/proc/1/ns/net") || inode == inode_at("/proc/self/ns/net");
+}

@@ -3,7 +3,24 @@
 #define EG_WORKLOAD_NETNS_H
 
 /* Network namespaces: found by inode number, and visited. */
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/array.h"
+
+/* Network namespaces by inode number, ascending, each once. */
+struct eg_netns_set {
+	EG_ARRAY(uint32_t) inodes;
+};
+
+/*
+ * Those that the processes of a cgroup, and of the cgroups below, are in. 0, or -errno.
+ * Threads are taken to be where the first one of their process is.
+ */
+int eg_netns_list(int cgroup_fd, struct eg_netns_set *ret_set);
+bool eg_netns_has(const struct eg_netns_set *set, uint32_t inode);
+/* Whether it is the host's, or the caller's own: what is in there is not one workload's. */
+bool eg_netns_is_common(uint32_t inode);
 
 /*
  * A descriptor of the network namespace with this inode number, as the kernel's

@@ -1,0 +1,305 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# mTLS STRICT from its first to its last day: who looks at clients, and what becomes of it
+# when policies, processes, namespaces and agents come and go. tests/e2e/incoming.bats has the matrix.
+
+load ../lib/common
+load ../lib/daemon
+load ../lib/incoming
+
+setup() {
+	other=
+}
+
+teardown() {
+	[ -z "$other" ] || exec {other}>&-
+	daemon_teardown
+}
+
+# begin MODE [LINE...]: the workload listens, and the policy is in force.
+begin() {
+	incoming_setup
+	incoming_policy "$@" >policy.yaml
+	start_daemon
+}
+
+# begin_strict [LINE...]: and each client is looked up.
+begin_strict() {
+	begin STRICT "$@"
+	wait_for 10 looked_up
+}
+
+# The ids of links on network namespaces.
+lookup_links() {
+	bpftool link show | sed -n 's/^\([0-9]*\): netns.*/\1/p' | sort
+}
+
+# lookups_of WORKLOAD: what status says of it.
+incoming_of() {
+	status_of "[w['incoming'] for w in d['workloads'] if w['name'] == '$1'][0]['$2']"
+}
+
+@test "a client that is refused is counted by its address and the port that it asked for" {
+	begin_strict
+	is "$(client outside tcp v4 declared)" refused
+	is "$(client outside tcp v4 declared)" refused
+	is "$(client outside tcp v6 undeclared)" refused
+	is "$(client mesh tcp v4 undeclared)" answered
+	"$EGRESSCTL" destinations --json web >list.json
+	is "$(json list.json "'\n'.join(sorted('%s %s %d %s %d' % (e['direction'], e['address'], e['port'], e['reason'], e['count'])
+		for e in d['destinations']))")" "$(printf '%s\n' "incoming $MESH4 9080 incoming-allowed 1" \
+		"incoming $OUT4 8080 incoming-blocked 2" "incoming $OUT6 9081 incoming-blocked 1")"
+	has "$("$EGRESSCTL" destinations web)" "from $OUT4 to port 8080"
+	is "$(counted web ipv4.verdicts.incoming_allowed)" 1
+}
+
+@test "datagrams to a declared port are refused with port unreachable, and those to another port come in" {
+	begin_strict
+	is "$(client outside udp v4 declared)" refused
+	is "$(client mesh udp v4 declared)" answered
+	is "$(client outside udp v4 undeclared)" answered
+	is "$(client loopback udp v4 declared)" answered
+	is "$(counted web ipv4.verdicts.incoming_blocked)" 1
+}
+
+@test "answers to what a socket without a peer has sent come in, be they from outside the mesh" {
+	begin_strict
+	start_server "$EG_SERVER" "udp:$OUT4:53"
+	run within "$WORK" python3 -IS -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5 * $EG_SLOW)
+s.sendto(b'question', ('$OUT4', 53))
+print(s.recvfrom(100)[0].decode())"
+	is "$output" question
+}
+
+@test "a connection that is open stays open when the mode becomes STRICT, and the next one is refused" {
+	begin PERMISSIVE
+	wait_for 10 looked_up
+	mkfifo ask
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" python3 -IS -c "
+import socket, sys
+s = socket.socket()
+s.bind(('$OUT4', 0))
+s.connect(('$OWN4', 8080))
+print('open', flush=True)
+sys.stdin.readline()
+s.sendall(b'GET / HTTP/1.0\r\n\r\n')
+print(s.recv(100)[:8].decode(), flush=True)" <ask) >asked 3>&- &
+	exec {ask}>ask
+	wait_for 10 grep -q open asked
+	incoming_policy STRICT >policy.yaml
+	change 2
+	is "$(client outside tcp v4 declared)" refused
+	echo >&"$ask"
+	wait_for 10 grep -q HTTP asked
+	exec {ask}>&-
+	incoming_policy PERMISSIVE >policy.yaml
+	change 3
+	is "$(client outside tcp v4 declared)" answered
+	incoming_policy off >policy.yaml
+	change 4
+	is "$(client outside tcp v4 declared)" answered
+	is "$(lookup_links)" ""
+}
+
+@test "without an agent clients are refused still, and the next agent takes over the very same link" {
+	local links
+	begin_strict
+	links=$(lookup_links)
+	[ -n "$links" ]
+	kill_daemon
+	is "$(client outside tcp v4 declared)" refused
+	is "$(client mesh tcp v4 declared)" answered
+	is "$(incoming_of web in_place)" True
+	start_daemon
+	is "$(client outside tcp v4 declared)" refused
+	is "$(lookup_links)" "$links"
+	is "$(counted web ipv4.verdicts.incoming_blocked)" 2
+}
+
+@test "uninstall removes lookups and filters, and names the pins" {
+	begin_strict
+	run "$EGRESSCTL" uninstall --stop
+	is "$status" 0
+	has "$output" "removed $PINS/netns/s1_"
+	is "$(lookup_links)" ""
+	is "$(client outside tcp v4 declared)" answered
+	DAEMON=
+}
+
+@test "detach ends what looks at the clients of a workload" {
+	begin_strict
+	kill_daemon
+	run "$EGRESSCTL" detach web
+	is "$status" 0
+	is "$(lookup_links)" ""
+	is "$(client outside tcp v4 declared)" answered
+}
+
+@test "another owner's sk_lookup program beside ours stays and is named" {
+	begin_strict
+	mkfifo hold
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_CLIENT" "$EG_BUILD/tests/lib/other_lookup" <hold) >other.out 3>&- &
+	exec {other}>hold
+	wait_for 10 grep -q ready other.out
+	has "$(status_of "'\n'.join(f['what'] for f in d['not_enforced'])")" "'somebody_elses' (sk_lookup) is asked in its network namespace too"
+	is "$(client outside tcp v4 declared)" refused
+	"$EGRESSCTL" uninstall --stop >/dev/null
+	DAEMON=
+	exec {other}>&-
+	other=
+	wait_for 10 grep -q 'still attached' other.out
+}
+
+@test "a link that somebody detaches is missed by status and mended by the agent" {
+	begin_strict
+	kill -STOP "$DAEMON"
+	rm "$PINS"/netns/*
+	wait_for 10 eval '[ -z "$(lookup_links)" ]'
+	is "$(status_of "[w['enforced'] for w in d['workloads']]")" "[False]"
+	has "$(status_of "'\n'.join(f['what'] for f in d['not_enforced'])")" "clients that come in are not looked at in 1 of its 1 network namespaces"
+	kill -CONT "$DAEMON"
+	wait_for 10 looked_up
+	is "$(client outside tcp v4 declared)" refused
+}
+
+@test "where the namespace is the agent's own a filter drops: status says so, and the mesh comes in" {
+	incoming_setup
+	DAEMON_IN=(nsenter --net="$EG_CLIENT")
+	incoming_policy STRICT >policy.yaml
+	start_daemon
+	filtered
+	for listener in v4 v6 mapped; do
+		for port in declared undeclared; do
+			is "$(client outside tcp $listener $port)" silent
+			for kind in mesh proxy probe loopback; do
+				is "$kind $(client $kind tcp $listener $port)" "$kind answered"
+			done
+		done
+	done
+	is "$(client outside udp v4 declared)" silent
+	is "$(client outside udp v4 undeclared)" answered
+	[ "$(counted web ipv4.verdicts.incoming_blocked)" -ge 5 ]
+	is "$(counted web ipv4.verdicts.incoming_allowed)" 12
+	is "$(counted web ipv6.verdicts.incoming_allowed)" 6
+	is "$(DAEMON_IN= ; nsenter --net="$EG_CLIENT" "$EGRESSCTL" status --json >s.json; json s.json "d['workloads'][0]['incoming']['by']")" cgroup_skb
+	has "$(json s.json "'\n'.join(f['what'] for f in d['not_enforced'])")" "are dropped and not refused"
+}
+
+@test "a connection through the filter that is open stays open when the mode becomes STRICT" {
+	incoming_setup
+	DAEMON_IN=(nsenter --net="$EG_CLIENT")
+	incoming_policy PERMISSIVE >policy.yaml
+	start_daemon
+	mkfifo ask
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" python3 -IS -c "
+import socket, sys
+s = socket.socket()
+s.bind(('$OUT4', 0))
+s.connect(('$OWN4', 8080))
+print('open', flush=True)
+sys.stdin.readline()
+s.sendall(b'GET / HTTP/1.0\r\n\r\n')
+print(s.recv(100)[:8].decode(), flush=True)" <ask) >asked 3>&- &
+	exec {ask}>ask
+	wait_for 10 grep -q open asked
+	incoming_policy STRICT >policy.yaml
+	change 2
+	is "$(client outside tcp v4 declared)" silent
+	echo >&"$ask"
+	wait_for 10 grep -q HTTP asked
+	exec {ask}>&-
+}
+
+@test "onIncomingBlocked: drop gives no answer, in a namespace of its own too" {
+	begin STRICT 'onIncomingBlocked: drop'
+	filtered
+	is "$(client outside tcp v4 declared)" silent
+	is "$(client mesh tcp v4 declared)" answered
+	is "$(incoming_of web by)" cgroup_skb
+	hasnt "$(status_of "'\n'.join(f['what'] for f in d['not_enforced'])")" "are dropped and not refused"
+}
+
+@test "a workload without a process has the filter, and a lookup once there is one" {
+	incoming_setup
+	kill "$WORKLOAD"
+	wait_for 10 is_empty_cgroup "$WORK"
+	incoming_policy STRICT >policy.yaml
+	start_daemon
+	filtered
+	is "$(incoming_of web in_place)" True
+	start_workload "$WORK" "$EG_CLIENT"
+	# Dropped or refused, it never comes in.
+	hasnt "$(client outside tcp v4 declared)" answered
+	wait_for 10 looked_up
+	is "$(client outside tcp v4 declared)" refused
+}
+
+@test "a namespace that the workload makes gets a lookup, and one that it has left loses it" {
+	begin_strict
+	within "$WORK" unshare --net sleep 60 3>&- &
+	wait_for 10 eval '[ "$(lookup_links | wc -l)" = 2 ]'
+	kill "$(pgrep -P $! -x sleep || echo $!)"
+	wait_for 10 eval '[ "$(lookup_links | wc -l)" = 1 ]'
+	is "$(client outside tcp v4 declared)" refused
+}
+
+@test "a namespace that two workloads share is neither one's own" {
+	begin_strict
+	mkdir "$EG_CGROUP/second"
+	(in_cgroup "$EG_CGROUP/second" nsenter --net="$EG_CLIENT" sleep 60) 3>&- &
+	{
+		incoming_policy STRICT
+		printf '%s\n' --- 'type: Workload' 'name: second' 'mesh: default' "cgroup: ${EG_CGROUP#"$mount_point"}/second"
+	} >policy.yaml
+	change 2
+	wait_for 10 filtered
+	is "$(client outside tcp v4 declared)" silent
+	is "$(client mesh tcp v4 declared)" answered
+}
+
+@test "in audit mode clients from outside come in, and are counted as blocked and not enforced" {
+	begin STRICT 'mode: audit'
+	wait_for 10 looked_up
+	is "$(client outside tcp v4 declared)" answered
+	is "$(counted web ipv4.verdicts.incoming_blocked)" 1
+	is "$(counted web not_enforced)" 1
+}
+
+@test "while passthrough is false too, connections that came in are answered, and their replies cost no count" {
+	incoming_setup
+	incoming_policy STRICT | sed 's/^name: default/&\nnetworking: {outbound: {passthrough: false}}/;' >policy.yaml
+	start_daemon
+	wait_for 10 looked_up
+	is "$(client mesh tcp v4 declared)" answered
+	is "$(client probe tcp v6 undeclared)" answered
+	is "$(client outside tcp v4 declared)" refused
+	is "$(counted web ipv4.verdicts.incoming_blocked)" 1
+	is "$(counted web ipv4.verdicts.incoming_allowed)" 1
+	is "$(counted web ipv4.verdicts.blocked_guard)" 0
+}
+
+@test "what a command of run listens on is judged too" {
+	eg_setup
+	PINS=
+	cat >policy.yaml <<-END
+		type: Mesh
+		name: default
+		$(mtls STRICT)
+		---
+		type: Dataplane
+		mesh: default
+		name: peer
+		networking: {address: $MESH4, inbound: [{port: 1, tags: {kuma.io/service: peer}}]}
+	END
+	: >workload.log
+	start_ctl run --policy policy.yaml -- "$EG_BUILD/tests/lib/server" "$PWD/workload.log" tcp:0.0.0.0:8080 udp:0.0.0.0:8080
+	wait_for 20 grep -q '^ready' workload.log
+	is "$(client outside tcp v4 declared)" silent
+	is "$(client mesh tcp v4 declared)" answered
+	is "$(client loopback tcp v4 declared)" answered
+	kill "$RUNNER"
+	finish
+}
