@@ -73,13 +73,19 @@ static __always_inline struct policy_view view_policy(__u32 slot)
 	return view;
 }
 
-/* For whoever notes what a policy said: read before the policy, which is this one then, or a newer one. */
-static __always_inline __u64 generation_in_force(void)
+/*
+ * Of the policy that a view shows, for whoever notes what it said; 0: it changes at this
+ * moment, and nobody can tell. The kernel writes the words of a map's value in no order
+ * that it promises, but a bank has every other generation only, and two changes do not
+ * fit in one run: an agent waits for it.
+ */
+static __always_inline __u64 generation_of(const struct policy_view *view)
 {
 	__u32 zero = 0;
 	const struct eg_control *control = bpf_map_lookup_elem(&eg_control, &zero);
+	__u64 generation = control ? *(const volatile __u64 *)&control->generation : 0;
 
-	return control ? *(const volatile __u64 *)&control->generation : 0;
+	return (generation & 1) == view->bank ? generation : 0;
 }
 
 /* 127.0.0.0/8 and ::1, and the unspecified addresses, which the kernel connects to loopback. */

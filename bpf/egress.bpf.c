@@ -235,7 +235,7 @@ __noinline int eg_account_drop(struct observation *seen)
 SEC("cgroup_skb/egress")
 int eg_guard_out(struct __sk_buff *skb)
 {
-	struct packet packet = {.slot_id = enrolled_slot(), .generation = generation_in_force()};
+	struct packet packet = {.slot_id = enrolled_slot()};
 	struct policy_view view = view_policy(packet.slot_id);
 	struct observation seen = {.slot_id = packet.slot_id, .hook = EG_HOOK_PACKET};
 	struct bpf_sock *sk = skb->sk;
@@ -245,6 +245,7 @@ int eg_guard_out(struct __sk_buff *skb)
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (sk && speaks_for_stack(sk))
 		return PACKET_PASS;
+	packet.generation = generation_of(&view);
 	if (sk)
 		seen.decision = guard_packet(skb, sk, &view, &packet);
 	else

@@ -320,7 +320,7 @@ static __always_inline bool is_answer(struct __sk_buff *skb, const struct bpf_so
 /* One packet, as the decision needs it. */
 struct packet {
 	__u32 slot_id;
-	__u64 generation;	/* of the policy, read before it: the policy is this one, or a newer one */
+	__u64 generation;	/* of the policy that judges it; 0: not known, and nothing is noted */
 	bool connected;		/* it is judged by the peer of its socket */
 	struct eg_flow wire;
 	struct eg_flow judged;
@@ -457,7 +457,7 @@ static __always_inline bool may_pass(struct __sk_buff *skb, struct bpf_sock *sk,
 
 static __always_inline bool is_known(const struct packet *packet, struct eg_known *known)
 {
-	if (!known || known->generation != packet->generation)
+	if (!known || !packet->generation || known->generation != packet->generation)
 		return false;
 	count_nat(packet, known);
 	return true;

@@ -61,7 +61,7 @@ EG_STATIC_SIZE(struct eg_enrolment, 8);
 struct eg_control {
 	__u32 abi;		/* EG_ABI_VERSION */
 	__u32 active;		/* bank in force: 0 or 1 */
-	__u64 generation;	/* 0 until the first policy is in force */
+	__u64 generation;	/* 0 until the first policy is in force; its lowest bit is `active` */
 };
 EG_STATIC_SIZE(struct eg_control, 16);
 

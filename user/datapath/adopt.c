@@ -150,6 +150,9 @@ static int adopt_policy(struct eg_datapath *datapath)
 
 	if (r < 0)
 		return r;
+	/* Programs go by the one and by the other. */
+	if (control.active != (control.generation & 1))
+		return -EBADMSG;
 	control.abi = EG_ABI_VERSION;
 	r = eg_object_write_control(datapath, &control);
 	if (r == 0)

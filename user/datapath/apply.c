@@ -115,11 +115,8 @@ static int refill_idle_bank(struct eg_datapath *datapath, unsigned int idle)
 
 static int flip(struct eg_datapath *datapath)
 {
-	const struct eg_control control = {
-		.abi = EG_ABI_VERSION,
-		.active = !datapath->control.active,
-		.generation = datapath->control.generation + 1,
-	};
+	const __u64 generation = datapath->control.generation + 1;
+	const struct eg_control control = {.abi = EG_ABI_VERSION, .active = generation & 1, .generation = generation};
 
 	return eg_object_write_control(datapath, &control);
 }
