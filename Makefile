@@ -55,7 +55,7 @@ TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*
 C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch] tools/*/*.[ch]))
 
 .DELETE_ON_ERROR:
-.PHONY: all deps run demo check check-built check-static check-vm check-vm-built leak-table leak-table-built unit-tests fuzz fuzzers bench budget clean install uninstall compdb format check-format help FORCE
+.PHONY: all deps run demo check check-built check-static analyze check-vm check-vm-built leak-table leak-table-built unit-tests fuzz fuzzers bench budget clean install uninstall compdb format check-format help FORCE
 all: $(PROGRAMS) $(POLICY_PAGE) ## build egressd, egressctl and egress-policy(5) (default)
 
 # What was built with other flags is built again.
@@ -135,7 +135,7 @@ check-vm: deps ## BPF and socket tests on Linux 6.1, 6.12 and 5.10, under QEMU (
 check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) $(LEAK)
 	@vmtest/run $(KERNEL)
 
-budget: all $(BPF_TEST_OBJECTS) $(TOOLS) ## record what each program costs the verifier: of this kernel, and of those of check-vm
+budget: all $(LEAK) $(BPF_TEST_OBJECTS) $(TOOLS) ## record what each program costs the verifier: of this kernel, and of those of check-vm
 	@tools/deps vm
 	@tools/budget write
 	@for version in 6.1 6.12; do \
@@ -166,6 +166,9 @@ fuzzers: $(FUZZERS)
 
 check-static: $(SKELETONS) ## header self-containment and the layers of the tree
 	@CC='$(CC)' BUILD='$(BUILD)' tools/check-layers
+
+analyze: ## what cppcheck finds in the programs
+	@tools/analyze
 
 bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without egressd, in pairs
 	@tools/bench

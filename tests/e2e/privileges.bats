@@ -82,7 +82,7 @@ hold_elsewhere() {
 
 @test "nothing that a daemon does all day is refused by its filter of system calls" {
 	command -v strace >/dev/null || skip "needs strace: it shows what was refused"
-	DAEMON_IN=(strace -D -f -qq -e signal=none -o trace)
+	DAEMON_IN=(strace -D -f -qq -e signal=none -e raw=bpf -o trace)
 	idle_after 500ms | sed "s|cgroup: .*|cgroup: $WORK_PATH/*|" >policy.yaml
 	mkdir "$WORK/a"
 	start_daemon
@@ -103,7 +103,7 @@ hold_elsewhere() {
 	wait_for 20 is_gone "$DAEMON"
 	DAEMON=
 	# and one that takes over
-	DAEMON_IN=(strace -D -f -qq -e signal=none -o trace2)
+	DAEMON_IN=(strace -D -f -qq -e signal=none -e raw=bpf -o trace2)
 	start_daemon
 	get /ready
 	kill -TERM "$DAEMON"
@@ -211,7 +211,7 @@ attempts() {
 	bpftool map dump id "$id" && echo "got: a map by its id"
 	bpftool map update id "$id" key 0 0 0 0 value "$@" && echo "got: a change of a map by its id"
 	ls "$pins/links" && echo "got: a list of pins"
-	mount -t bpf bpf /mnt && echo "got: a BPF file system"
+	mount -t bpf bpf /root && echo "got: a BPF file system"
 	"$EGRESSCTL" status && echo "got: the status"
 	curl -sf --max-time 5 --unix-socket "$ADMIN" http://localhost/stats && echo "got: statistics"
 	curl -sf --max-time 5 --unix-socket "$ADMIN" -X POST http://localhost/reset_counters && echo "got: a reset of counters"

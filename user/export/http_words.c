@@ -21,6 +21,7 @@ static bool strip_host(const char *host, char bare[HOST_MAX], bool *ret_in_brack
 
 	*ret_in_brackets = *host == '[';
 	host += *ret_in_brackets;
+	/* cppcheck-suppress [nullPointerRedundantCheck,nullPointerArithmeticRedundantCheck] -- it takes the number for the pointer */
 	end = host + strcspn(host, *ret_in_brackets ? "]" : ":");
 	if (*ret_in_brackets && *end++ != ']')
 		return false;

@@ -570,6 +570,7 @@ static void set_removed(struct eg_subject *subject, const struct eg_optional_boo
 	if (flag->is_set || !subject->passthrough || (!ipv4_removed && !ipv6_removed))
 		return;
 	subject->passthrough = false;
+	/* cppcheck-suppress nullPointerRedundantCheck -- one of the two is there, see above */
 	subject->passthrough_origin = ipv4_removed ? *ipv4_removed : *ipv6_removed;
 	if (!ipv4_removed)
 		subject->open_family = EG_FAMILY_IPV4;
