@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../lib/support/guarded.h"
 #include "../lib/support/image.h"
@@ -162,6 +163,72 @@ static void a_source_route_is_refused_even_on_the_way_to_an_allowed_address(void
 	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_source_route, 2);
 	close(fd);
 	close(later);
+	guarded_end(&guarded);
+}
+
+/* As if the policy in force had found something open that it forbids, and gave it a minute. */
+static void give_grace(const struct guarded *guarded)
+{
+	static const char *const banks[] = {"eg_workloads_0", "eg_workloads_1"};
+	struct eg_workload_policy policy;
+	struct timespec now;
+	uint32_t slot = SLOT;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (size_t bank = 0; bank < EG_COUNT_OF(banks); bank++) {
+		int fd = eg_datapath_map_fd(guarded->datapath, banks[bank]);
+
+		assert_int_equal(bpf_map_lookup_elem(fd, &slot, &policy), 0);
+		policy.grace_until_ns = ((uint64_t)now.tv_sec + 60) * 1000000000;
+		assert_int_equal(bpf_map_update_elem(fd, &slot, &policy, BPF_ANY), 0);
+	}
+}
+
+/* Another owner's program that turns refusals of connect() into success; its link. */
+static int undo_connects(const struct guarded *guarded)
+{
+	static const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = 0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_set_retval},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
+	_cleanup_close_ int fd =
+		bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "undo", "GPL", insns, EG_COUNT_OF(insns), &options);
+	int link;
+
+	assert_true(fd >= 0);
+	link = bpf_link_create(fd, guarded->cgroup.fd, BPF_CGROUP_INET4_CONNECT, NULL);
+	assert_true(link >= 0);
+	return link;
+}
+
+static void a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_one_that_was_open_before(void **state)
+{
+	struct guarded guarded;
+	int before, tcp, udp, link;
+
+	(void)state;
+	guarded_make(&guarded);
+	before = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(before, NETWORK_IPV4, 9), 0);
+	guarded_enrol(&guarded, false);
+	give_grace(&guarded);
+	assert_int_equal(send(before, "x", 1, 0), 1);
+	link = undo_connects(&guarded);
+	tcp = network_socket(NETWORK_IPV4, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(network_connect(tcp, NETWORK_IPV4, guarded.port), EINPROGRESS);
+	assert_false(guarded_hears(guarded.listener));
+	udp = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(udp, NETWORK_IPV4, 9), 0);
+	assert_int_equal(send(udp, "x", 1, 0), -1);
+	assert_int_equal(errno, EPERM);
+	assert_true(guarded_counts(&guarded).ipv4.verdicts.blocked_guard >= 2);
+	close(link);
+	close(tcp);
+	close(udp);
+	close(before);
 	guarded_end(&guarded);
 }
 
@@ -538,6 +605,7 @@ int main(void)
 		cmocka_unit_test(a_raw_socket_of_udp_is_judged_by_the_wire_too),
 		cmocka_unit_test(a_routing_header_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_source_route_is_refused_even_on_the_way_to_an_allowed_address),
+		cmocka_unit_test(a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_one_that_was_open_before),
 		cmocka_unit_test(sockets_that_would_escape_are_not_made_and_usual_ones_are),
 		cmocka_unit_test(a_protocol_that_the_workload_allows_is_judged_by_its_address),
 		cmocka_unit_test(an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is),
