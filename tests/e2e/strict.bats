@@ -303,3 +303,46 @@ print(s.recv(100)[:8].decode(), flush=True)" <ask) >asked 3>&- &
 	kill "$RUNNER"
 	finish
 }
+
+@test "with PERMISSIVE preflight lists the clients that STRICT would cut, and without mTLS it says that it does not know" {
+	begin PERMISSIVE
+	wait_for 10 looked_up
+	is "$(client outside tcp v4 declared)" answered
+	is "$(client mesh tcp v4 declared)" answered
+	is "$(client probe tcp v6 declared)" answered
+	run "$EGRESSCTL" preflight --json
+	is "$status" 4
+	printf '%s\n' "$output" >preflight.json
+	is "$(json preflight.json "[(e['direction'], e['address'], e['port'], e['reason']) for e in d['destinations']]")" \
+		"[('incoming', '$OUT4', 8080, 'incoming-blocked')]"
+	run "$EGRESSCTL" preflight
+	has "$output" "1 clients would be cut if mTLS were STRICT"
+	has "$("$EGRESSCTL" preflight --emit-policy || true)" "allowIncoming: [{cidr: \"$OUT4\", port: 8080, protocol: tcp}]"
+	incoming_policy STRICT >strict.yaml
+	run "$EGRESSCTL" preflight --policy strict.yaml
+	is "$status" 4
+	has "$output" "from $OUT4 to port 8080"
+	incoming_policy off >policy.yaml
+	change 2
+	run "$EGRESSCTL" preflight --policy strict.yaml
+	is "$status" 4
+	has "$output" "web: who comes in is not known while there is no mTLS"
+}
+
+@test "explain says who may come in, and by which line" {
+	eg_setup
+	PINS=
+	WORK_PATH=/w
+	incoming_policy STRICT >policy.yaml
+	run "$EGRESSCTL" explain --policy policy.yaml --from $OUT4:8080 web
+	has "$output" "incoming     STRICT  (policy.yaml:6:37), refuse"
+	has "$output" "declared     8080 8081 8082"
+	has "$output" "client       $OUT4 to port 8080/tcp"
+	has "$output" "verdict      blocked: incoming-blocked"
+	run "$EGRESSCTL" explain --policy policy.yaml --from $PROBE4:8080 web
+	has "$output" "verdict      allowed: incoming-allowed"
+	has "$output" "rule         $PROBE4/32  (policy.yaml:"
+	"$EGRESSCTL" explain --policy policy.yaml --json --from $MESH4 web >explain.json
+	is "$(json explain.json "d['incoming']['mode'], d['incoming']['service_ports'], d['client']['reason']")" \
+		"('STRICT', [8080, 8081, 8082], 'incoming-allowed')"
+}

@@ -122,7 +122,9 @@ static void print_link(const struct eg_found_link *link)
 {
 	_cleanup_free_ char *path = NULL;
 
-	if (eg_cgroup_find_path(link->cgroup_id, &path) < 0)
+	if (link->netns != 0)
+		printf("  link %u %s in network namespace %u\n", link->id, link->program, link->netns);
+	else if (eg_cgroup_find_path(link->cgroup_id, &path) < 0)
 		printf("  link %u %s on cgroup %" PRIu64 "\n", link->id, link->program, link->cgroup_id);
 	else
 		printf("  link %u %s on %s\n", link->id, link->program, path);
@@ -136,7 +138,7 @@ static int report_links(void)
 	if (r < 0)
 		eg_log_error("uninstall: cannot look for links that are left: %s", strerror(-r));
 	else if (links.list.len == 0)
-		printf("looked for links of egressd programs on cgroups: none\n");
+		printf("looked for links of egressd programs on cgroups and network namespaces: none\n");
 	else
 		printf("links of programs with our names that are not the agent's; an 'egressctl run' removes its own "
 		       "when it ends:\n");

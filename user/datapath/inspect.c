@@ -291,10 +291,13 @@ static int add_found_link(uint32_t id, struct eg_found_links *links)
 		return errno == ENOENT ? 0 : -errno;
 	if (bpf_obj_get_info_by_fd(fd, &link, &len) < 0)
 		return -errno;
-	if (link.type != BPF_LINK_TYPE_CGROUP || link.cgroup.cgroup_id == 0 || read_program(link.prog_id, &program) < 0 ||
+	if (link.type == BPF_LINK_TYPE_CGROUP)
+		found.cgroup_id = link.cgroup.cgroup_id;
+	else if (link.type == BPF_LINK_TYPE_NETNS)
+		found.netns = link.netns.netns_ino;
+	if ((found.cgroup_id == 0 && found.netns == 0) || read_program(link.prog_id, &program) < 0 ||
 	    strncmp(program.name, "eg_", strlen("eg_")) != 0)
 		return 0;
-	found.cgroup_id = link.cgroup.cgroup_id;
 	memcpy(found.program, program.name, sizeof(found.program) - 1);
 	return eg_array_push(&links->list, found);
 }

@@ -79,14 +79,15 @@ size_t eg_inspect_after(const uint32_t *effective, size_t count, uint32_t own_id
 struct eg_found_link {
 	uint32_t id;
 	char program[16];
-	uint64_t cgroup_id;
+	uint64_t cgroup_id;	/* 0: it is on a network namespace */
+	uint32_t netns;		/* its inode number */
 };
 
 struct eg_found_links {
 	EG_ARRAY(struct eg_found_link) list;
 };
 
-/* All that are on a living cgroup, node-wide. */
+/* All that are on a living cgroup or network namespace, node-wide. */
 int eg_inspect_links(struct eg_found_links *ret_links);
 
 #endif
