@@ -101,7 +101,7 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook
 	eg_decide(&seen);
 	admit_answer(ctx, &seen);
 	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
-		note_refused(bpf_get_socket_cookie(ctx), &seen.flow);
+		note_refused_connect(bpf_get_socket_cookie(ctx), &seen.flow);
 	eg_admit(ctx, &seen, refused_before);
 	return answer(&seen, refused_before);
 }
@@ -114,7 +114,10 @@ static __always_inline int judge_datagram(struct bpf_sock_addr *ctx, enum eg_hoo
 	eg_decide(&seen);
 	admit_answer(ctx, &seen);
 	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
-		note_refused(bpf_get_socket_cookie(ctx), &seen.flow);
+		note_refused_datagram(bpf_get_socket_cookie(ctx), &seen.flow);
+	/* Where everything may leave there is no guard that would ask. */
+	else if (seen.decision.reason != EG_REASON_PASSTHROUGH)
+		forget_refused_datagram(bpf_get_socket_cookie(ctx));
 	return answer(&seen, bpf_get_retval() < 0);
 }
 

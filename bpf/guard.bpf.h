@@ -374,7 +374,7 @@ static __always_inline bool was_refused(struct __sk_buff *skb, struct eg_flow *f
 		return false;
 	flow->port = bpf_ntohs(port);
 	flow->protocol = IPPROTO_UDP;
-	return is_noted_as_refused(bpf_get_socket_cookie(skb), flow);
+	return is_refused_datagram(bpf_get_socket_cookie(skb), flow);
 }
 
 /* NAT of the host came before us. */
@@ -421,7 +421,7 @@ static __always_inline bool goes_on(struct __sk_buff *skb, const struct bpf_sock
 		return true;
 	}
 	return bpf_ktime_get_ns() < know_forbidden(known, view->workload) &&
-	       !is_noted_as_refused(bpf_get_socket_cookie(skb), &packet->judged);
+	       !is_refused_connect(bpf_get_socket_cookie(skb), &packet->judged);
 }
 
 /*

@@ -114,7 +114,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, EG_REFUSED_MAX);
 	__type(key, struct eg_peer_key);
-	__type(value, __u8);
+	__type(value, struct eg_flow);
 } eg_refused SEC(".maps");
 
 struct {

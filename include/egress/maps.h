@@ -20,7 +20,8 @@
  *   eg_leases      [place]          -> struct eg_lease      what an admitted socket holds (lease.h)
  *   eg_failures    struct eg_failure_key -> __u64 CLOCK_MONOTONIC ns   destinations that failed lately
  *   eg_peers       struct eg_peer_key -> struct eg_peer     who wrote to which UDP socket lately
- *   eg_refused     struct eg_peer_key -> __u8 1            datagrams and connects that were refused lately
+ *   eg_refused     struct eg_peer_key -> struct eg_flow     connects that were refused lately; under no address, a
+ *                                                            socket's last datagram, if that was
  *   eg_known       socket storage   -> struct eg_known      what the guard knows of a connected socket
  *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
  *

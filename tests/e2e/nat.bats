@@ -95,6 +95,28 @@ WAYS="tcp-send-read:$TCP mptcp:$MPTCP udp-sendto-hear:$UDP udp-connect-hear:$UDP
 	is "$(arrivals tcp $OUT4 $TCP)" 0
 }
 
+# both ADDRESS SERVICE: one unconnected UDP socket sends to the first, and then to the second; what each said
+both() {
+	within "$WORK" python3 -IS -c 'import errno, socket, sys
+def send(address):
+    try:
+        udp.sendto(b"x", (address, int(sys.argv[3])))
+        return udp.recv(1) and "heard"
+    except OSError as e:
+        return errno.errorcode.get(e.errno, str(e))
+udp = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+udp.settimeout(10)
+print(send(sys.argv[1]), send(sys.argv[2]))' "$@" $UDP
+}
+
+@test "a socket that was refused a backend still reaches it by the mesh service address that the host sends there" {
+	nat_services
+	start_guarded
+	is "$(both $OUT4 $SERVICE4)" "EPERM heard"
+	is "$(both $OUT6 $SERVICE6)" "EPERM heard"
+	is "$(counted web ipv4.verdicts.blocked_guard) $(counted web ipv6.verdicts.blocked_guard)" "0 0"
+}
+
 @test "a connection that was open before the policy, to a mesh service address behind NAT, goes on" {
 	nat_services
 	policy true >policy.yaml
