@@ -110,10 +110,10 @@ is_starting() {
 	run --separate-stderr "$EGRESSCTL" status
 	is "$status" 1
 	has "$stderr" "$PINS is not set up (eg_agent): an agent is starting, or was killed while it did; ask again, or start egressd"
-	bpftool map update pinned "$PINS/maps/eg_control" key 0 0 0 0 value 99 0 0 0 0 0 0 0 1 0 0 0 0 0 0 0
+	bpftool map update pinned "$PINS/maps/eg_control" key 0 0 0 0 value 99 0 0 0 1 0 0 0 1 0 0 0 0 0 0 0
 	run --separate-stderr "$EGRESSCTL" status
 	has "$stderr" "the pinned maps have ABI 99 and this build has"
-	bpftool map update pinned "$PINS/maps/eg_control" key 0 0 0 0 value 0 0 0 0 0 0 0 0 1 0 0 0 0 0 0 0
+	bpftool map update pinned "$PINS/maps/eg_control" key 0 0 0 0 value 0 0 0 0 1 0 0 0 1 0 0 0 0 0 0 0
 	run --separate-stderr "$EGRESSCTL" status
 	has "$stderr" "an agent is starting, or was killed while it did"
 	# as it says

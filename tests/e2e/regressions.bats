@@ -384,7 +384,7 @@ window_of() {
 	is "$(born_in "$WORK" "$CLIENT" udp-sendto $OUT6 $UDP)" "errno EPERM"
 	is "$(born_in "$WORK" "$CLIENT" tcp $MESH4 $TCP)" ok
 	silent $OUT4
-	is "$(stat_of egressd.enrolment_window_milliseconds web)" 0
+	is "$(stat_of egressd.enrolment_window_ms web)" 0
 }
 
 @test "a workload that has processes already shows the window in which nobody judged them, also after a restart" {
@@ -394,8 +394,8 @@ window_of() {
 	start_daemon
 	window=$(window_of web)
 	[ "$window" -gt 0 ]
-	is "$(stat_of egressd.enrolment_window_milliseconds web)" "$window"
-	is "$("$EGRESSCTL" stats --format prometheus web | sed -n 's/^egressd_enrolment_window_milliseconds{.*} //p')" "$window"
+	is "$(stat_of egressd.enrolment_window_ms web)" "$window"
+	is "$("$EGRESSCTL" stats --format prometheus web | sed -n 's/^egressd_enrolment_window_seconds{.*} //p')" "$(awk "BEGIN { printf \"%.15g\", $window / 1000 }")"
 	kill_daemon
 	is "$(window_of web)" "$window"
 	start_daemon

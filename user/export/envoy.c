@@ -98,11 +98,12 @@ static uint64_t accepted(const struct eg_cluster_counts *counts)
 
 /* ---- the table ---- */
 
-#define COUNTER(field) EG_STAT_COUNTER, EG_EACH_CLUSTER, offsetof(struct eg_cluster_counts, field), NULL
-#define DERIVED(function) EG_STAT_COUNTER, EG_EACH_CLUSTER, 0, function
-#define GAUGE(field) EG_STAT_GAUGE, EG_EACH_CLUSTER, offsetof(struct eg_cluster_gauges, field), NULL
-#define HISTOGRAM(field) EG_STAT_HISTOGRAM, EG_EACH_CLUSTER, offsetof(struct eg_cluster_counts, field), NULL
-#define OF_WORKLOAD(type, field) EG_STAT_##type, EG_EACH_WORKLOAD, offsetof(struct eg_totals, field), NULL
+#define COUNTER(field) EG_STAT_COUNTER, EG_EACH_CLUSTER, offsetof(struct eg_cluster_counts, field), NULL, false
+#define DERIVED(function) EG_STAT_COUNTER, EG_EACH_CLUSTER, 0, function, false
+#define GAUGE(field) EG_STAT_GAUGE, EG_EACH_CLUSTER, offsetof(struct eg_cluster_gauges, field), NULL, false
+#define HISTOGRAM(field) EG_STAT_HISTOGRAM, EG_EACH_CLUSTER, offsetof(struct eg_cluster_counts, field), NULL, false
+#define MS_OF_WORKLOAD(field) EG_STAT_GAUGE, EG_EACH_WORKLOAD, offsetof(struct eg_totals, field), NULL, true
+#define OF_WORKLOAD(type, field) EG_STAT_##type, EG_EACH_WORKLOAD, offsetof(struct eg_totals, field), NULL, false
 
 static const struct eg_stat stats[] = {
 	{"cluster", "upstream_cx_connect_attempts_exceeded", DERIVED(attempts_exceeded), NULL},
@@ -148,7 +149,7 @@ static const struct eg_stat stats[] = {
 	{"cluster", "upstream_cx_connect_ms", HISTOGRAM(connect_ms), NULL},
 	{"cluster", "upstream_cx_length_ms", HISTOGRAM(length_ms), NULL},
 
-	{"egressd", "verdicts", EG_STAT_COUNTER, EG_EACH_REASON, 0, NULL,
+	{"egressd", "verdicts", EG_STAT_COUNTER, EG_EACH_REASON, 0, NULL, false,
 	 "Verdicts on connects, and on datagrams of unconnected sockets, by reason."},
 	{"egressd", "refused_before", OF_WORKLOAD(COUNTER, counts.refused_before),
 	 "Connects that were allowed here, after a program before ours had refused them."},
@@ -168,7 +169,7 @@ static const struct eg_stat stats[] = {
 	 "Connections whose packets go to another address than their peer's, by NAT of the host, while not everything may leave."},
 	{"egressd", "ended_by_policy", OF_WORKLOAD(COUNTER, counts.ended_by_policy),
 	 "Connections that were open when a policy came that forbids them, and were ended."},
-	{"egressd", "enrolment_window_milliseconds", OF_WORKLOAD(GAUGE, window_ms),
+	{"egressd", "enrolment_window", MS_OF_WORKLOAD(window_ms),
 	 "How long processes may have been judged by nobody: the age of the cgroup when it was enforced, 0 if it was empty."},
 	{"egressd", "cx_past_limit", COUNTER(cx_past_limit),
 	 "Connects that a limit would have refused, and that audit mode let pass."},
@@ -228,7 +229,7 @@ void eg_stat_name(const struct eg_stat *stat, size_t index, char dotted[EG_STAT_
 			 eg_reason_name((unsigned int)index));
 		return;
 	case EG_EACH_WORKLOAD:
-		snprintf(dotted, EG_STAT_NAME_MAX, "%s.%s", stat->scope, stat->name);
+		snprintf(dotted, EG_STAT_NAME_MAX, "%s.%s%s", stat->scope, stat->name, stat->is_ms ? "_ms" : "");
 		return;
 	}
 }

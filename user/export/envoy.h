@@ -40,6 +40,7 @@ struct eg_stat {
 	enum eg_stat_each each;
 	size_t offset;     /* see eg_stat_value() */
 	uint64_t (*derive)(const struct eg_cluster_counts *counts); /* what no field holds; else NULL */
+	bool is_ms;        /* of ours: "_ms" behind the name, and seconds for Prometheus */
 	const char *help;  /* of ours; Envoy says nothing of its own */
 };
 

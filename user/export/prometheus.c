@@ -11,6 +11,7 @@
 #define FAMILY_MAX 128
 #define TAG_MAX 128
 #define NSEC_PER_SEC 1e9
+#define MSEC_PER_SEC 1e3
 
 /* ---- text that grows ---- */
 
@@ -148,12 +149,12 @@ static void name_family(struct eg_prometheus *p, const struct eg_stat *stat)
 	bool is_ours = eg_stat_is_ours(stat), is_retired = p->phase == RETIRED;
 	bool adds_total = (is_ours || is_retired) && stat->type == EG_STAT_COUNTER && !ends_in_total(stat->name);
 
-	snprintf(p->family, sizeof(p->family), "%s%s%s%s%s",
+	snprintf(p->family, sizeof(p->family), "%s%s%s%s%s%s",
 		 is_retired ? "egressd_retired_"
 		 : is_ours  ? ""
 			    : "envoy_",
 		 is_retired && is_ours ? "" : stat->scope, is_retired && is_ours ? "" : "_", stat->name,
-		 adds_total ? "_total" : "");
+		 stat->is_ms ? "_seconds" : "", adds_total ? "_total" : "");
 	sanitize(p->family);
 }
 
@@ -263,6 +264,13 @@ static void add_sample(struct eg_prometheus *p, const char *suffix, const char *
 	add(&p->text, "\n");
 }
 
+static void add_seconds(struct eg_prometheus *p, const char *labels, uint64_t ms)
+{
+	begin_sample(p, "", "", labels, NULL);
+	add_real(&p->text, (double)ms / MSEC_PER_SEC);
+	add(&p->text, "\n");
+}
+
 /* In milliseconds, as the name of the family says. */
 static void add_histogram(struct eg_prometheus *p, const struct eg_histogram *histogram, const char *tag,
 			  const char *labels)
@@ -297,6 +305,8 @@ static void add_stats(struct eg_prometheus *p, const struct eg_stat *stat, const
 		write_tag(stat, index, tag);
 		if (stat->type == EG_STAT_HISTOGRAM)
 			add_histogram(p, eg_stat_histogram(stat, subject->totals, index), tag, subject->labels);
+		else if (stat->is_ms)
+			add_seconds(p, subject->labels, eg_stat_value(stat, subject->totals, index));
 		else
 			add_sample(p, "", tag, subject->labels, NULL, eg_stat_value(stat, subject->totals, index));
 	}
