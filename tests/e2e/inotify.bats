@@ -12,7 +12,7 @@ setup() {
 	daemon_setup
 	LIMITED_USER=$((2000000000 + $$))
 	# Folders that this user made would be a foreigner's.
-	mkdir -m 700 "$PINS" "$PINS/maps" "$PINS/links" "$PINS/iters"
+	mkdir -m 700 "$PINS" "$PINS/maps" "$PINS/links" "$PINS/netns" "$PINS/iters"
 	printf '#!/bin/sh\nexec setpriv --reuid=%s --inh-caps=%s --ambient-caps=%s "%s" "$@"\n' \
 		$LIMITED_USER "$CAPABILITIES" "$CAPABILITIES" "$EGRESSD" >egressd
 	chmod +x egressd

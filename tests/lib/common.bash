@@ -206,6 +206,8 @@ ctl() {
 # start_ctl ARG...: the same in the background. $RUNNER is egressctl's process id and
 # $RUN_CGROUP the cgroup of its command; output goes to run.out and run.err.
 start_ctl() {
+	# What an earlier run has said is not this one's.
+	: >run.out
 	(in_cgroup "$EG_CALLER" nsenter --net="$EG_CLIENT" "$EGRESSCTL" "$@") >run.out 2>run.err 3>&- &
 	RUNNER=$!
 	RUN_CGROUP=$EG_CALLER/egressctl-run-$RUNNER
