@@ -743,10 +743,11 @@ static void print_sweep(const struct status *status)
 	const struct eg_agent_sweep *sweep = &status->agent.sweep;
 
 	if (sweep->ended_ns == 0)
-		return;
-	printf("sweep       %.1f ms for %" PRIu64 " files, %.1f s ago, %" PRIu64 " connections ended",
-	       (double)sweep->took_ns / 1e6, (uint64_t)sweep->looked_at,
-	       (double)(eg_now_ns() - sweep->ended_ns) / 1e9, (uint64_t)sweep->destroyed);
+		printf("sweep       none yet");
+	else
+		printf("sweep       %.1f ms for %" PRIu64 " files, %.1f s ago, %" PRIu64 " connections ended",
+		       (double)sweep->took_ns / 1e6, (uint64_t)sweep->looked_at,
+		       (double)(eg_now_ns() - sweep->ended_ns) / 1e9, (uint64_t)sweep->destroyed);
 	if (status->alive)
 		printf("; every %u ms\n", sweep->period_ms);
 	else
