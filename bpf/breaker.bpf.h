@@ -286,14 +286,16 @@ static __always_inline void count_bytes(struct eg_lease *lease, __u64 word, cons
 
 /* ---- admission ---- */
 
-static __always_inline bool is_cluster_traffic(const struct observation *seen)
-{
-	return seen->decision.reason == EG_REASON_PASSTHROUGH || seen->decision.reason == EG_REASON_MATCHED;
-}
-
 static __always_inline bool is_udp(const struct observation *seen)
 {
 	return eg_protocol_bit(seen->flow.protocol) == EG_PROTO_UDP;
+}
+
+/* DNS that is redirected goes to the workload's own resolver, as if it had asked that. */
+static __always_inline bool is_cluster_traffic(const struct observation *seen)
+{
+	return seen->decision.reason == EG_REASON_PASSTHROUGH || seen->decision.reason == EG_REASON_MATCHED ||
+	       (seen->decision.reason == EG_REASON_REDIRECTED && !is_udp(seen));
 }
 
 /* Non-mesh and matched TCP connections and connected UDP sockets hold a lease; other protocols are counted only. */

@@ -201,4 +201,28 @@ static __always_inline struct eg_decision decide(const struct policy_view *view,
 	return block_by(workload, EG_REASON_BLOCKED_PASSTHROUGH_OFF, workload->block_errno);
 }
 
+/* ---- where redirect.bpf.h sends it ---- */
+
+static __always_inline bool does_redirect(const struct eg_workload_policy *workload)
+{
+	return workload && (workload->flags & EG_WORKLOAD_REDIRECTS);
+}
+
+static __always_inline const struct eg_redirect_policy *redirect_of(const struct eg_workload_policy *workload,
+								     __u32 family)
+{
+	return family == EG_FAMILY_IPV4 ? &workload->redirect_ipv4 : &workload->redirect_ipv6;
+}
+
+/* A place that connections go to by themselves: the guard knows a socket by its peer. */
+static __always_inline bool is_redirect_place(const struct eg_workload_policy *workload, const struct eg_flow *flow)
+{
+	const struct eg_redirect_policy *redirect = redirect_of(workload, flow->family);
+	const struct eg_place *place = eg_protocol_bit(flow->protocol) == EG_PROTO_UDP ? &redirect->dns : &redirect->to;
+
+	return flow->port && flow->port == place->port && flow->addr.word_be[0] == place->addr.word_be[0] &&
+	       flow->addr.word_be[1] == place->addr.word_be[1] && flow->addr.word_be[2] == place->addr.word_be[2] &&
+	       flow->addr.word_be[3] == place->addr.word_be[3];
+}
+
 #endif

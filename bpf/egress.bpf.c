@@ -20,6 +20,7 @@
 #include "lifecycle.bpf.h"
 #include "maps.bpf.h"
 #include "move.bpf.h"
+#include "redirect.bpf.h"
 #include "refused.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -43,6 +44,7 @@ static __always_inline int refuse(__u16 block_errno)
  * them once, for any input, and not through the second for every way out of the
  * first. It loads them five to ten times faster. It also takes NULL for an input.
  */
+/* 1: the workload redirects, and eg_redirect() is to be asked. */
 __noinline int eg_decide(struct observation *seen)
 {
 	struct policy_view view;
@@ -52,7 +54,7 @@ __noinline int eg_decide(struct observation *seen)
 	view = view_policy(seen->slot_id);
 	seen->bank = view.bank;
 	seen->decision = decide(&view, &seen->flow);
-	return 0;
+	return does_redirect(view.workload);
 }
 
 /* A place for what was allowed and is to be limited; what an earlier program refused already needs none. */
@@ -93,16 +95,32 @@ static __always_inline void admit_answer(struct bpf_sock_addr *ctx, struct obser
 		seen->decision = allow(EG_REASON_REPLY);
 }
 
+/* The kernel goes on with the place, where there is one. Which hook it is, is a constant: each has its own fields. */
+static __always_inline void send_to(struct bpf_sock_addr *ctx, enum eg_hook hook, const struct observation *seen,
+				    const struct eg_place *place)
+{
+	if (!place->port || seen->decision.verdict != EG_VERDICT_ALLOWED)
+		return;
+	if (hook == EG_HOOK_CONNECT4 || hook == EG_HOOK_SENDMSG4)
+		write_addr4(ctx, &place->addr, place->port);
+	else
+		write_addr6(ctx, seen->flow.family, &place->addr, place->port);
+}
+
 static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)
 {
 	struct observation seen = observe(hook, flow);
 	bool refused_before = bpf_get_retval() < 0;
+	struct eg_place place = {};
+	int redirects = eg_decide(&seen);
 
-	eg_decide(&seen);
 	admit_answer(ctx, &seen);
+	if (redirects)
+		eg_redirect(ctx, &seen, &place);
 	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
 		note_refused_connect(bpf_get_socket_cookie(ctx), &seen.flow);
 	eg_admit(ctx, &seen, refused_before);
+	send_to(ctx, hook, &seen, &place);
 	return answer(&seen, refused_before);
 }
 
@@ -110,14 +128,18 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook
 static __always_inline int judge_datagram(struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)
 {
 	struct observation seen = observe(hook, flow);
+	struct eg_place place = {};
+	int redirects = eg_decide(&seen);
 
-	eg_decide(&seen);
 	admit_answer(ctx, &seen);
+	if (redirects)
+		eg_redirect(ctx, &seen, &place);
 	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
 		note_refused_datagram(bpf_get_socket_cookie(ctx), &seen.flow);
 	/* Where everything may leave there is no guard that would ask. */
 	else if (seen.decision.reason != EG_REASON_PASSTHROUGH)
 		forget_refused_datagram(bpf_get_socket_cookie(ctx));
+	send_to(ctx, hook, &seen, &place);
 	return answer(&seen, bpf_get_retval() < 0);
 }
 
@@ -211,6 +233,78 @@ SEC("cgroup/sendmsg6")
 int eg_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	return judge_datagram(ctx, EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
+}
+
+/* ---- of workloads that redirect ---- */
+
+/* After eg_sockops, which sets flags of the same socket: each keeps the other's. */
+SEC("sockops")
+int eg_redir_life(struct bpf_sock_ops *ctx)
+{
+	if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		on_redirected_connect(ctx);
+	else if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == BPF_TCP_CLOSE)
+		on_redirected_close(ctx);
+	return 1;
+}
+
+SEC("cgroup/getpeername4")
+int eg_redir_peer4(struct bpf_sock_addr *ctx)
+{
+	struct eg_flow peer = flow_of_sock_addr4(ctx), believed = believed_peer(ctx, &peer);
+
+	if (believed.family == EG_FAMILY_IPV4)
+		write_addr4(ctx, &believed.addr, believed.port);
+	return ANSWER_PROCEED;
+}
+
+SEC("cgroup/getpeername6")
+int eg_redir_peer6(struct bpf_sock_addr *ctx)
+{
+	struct eg_flow peer = flow_of_sock_addr6(ctx), believed = believed_peer(ctx, &peer);
+
+	if (believed.family)
+		write_addr6(ctx, believed.family, &believed.addr, believed.port);
+	return ANSWER_PROCEED;
+}
+
+SEC("cgroup/recvmsg4")
+int eg_redir_recv4(struct bpf_sock_addr *ctx)
+{
+	struct eg_flow sender = flow_of_sock_addr4(ctx), believed = believed_sender(ctx, &sender);
+
+	if (believed.family == EG_FAMILY_IPV4)
+		write_addr4(ctx, &believed.addr, believed.port);
+	return ANSWER_PROCEED;
+}
+
+SEC("cgroup/recvmsg6")
+int eg_redir_recv6(struct bpf_sock_addr *ctx)
+{
+	struct eg_flow sender = flow_of_sock_addr6(ctx), believed = believed_sender(ctx, &sender);
+
+	if (believed.family)
+		write_addr6(ctx, believed.family, &believed.addr, believed.port);
+	return ANSWER_PROCEED;
+}
+
+/* ---- of the proxy ---- */
+
+SEC("sockops")
+int eg_proxy_life(struct bpf_sock_ops *ctx)
+{
+	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+		on_proxy_accepted(ctx);
+	return 1;
+}
+
+/* The kernel's own answer is taken as it is, unless this is a question that it cannot answer. */
+SEC("cgroup/getsockopt")
+int eg_proxy_opt(struct bpf_sockopt *ctx)
+{
+	if (!tell_original(ctx))
+		ctx->optlen = 0;
+	return ANSWER_PROCEED;
 }
 
 enum packet_answer {

@@ -40,6 +40,7 @@ static __always_inline void count_cluster(struct eg_cluster_counts *cluster, enu
 	switch (reason) {
 	case EG_REASON_PASSTHROUGH:
 	case EG_REASON_MATCHED:
+	case EG_REASON_REDIRECTED:
 		count(&cluster->cx_total);
 		break;
 	case EG_REASON_BLOCKED_PASSTHROUGH_OFF:

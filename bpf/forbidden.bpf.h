@@ -50,13 +50,28 @@ static __always_inline bool is_answering(const struct sock *sk, const struct eg_
 	return flow->protocol == PROTOCOL_UDP && may_answer(cookie_of(sk), flow);
 }
 
+/* To a proxy, where its connect sent it, or of one inside the workload: the guard lets both by. */
+static __always_inline bool is_of_redirect(const struct sock *sk, const struct policy_view *view,
+					   const struct eg_flow *flow)
+{
+	__u64 cgroup = 0;
+
+	if (!does_redirect(view->workload))
+		return false;
+	if (is_redirect_place(view->workload, flow))
+		return true;
+	/* Read anew, as a number: what the verifier knows for a pointer cannot be handed over as one. */
+	bpf_probe_read_kernel(&cgroup, sizeof(cgroup), __builtin_preserve_access_index(&sk->sk_cgrp_data.cgroup));
+	return view->workload->proxy_cgroup && eg_is_within(cgroup, view->workload->proxy_cgroup);
+}
+
 /* What cannot be marked as kept is ended: the guard would drop what it sends, and nobody would tell its process. */
 static __always_inline __u8 fate_of(struct sock *sk, const struct eg_lease *lease, __u32 slot,
 				    const struct policy_view *view, const struct eg_flow *flow)
 {
 	struct eg_known *known = find_known(sk, flow, slot);
 
-	if (decide(view, flow).verdict == EG_VERDICT_ALLOWED) {
+	if (decide(view, flow).verdict == EG_VERDICT_ALLOWED || is_of_redirect(sk, view, flow)) {
 		if (known)
 			known->until_ns = 0;
 		return EG_FATE_NONE;

@@ -30,6 +30,7 @@
 #include "kernel.bpf.h"
 #include "kind.bpf.h"
 #include "known.bpf.h"
+#include "redirect.bpf.h"
 #include "refused.bpf.h"
 #include "reply.bpf.h"
 
@@ -435,11 +436,28 @@ static __always_inline bool is_worth_knowing(struct bpf_sock *sk)
 	return tcp ? tcp->segs_out > SHORT_CONNECTION_PACKETS : bpf_get_prandom_u32() % SHORT_SESSION_PACKETS == 0;
 }
 
+/* To where the connect hook sent it, or of a proxy inside the workload, which sends for others. */
+__noinline int eg_is_of_redirect(struct __sk_buff *skb, const struct packet *packet, __u32 bank)
+{
+	const struct eg_workload_policy *workload;
+	__u32 slot_id;
+
+	if (!packet)
+		return 0;
+	slot_id = packet->slot_id;
+	workload = lookup_workload(bank, &slot_id);
+	if (!workload)
+		return 0;
+	return (packet->connected && is_redirect_place(workload, &packet->judged)) ||
+	       eg_is_proxy_packet(skb, workload->proxy_cgroup);
+}
+
 /* By the policy, and then by where it comes from. What is known of the peer is of another policy, or nothing. */
 static __always_inline bool may_pass(struct __sk_buff *skb, struct bpf_sock *sk, const struct policy_view *view,
 				     const struct packet *packet, struct eg_known *known)
 {
-	bool allowed = decide(view, &packet->judged).verdict == EG_VERDICT_ALLOWED;
+	bool allowed = decide(view, &packet->judged).verdict == EG_VERDICT_ALLOWED ||
+		       (does_redirect(view->workload) && eg_is_of_redirect(skb, packet, view->bank));
 	bool answers = !allowed && is_answer(skb, sk, &packet->judged);
 
 	if (!known && packet->connected &&

@@ -36,6 +36,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned char skc_ipv6only : 1;
 	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
@@ -60,7 +61,7 @@ struct sock_cgroup_data {
 
 struct sock {
 	struct sock_common __sk_common;
-	__u8 sk_kern_sock : 1; /* the kernel's own */
+	__u8 sk_kern_sock : 1; /* the kernel's own, subflows of MPTCP among them */
 	__u16 sk_type;
 	__u16 sk_protocol;
 	__u32 sk_max_ack_backlog; /* of listen(); what is accepted is a copy of who listens */
@@ -81,6 +82,7 @@ struct tcp_sock {
 	__u64 bytes_received;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
+	_Bool is_mptcp; /* a subflow */
 	__u64 tcp_mstamp; /* CLOCK_MONOTONIC in us, when a packet last came or went */
 };
 
@@ -97,7 +99,10 @@ struct css_set {
 
 struct task_struct {
 	struct css_set *cgroups;
+	unsigned int flags;
 	int tgid;
+	__u64 start_time; /* the thread's; of the leader, the process's */
+	struct task_struct *group_leader;
 	char comm[16];
 };
 
@@ -120,6 +125,9 @@ struct bpf_iter__task_file {
 };
 
 #pragma clang attribute pop
+
+/* Of task_struct.flags: a kernel thread. */
+#define PF_KTHREAD 0x00200000u
 
 /* enum sock_flags: the peer's FIN came, which bytes_received counts as a byte. */
 #define SOCK_DONE_BIT (1ul << 1)

@@ -18,26 +18,6 @@
 /* A timer tick may come this much before its time: what ends so close to the timeout was ended by it. */
 #define TIMER_SLACK_NS (10 * NSEC_PER_MSEC)
 
-static __always_inline struct eg_flow flow_of_sock_ops(const struct bpf_sock_ops *ctx)
-{
-	struct eg_flow flow = {
-		.family = ctx->family,
-		.port = bpf_ntohl(ctx->remote_port),
-		.protocol = 6, /* IPPROTO_TCP */
-	};
-
-	if (flow.family == EG_FAMILY_IPV4) {
-		flow.addr.word_be[0] = ctx->remote_ip4;
-		return flow;
-	}
-	flow.addr.word_be[0] = ctx->remote_ip6[0];
-	flow.addr.word_be[1] = ctx->remote_ip6[1];
-	flow.addr.word_be[2] = ctx->remote_ip6[2];
-	flow.addr.word_be[3] = ctx->remote_ip6[3];
-	normalise_flow(&flow);
-	return flow;
-}
-
 /* Where a policy limits retries, a destination that failed in the network is remembered for a while. */
 static __always_inline void note_failure(struct bpf_sock_ops *ctx, __u64 word)
 {
@@ -51,7 +31,7 @@ static __always_inline void note_failure(struct bpf_sock_ops *ctx, __u64 word)
 	limits = eg_lease_marks(word) & EG_LEASE_IPV6 ? &view.workload->ipv6 : &view.workload->ipv4;
 	if (!(limits->flags & EG_CLUSTER_LIMITS_RETRIES))
 		return;
-	key.flow = flow_of_sock_ops(ctx);
+	key.flow = remote_of_sock_ops(ctx);
 	bpf_map_update_elem(&eg_failures, &key, &now, BPF_ANY);
 }
 
@@ -61,7 +41,7 @@ static __always_inline void forget_failure(struct bpf_sock_ops *ctx, __u64 word)
 
 	if (!(eg_lease_marks(word) & EG_LEASE_RETRY))
 		return;
-	key.flow = flow_of_sock_ops(ctx);
+	key.flow = remote_of_sock_ops(ctx);
 	bpf_map_delete_elem(&eg_failures, &key);
 }
 

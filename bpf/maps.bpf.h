@@ -124,6 +124,37 @@ struct {
 	__type(value, struct eg_known);
 } eg_known SEC(".maps");
 
+/* Only for sockets that are redirected. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct eg_redirected);
+} eg_redirects SEC(".maps");
+
+/* Not preallocated: few workloads redirect. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EG_ORIGINALS_MAX);
+	__type(key, struct eg_original_key);
+	__type(value, struct eg_original);
+} eg_originals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} eg_orig_count SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EG_ASKERS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} eg_askers SEC(".maps");
+
 /* For user space alone. Mapped, since whoever wants to know which slots are in use would need a call for each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -36,4 +36,26 @@ static __always_inline __u32 slot_of_cgroup(struct cgroup *cgroup)
 	return found;
 }
 
+/*
+ * Whether a cgroup is the one of that id, or lies in it. A global function, which the
+ * verifier goes through once, and which takes an address as a number.
+ */
+__noinline int eg_is_within(__u64 address, __u64 wanted)
+{
+	struct cgroup *cgroup = (struct cgroup *)address;
+	void *ancestors = __builtin_preserve_access_index(&cgroup->ancestors[0]);
+	int level = BPF_CORE_READ(cgroup, level);
+
+	for (int i = 1; i < CGROUP_LEVELS_MAX; i++) {
+		struct cgroup *ancestor = NULL;
+
+		if (i > level)
+			break;
+		bpf_probe_read_kernel(&ancestor, sizeof(ancestor), ancestors + i * sizeof(ancestor));
+		if (BPF_CORE_READ(ancestor, kn, id) == wanted)
+			return 1;
+	}
+	return 0;
+}
+
 #endif

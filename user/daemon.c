@@ -26,6 +26,7 @@
 #include "gates.h"
 #include "incoming.h"
 #include "peer.h"
+#include "proxies.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/rules.h"
@@ -78,6 +79,7 @@ struct daemon {
 	struct eg_roster roster;
 	struct eg_gates gates;
 	struct eg_doors doors;
+	struct eg_proxies proxies;
 	struct policy policy;		/* in force, or on its way there */
 	struct eg_agent agent;
 	struct eg_sweeper sweeper;
@@ -103,6 +105,7 @@ static void daemon_clear(struct daemon *daemon)
 	eg_roster_clear(&daemon->roster);
 	eg_gates_clear(&daemon->gates);
 	eg_doors_clear(&daemon->doors);
+	eg_proxies_clear(&daemon->proxies);
 	eg_sweeper_clear(&daemon->sweeper);
 	eg_datapath_free(daemon->datapath);
 	policy_clear(&daemon->policy);
@@ -163,14 +166,16 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 
 /* ---- putting a policy in force ---- */
 
-static int compile_policy(const struct policy *policy, const struct eg_slot_plans *plans, struct eg_diag *diag,
-			  struct eg_image **ret_image)
+static int compile_policy(const struct policy *policy, const struct eg_slot_plans *plans,
+			  const struct eg_proxies *proxies, struct eg_diag *diag, struct eg_image **ret_image)
 {
 	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
 	_cleanup_free_ struct eg_rules_source *sources = NULL;
 	struct eg_capacity capacity = eg_datapath_max_capacity();
 	int r = eg_slot_plans_list_sources(plans, &sources);
 
+	for (size_t i = 0; r == 0 && i < plans->list.len; i++)
+		sources[i].proxy_cgroup = eg_proxies_find(proxies, sources[i].slot);
 	if (r == 0)
 		r = eg_rules_resolve_sources(policy->model, sources, plans->list.len, policy->resolvers,
 					     policy->resolver_count, &rules);
@@ -213,6 +218,7 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	_cleanup_(eg_slot_plans_clear) struct eg_slot_plans plans = {};
 	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	_cleanup_(eg_gates_clear) struct eg_gates gates = {};
+	_cleanup_(eg_proxies_clear) struct eg_proxies proxies = {};
 	bool try_again = false;
 	int r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
 
@@ -222,14 +228,18 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 		r = eg_slots_plan(daemon->roster.infos, EG_SLOTS_MAX, policy->model, &instances, &plans);
 	if (r == 0)
 		r = eg_gates_list_wanted(daemon->mount_point, policy->model, &gates);
+	if (r == 0)
+		r = eg_proxies_list_wanted(daemon->mount_point, &plans, &proxies);
 	/* A look at cgroups that found nothing new makes no generation. */
 	if (r == 0 && policy == &daemon->policy && eg_roster_is_done(&daemon->roster, &plans) &&
-	    eg_gates_are_done(&daemon->gates, &gates))
+	    eg_gates_are_done(&daemon->gates, &gates) && eg_proxies_are_done(&daemon->proxies, &proxies))
 		return 0;
 	if (r == 0)
-		r = compile_policy(policy, &plans, diag, &image);
+		r = compile_policy(policy, &plans, &proxies, diag, &image);
 	if (r == 0)
-		r = eg_roster_guard(&daemon->roster, image);
+		r = eg_proxies_add_new(&daemon->proxies, daemon->datapath, daemon->mount_point, &proxies);
+	if (r == 0)
+		r = eg_roster_add_extras(&daemon->roster, image);
 	if (r == 0)
 		r = eg_doors_prepare(&daemon->doors, image);
 	if (r == 0)
@@ -239,9 +249,11 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	if (r == 0)
 		r = eg_roster_carry_out(&daemon->roster, &plans, &try_again);
 	if (r == 0)
-		r = eg_roster_unguard(&daemon->roster);
+		r = eg_roster_remove_extras(&daemon->roster);
 	if (r == 0)
 		r = follow_doors(daemon);
+	if (r == 0)
+		r = eg_proxies_remove_old(&daemon->proxies, daemon->datapath, &proxies);
 	if (r == 0 && try_again)
 		r = eg_timer_set(daemon->gather_timer, RETRY_MS);
 	return r < 0 ? r : eg_gates_add_new(&daemon->gates, daemon->datapath, daemon->mount_point, &gates);
@@ -658,6 +670,8 @@ static int start(struct daemon *daemon)
 		r = eg_gates_recover(daemon->datapath, daemon->directory, &daemon->gates);
 	if (r == 0)
 		r = eg_doors_open(&daemon->roster, &daemon->doors);
+	if (r == 0)
+		r = eg_proxies_recover(daemon->directory, &daemon->proxies);
 	if (r < 0)
 		return fail(r, "cannot start", NULL);
 	start_admin(daemon);

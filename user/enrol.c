@@ -14,11 +14,15 @@
 #include "datapath/pins.h"
 #include "workload/cgroup.h"
 
+/* What programs there may be beside those that decide. */
+static const enum eg_workload_flag extra_flags[EG_EXTRAS] = {EG_WORKLOAD_GUARDED, EG_WORKLOAD_REDIRECTS};
+
 void eg_roster_clear(struct eg_roster *roster)
 {
 	free(roster->infos);
 	free(roster->attached);
-	free(roster->guarded);
+	for (size_t i = 0; i < EG_EXTRAS; i++)
+		free(roster->extra[i]);
 	*roster = (struct eg_roster){};
 }
 
@@ -139,7 +143,8 @@ static int enrol(struct eg_roster *roster, uint32_t slot, bool say)
 	double age_ms = r == 0 ? window_ms(fd) : 0;
 
 	roster->attached[slot] = r == 0;
-	roster->guarded[slot] = true;
+	for (size_t i = 0; i < EG_EXTRAS; i++)
+		roster->extra[i][slot] = true;
 	if (r < 0)
 		return r;
 	if (say)
@@ -247,36 +252,47 @@ static int carry_out(struct eg_roster *roster, const struct eg_slot_plan *plan, 
 	return 0;
 }
 
-static int guard(struct eg_roster *roster, uint32_t slot)
+static int add_extra(struct eg_roster *roster, uint32_t slot, size_t extra)
 {
 	_cleanup_close_ int fd = open_cgroup(roster, &roster->infos[slot]);
-	int r = fd < 0 ? fd : eg_datapath_guard(roster->datapath, fd, slot);
+	int r = fd < 0 ? fd : eg_datapath_attach_for(roster->datapath, fd, slot, extra_flags[extra]);
 
-	roster->guarded[slot] = true;
+	roster->extra[extra][slot] = true;
 	/* One that has just gone needs none. */
 	return r == -ENOENT || r == -ENODEV ? 0 : r;
 }
 
-int eg_roster_guard(struct eg_roster *roster, const struct eg_image *image)
+int eg_roster_add_extras(struct eg_roster *roster, const struct eg_image *image)
 {
 	int r = 0;
 
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
-		if (roster->attached[slot] && eg_image_guards(image, slot) && !eg_datapath_guards(roster->datapath, slot))
-			r = guard(roster, slot);
+	for (size_t extra = 0; extra < EG_EXTRAS; extra++)
+		for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
+			if (roster->attached[slot] && eg_image_has(image, slot, extra_flags[extra]) &&
+			    !eg_datapath_has(roster->datapath, slot, extra_flags[extra]))
+				r = add_extra(roster, slot, extra);
 	return r;
 }
 
-int eg_roster_unguard(struct eg_roster *roster)
+static int remove_extra(struct eg_roster *roster, uint32_t slot, size_t extra)
+{
+	int r;
+
+	if (!roster->attached[slot] || !roster->extra[extra][slot] ||
+	    eg_datapath_has(roster->datapath, slot, extra_flags[extra]))
+		return 0;
+	r = eg_datapath_detach_for(roster->datapath, slot, roster->infos[slot].cgroup_id, extra_flags[extra]);
+	roster->extra[extra][slot] = r < 0;
+	return r;
+}
+
+int eg_roster_remove_extras(struct eg_roster *roster)
 {
 	int r = 0;
 
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
-		if (!roster->attached[slot] || !roster->guarded[slot] || eg_datapath_guards(roster->datapath, slot))
-			continue;
-		r = eg_datapath_unguard(roster->datapath, slot, roster->infos[slot].cgroup_id);
-		roster->guarded[slot] = r < 0;
-	}
+	for (size_t extra = 0; extra < EG_EXTRAS; extra++)
+		for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
+			r = remove_extra(roster, slot, extra);
 	return r;
 }
 
@@ -327,11 +343,15 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 
 	roster.infos = calloc(EG_SLOTS_MAX, sizeof(*roster.infos));
 	roster.attached = calloc(EG_SLOTS_MAX, sizeof(*roster.attached));
-	roster.guarded = calloc(EG_SLOTS_MAX, sizeof(*roster.guarded));
-	if (!roster.infos || !roster.attached || !roster.guarded)
+	if (!roster.infos || !roster.attached)
 		return -ENOMEM;
-	/* By whoever was here before. */
-	memset(roster.guarded, true, EG_SLOTS_MAX * sizeof(*roster.guarded));
+	for (size_t i = 0; i < EG_EXTRAS; i++) {
+		roster.extra[i] = malloc(EG_SLOTS_MAX * sizeof(*roster.extra[i]));
+		if (!roster.extra[i])
+			return -ENOMEM;
+		/* By whoever was here before. */
+		memset(roster.extra[i], true, EG_SLOTS_MAX * sizeof(*roster.extra[i]));
+	}
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
 		r = eg_maps_read_info(&maps, slot, &roster.infos[slot]);
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {

@@ -13,12 +13,15 @@
 #include "policy/compile.h"
 #include "workload/slots.h"
 
+/* The guard, and what a redirect needs. */
+#define EG_EXTRAS 2
+
 struct eg_roster {
 	struct eg_datapath *datapath; /* not owned, as the next */
 	const char *mount_point;      /* of cgroup v2 */
 	struct eg_slot_info *infos;   /* what eg_infos says, EG_SLOTS_MAX entries */
 	bool *attached;               /* slots whose links this process has seen complete, EG_SLOTS_MAX entries */
-	bool *guarded;                /* slots whose guard may be attached, EG_SLOTS_MAX entries */
+	bool *extra[EG_EXTRAS];       /* slots that may have these, EG_SLOTS_MAX entries each */
 };
 
 void eg_roster_clear(struct eg_roster *roster);
@@ -27,11 +30,12 @@ void eg_roster_clear(struct eg_roster *roster);
 int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct eg_roster *ret_roster);
 
 /*
- * The guard of slots that are enrolled already: on before the image that wants it comes
- * into force, and off, where the policy in force does not want it, afterwards. 0, or -errno.
+ * The guard, and what a redirect needs, of slots that are enrolled already: on before the
+ * image that wants it comes into force, and off, where the policy in force does not want
+ * it, afterwards. 0, or -errno.
  */
-int eg_roster_guard(struct eg_roster *roster, const struct eg_image *image);
-int eg_roster_unguard(struct eg_roster *roster);
+int eg_roster_add_extras(struct eg_roster *roster, const struct eg_image *image);
+int eg_roster_remove_extras(struct eg_roster *roster);
 
 /* The directory of a slot's cgroup. A descriptor, -ENOENT when it is gone or another one now, or -errno. */
 int eg_roster_open_cgroup(const struct eg_roster *roster, uint32_t slot);

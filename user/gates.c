@@ -38,7 +38,7 @@ static int recover_links(const char *directory, struct eg_gates *gates)
 	for (size_t i = 0; i < pins.list.len && r == 0; i++) {
 		const struct eg_link_pin *pin = &pins.list.items[i];
 
-		if (pin->slot == EG_GATE_SLOT && !find(gates, pin->cgroup_id))
+		if (eg_link_pin_is_gates(pin) && !find(gates, pin->cgroup_id))
 			r = eg_array_push(&gates->list, {.gate.cgroup_id = pin->cgroup_id});
 	}
 	eg_array_clear(&pins.list);

@@ -37,6 +37,7 @@ struct session {
 	struct eg_cgroup cgroup;
 	struct eg_datapath *datapath;
 	struct eg_links *links;
+	struct eg_links *proxy_links;	/* NULL: there is no proxy to serve */
 	struct eg_guardian guardian;
 	struct eg_sweeper sweeper;
 	int64_t sweep_at_ms;	/* CLOCK_MONOTONIC */
@@ -91,8 +92,9 @@ static int load_datapath(struct session *session)
 		.destination_quota = RUN_DESTINATIONS,
 		.event_rate = 0, /* nobody listens: the report has it all */
 		.nothing_pinned = true,
-		.never_guards = !eg_image_guards(*session->run->image, session->run->subject->slot),
+		.never_guards = !eg_image_has(*session->run->image, session->run->subject->slot, EG_WORKLOAD_GUARDED),
 		.never_filters = !eg_image_looks_at_incoming(*session->run->image, session->run->subject->slot),
+		.never_redirects = !eg_image_has(*session->run->image, session->run->subject->slot, EG_WORKLOAD_REDIRECTS),
 	};
 	_cleanup_free_ char *problem = NULL;
 	int r;
@@ -134,6 +136,33 @@ static int enforce(struct session *session)
 
 	if (r < 0)
 		eg_log_error("cannot attach to %s: %s", session->cgroup.path, strerror(-r));
+	return r;
+}
+
+/*
+ * A cgroup that is not there is said and no failure, as for a daemon, which may wait for it. They end with us:
+ * whoever still is redirected then is killed by the guardian.
+ */
+static int serve_proxy(struct session *session)
+{
+	const struct eg_workload *workload = session->run->subject->workload;
+	const char *cgroup = workload ? workload->redirect.proxy_cgroup : NULL;
+	_cleanup_free_ char *mount_point = NULL, *path = NULL;
+	_cleanup_close_ int fd = -1;
+	int r = cgroup ? eg_cgroup_mount_point(&mount_point) : 0;
+
+	if (!cgroup || r < 0)
+		return r;
+	if (asprintf(&path, "%s%s", mount_point, cgroup) < 0)
+		return -ENOMEM;
+	fd = cgroup[0] == '/' ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd < 0) {
+		eg_log_warning("the proxy's cgroup %s is not there: no proxy is told where connections wanted to go", cgroup);
+		return 0;
+	}
+	r = eg_datapath_serve_proxy(session->datapath, fd, &session->proxy_links);
+	if (r < 0)
+		eg_log_error("cannot attach to %s: %s", path, strerror(-r));
 	return r;
 }
 
@@ -389,6 +418,7 @@ static void tear_down(struct session *session)
 			     strerror(-r));
 	eg_guardian_release(&session->guardian, r == 0);
 	eg_links_free(session->links);
+	eg_links_free(session->proxy_links);
 	eg_sweeper_clear(&session->sweeper);
 	eg_datapath_free(session->datapath);
 	eg_cgroup_close(&session->cgroup);
@@ -406,6 +436,8 @@ static int set_up(struct session *session)
 		r = make_cgroup(session);
 	if (r == 0)
 		r = enforce(session);
+	if (r == 0)
+		r = serve_proxy(session);
 	if (r == 0)
 		r = start_guardian(session);
 	return r;

@@ -23,6 +23,10 @@
  *   eg_refused     struct eg_peer_key -> struct eg_flow     connects that were refused lately; under no address, a
  *                                                            socket's last datagram, if that was
  *   eg_known       socket storage   -> struct eg_known      what the guard knows of a connected socket
+ *   eg_redirects   socket storage   -> struct eg_redirected  where a redirected socket wanted to go (redirect.h)
+ *   eg_originals   struct eg_original_key -> struct eg_original  the same by a connection's ends, for the proxy
+ *   eg_orig_count  [0]              -> __u64                how many entries eg_originals has
+ *   eg_askers      __u32 thread group -> __u64 its start time   who asked for them (redirect.h)
  *   eg_enrolled    __u64 cgroup id  -> __u32 slot           which cgroups are enforced, for the gates
  *
  * Maps that no program looks at. They are pinned beside the others, so that whoever
@@ -36,6 +40,7 @@
 #include "egress/event.h"
 #include "egress/flow.h"
 #include "egress/lease.h"
+#include "egress/redirect.h"
 #include "egress/stats.h"
 #include "egress/verdict.h"
 
@@ -79,6 +84,7 @@ enum eg_workload_flag {
 	EG_WORKLOAD_INCOMING = 1u << 5,		/* mTLS is on: clients that come in are looked at and counted */
 	EG_WORKLOAD_STRICT = 1u << 6,		/* and those from outside the mesh are refused */
 	EG_WORKLOAD_DROPS = 1u << 7,		/* without an answer */
+	EG_WORKLOAD_REDIRECTS = 1u << 8,	/* a place is set that some of its traffic is sent to */
 };
 
 enum eg_cluster_flag {
@@ -122,8 +128,12 @@ struct eg_workload_policy {
 	__u32 own_sources;	/* scope: who else may */
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
+	__u64 proxy_cgroup;	/* id; tasks there and below are the proxy, which is neither redirected nor blocked. 0: none */
+	struct eg_redirect_policy redirect_ipv4;
+	struct eg_redirect_policy redirect_ipv6;
 };
-EG_STATIC_SIZE(struct eg_workload_policy, 48 + 2 * sizeof(struct eg_cluster_policy));
+EG_STATIC_SIZE(struct eg_workload_policy, 56 + 2 * sizeof(struct eg_cluster_policy) +
+						  2 * sizeof(struct eg_redirect_policy));
 
 /*
  * The classes that rules have, in the order in which they decide: the first class

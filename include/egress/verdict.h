@@ -57,7 +57,9 @@ enum __attribute__((packed)) eg_verdict {
 	  "a client that may come in, while mTLS is on: of the mesh, named by allowIncoming, or anyone while its mode is " \
 	  "PERMISSIVE") \
 	X(INCOMING_BLOCKED, incoming_blocked, "incoming-blocked", BLOCKED, \
-	  "a client outside the mesh, while the mode of mTLS is STRICT")
+	  "a client outside the mesh, while the mode of mTLS is STRICT") \
+	X(REDIRECTED, redirected, "redirected", ALLOWED, \
+	  "sent to the proxy or the resolver that the Workload names: non-mesh TCP while passthrough is false, or DNS")
 
 enum __attribute__((packed)) eg_reason {
 #define EG_REASON_ENUM(id, field, name, verdict, text) EG_REASON_##id,

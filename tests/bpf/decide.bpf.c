@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * decide() where BPF_PROG_TEST_RUN can reach it, which cgroup/connect programs
+ * decide(), and decide_redirect(), where BPF_PROG_TEST_RUN can reach it, which cgroup/connect programs
  * do not offer: a packet that holds a probe goes in, the decision comes out as
  * the program's return value.
  */
@@ -11,6 +11,7 @@
 #include "decide.bpf.h"
 #include "flow.bpf.h"
 #include "incoming.bpf.h"
+#include "redirect.bpf.h"
 #include "../tests/bpf/probe.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -28,6 +29,8 @@ int eg_decide(struct __sk_buff *skb)
 	normalise_flow(&probe.flow);
 	view = view_policy(probe.slot);
 	decision = decide(&view, &probe.flow);
+	if (does_redirect(view.workload) && find_place(view.workload, &probe.flow, &decision))
+		decision = decide_redirect(view.workload, &decision);
 	__builtin_memcpy(&answer, &decision, sizeof(answer));
 	return answer;
 }

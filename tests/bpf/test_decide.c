@@ -78,7 +78,8 @@ static struct eg_decision ask_kernel(const struct bench *bench, uint32_t slot, c
 static void compare(struct bench *bench, const struct generator *generator, const struct eg_subject *subject,
 		    const struct eg_flow *flow)
 {
-	struct eg_decision wanted = eg_eval(subject, flow, NULL);
+	struct eg_place place;
+	struct eg_decision wanted = eg_eval_connect(subject, flow, NULL, &place);
 	struct eg_decision found = ask_kernel(bench, subject ? subject->slot : UNUSED_SLOT, flow);
 
 	bench->compared++;
@@ -191,6 +192,7 @@ static void the_kernel_decides_as_the_reference_does(void **state)
 	assert_true(bench->families[0] > bench->compared / 10 && bench->families[1] > bench->compared / 10);
 	for (enum eg_reason reason = 0; reason < EG_REASONS_DECIDED; reason++)
 		assert_true(bench->reasons[reason] > 100);
+	assert_true(bench->reasons[EG_REASON_REDIRECTED] > 100);
 }
 
 int main(void)

@@ -253,7 +253,7 @@ static bool is_enforced(const struct world *world)
 	assert_int_equal(eg_cgroup_mount_point(&point), 0);
 	assert_int_equal(fstat(world->cgroup.fd, &st), 0);
 	assert_int_equal(eg_inspect_programs(getenv("EG_LSM") != NULL, &sets), 0);
-	assert_int_equal(eg_inspect_cgroup(&sets.guarded, &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection), 0);
+	assert_int_equal(eg_inspect_cgroup(&sets.workload[true][false], &pins, SLOT, point, world->cgroup.path, st.st_ino, &inspection), 0);
 	answer = eg_inspection_is_enforced(&inspection);
 	eg_inspection_clear(&inspection);
 	eg_array_clear(&pins.list);

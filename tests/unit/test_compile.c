@@ -147,9 +147,9 @@ static void a_workload_without_rules_is_an_entry_by_its_slot(void **state)
 	policy = interpret_lookup(&image->tables[EG_TABLE_WORKLOADS], &slot);
 	assert_int_equal(policy->flags, EG_WORKLOAD_PRESENT | EG_WORKLOAD_GUARDED);
 	assert_int_equal(policy->own_scope, 2);
-	assert_false(eg_image_guards(image, 1));
-	assert_true(eg_image_guards(image, 2));
-	assert_false(eg_image_guards(image, 3));
+	assert_false(eg_image_has(image, 1, EG_WORKLOAD_GUARDED));
+	assert_true(eg_image_has(image, 2, EG_WORKLOAD_GUARDED));
+	assert_false(eg_image_has(image, 3, EG_WORKLOAD_GUARDED));
 	assert_int_equal(policy->block_errno, EACCES);
 }
 

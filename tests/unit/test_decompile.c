@@ -50,10 +50,12 @@ static void compare(uint64_t seed)
 	for (int i = 0; i < FLOWS; i++) {
 		const struct eg_subject *subject = generate_subject(&generator, written);
 		struct eg_flow flow = generate_flow(&generator, subject);
-		struct eg_decision wanted = eg_eval(subject, &flow, NULL);
-		struct eg_decision found = eg_eval(subject ? subject_of_slot(read, subject->slot) : NULL, &flow, NULL);
+		struct eg_place wanted_place, place;
+		struct eg_decision wanted = eg_eval_connect(subject, &flow, NULL, &wanted_place);
+		struct eg_decision found = eg_eval_connect(subject ? subject_of_slot(read, subject->slot) : NULL, &flow,
+							   NULL, &place);
 
-		if (memcmp(&wanted, &found, sizeof(wanted)) == 0)
+		if (memcmp(&wanted, &found, sizeof(wanted)) == 0 && memcmp(&wanted_place, &place, sizeof(place)) == 0)
 			continue;
 		generate_print(stderr, &generator, subject, &flow);
 		fail_msg("written: reason %u, read back: reason %u", wanted.reason, found.reason);

@@ -144,6 +144,57 @@ static void in_audit_mode_what_would_be_blocked_is_so_for_the_same_reason_and_go
 	assert_int_equal(eg_eval(&fixture->subject, &flow, NULL).verdict, EG_VERDICT_ALLOWED);
 }
 
+static enum eg_reason connect_reason(const struct fixture *fixture, const char *address, uint16_t port,
+				     uint16_t protocol, uint32_t *ret_port)
+{
+	struct eg_flow flow = flow_to(address, port, protocol);
+	struct eg_place place;
+	struct eg_decision decision = eg_eval_connect(&fixture->subject, &flow, NULL, &place);
+
+	*ret_port = place.port;
+	return decision.reason;
+}
+
+static void what_would_be_blocked_goes_to_the_proxy_of_its_family(void **state)
+{
+	struct fixture *fixture = *state;
+	uint32_t port;
+
+	fixture->subject.redirect_ipv4.to.port = 15001;
+	fixture->subject.redirect_ipv4.dns.port = 15053;
+	assert_int_equal(connect_reason(fixture, "192.0.2.1", 443, IPPROTO_TCP, &port), EG_REASON_REDIRECTED);
+	assert_int_equal(port, 15001);
+	assert_int_equal(connect_reason(fixture, "::ffff:192.0.2.1", 443, IPPROTO_TCP, &port), EG_REASON_REDIRECTED);
+	assert_int_equal(port, 15001);
+	assert_int_equal(connect_reason(fixture, "2001:db8::1", 443, IPPROTO_TCP, &port),
+			 EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+	assert_int_equal(port, 0);
+	assert_int_equal(connect_reason(fixture, "192.0.2.1", 443, IPPROTO_UDP, &port),
+			 EG_REASON_BLOCKED_PASSTHROUGH_OFF);
+	assert_int_equal(connect_reason(fixture, "192.0.2.1", 53, IPPROTO_UDP, &port), EG_REASON_REDIRECTED);
+	assert_int_equal(port, 15053);
+	assert_int_equal(connect_reason(fixture, "127.0.0.1", 53, IPPROTO_UDP, &port), EG_REASON_EXEMPT_LOOPBACK);
+	assert_int_equal(port, 0);
+	fixture->subject.passthrough = true;
+	assert_int_equal(connect_reason(fixture, "192.0.2.1", 443, IPPROTO_TCP, &port), EG_REASON_PASSTHROUGH);
+	assert_int_equal(port, 0);
+}
+
+static void in_audit_mode_nothing_is_redirected_and_what_would_be_is_said(void **state)
+{
+	struct fixture *fixture = *state;
+	struct eg_flow flow = flow_to("192.0.2.1", 443, IPPROTO_TCP);
+	struct eg_decision decision;
+	struct eg_place place;
+
+	fixture->subject.mode = EG_MODE_AUDIT;
+	fixture->subject.redirect_ipv4.to.port = 15001;
+	decision = eg_eval_connect(&fixture->subject, &flow, NULL, &place);
+	assert_int_equal(decision.verdict, EG_VERDICT_AUDITED);
+	assert_int_equal(decision.reason, EG_REASON_REDIRECTED);
+	assert_int_equal(place.port, 0);
+}
+
 static void the_earlier_class_wins_however_specific_the_later_one_is(void **state)
 {
 	struct fixture *fixture = *state;
@@ -239,6 +290,8 @@ int main(void)
 		eval_test(loopback_is_exempt_in_every_form_and_its_neighbours_are_not),
 		eval_test(what_no_rule_names_follows_passthrough),
 		eval_test(in_audit_mode_what_would_be_blocked_is_so_for_the_same_reason_and_goes_on),
+		eval_test(what_would_be_blocked_goes_to_the_proxy_of_its_family),
+		eval_test(in_audit_mode_nothing_is_redirected_and_what_would_be_is_said),
 		eval_test(the_earlier_class_wins_however_specific_the_later_one_is),
 		eval_test(a_rule_holds_for_its_port_and_protocols_only),
 		eval_test(any_protocol_includes_those_without_a_name),

@@ -87,7 +87,8 @@ static void what_goes_by_tcp_is_in_a_policy_and_the_rest_in_the_workload(void **
 	"onPolicyChange: keep\ngracePeriod: 90s\n" \
 	"excludeOutboundPorts: [22, 123]\nexcludeOutboundIPs: [10.0.0.0/8, 'fd00::/8']\nallowProtocols: [sctp, raw]\n" \
 	"onIncomingBlocked: drop\nallowIncoming: [{cidr: 10.9.0.0/16, port: 80, protocol: tcp}, {cidr: 'fd09::1'}]\n" \
-	"allow: [{cidr: 192.0.2.0/24, port: 443, protocol: tcp}, {cidr: '::/0'}, {cidr: 192.0.2.7, port: 1, protocol: udplite}]\n"
+	"allow: [{cidr: 192.0.2.0/24, port: 443, protocol: tcp}, {cidr: '::/0'}, {cidr: 192.0.2.7, port: 1, protocol: udplite}]\n" \
+	"redirect: {to: ['127.0.0.1:15001', '[::1]:15002'], dns: '127.0.0.1:15053', proxyCgroup: 'pro xy'}\n"
 
 static void assert_tags_equal(const struct eg_tags *a, const struct eg_tags *b)
 {
@@ -117,6 +118,11 @@ static void assert_words_equal(const struct eg_workload *a, const struct eg_work
 	assert_int_equal(a->breaker_errno.value, b->breaker_errno.value);
 	assert_int_equal(a->keeps_connections, b->keeps_connections);
 	assert_int_equal(a->grace_period_ms.value, b->grace_period_ms.value);
+	assert_string_equal(a->redirect.proxy_cgroup, b->redirect.proxy_cgroup);
+	assert_int_equal(a->redirect.to.ipv4.place.port, b->redirect.to.ipv4.place.port);
+	assert_int_equal(a->redirect.to.ipv6.place.port, b->redirect.to.ipv6.place.port);
+	assert_int_equal(a->redirect.dns.ipv4.place.port, b->redirect.dns.ipv4.place.port);
+	assert_int_equal(a->redirect.dns.ipv6.is_set, b->redirect.dns.ipv6.is_set);
 }
 
 static void assert_lists_equal(const struct eg_workload *a, const struct eg_workload *b)

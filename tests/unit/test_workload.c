@@ -78,7 +78,7 @@ static void open_connections_are_ended_after_five_seconds_unless_written(void **
 
 static void fields_without_a_mechanism_are_refused(void **state)
 {
-	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]", "redirect: {to: 127.0.0.1:1}"};
+	static const char *const fields[] = {"excludeCgroups: [/a]", "excludeUIDs: [0]"};
 	char text[128];
 
 	(void)state;
@@ -86,6 +86,32 @@ static void fields_without_a_mechanism_are_refused(void **state)
 		snprintf(text, sizeof(text), WORKLOAD "%s\n", fields[i]);
 		assert_refused(text, "not supported yet");
 	}
+}
+
+static void a_redirect_has_one_place_of_each_family(void **state)
+{
+	struct policy *one = policy_read(WORKLOAD "redirect: {to: '127.0.0.1:15001', dns: '[::1]:53', proxyCgroup: proxy}\n");
+	struct policy *two = policy_read(WORKLOAD "redirect: {to: ['[::1]:15001', '10.0.0.1:15002'], proxyCgroup: /a/b}\n");
+	const struct eg_redirect *first = &one->model->workloads.items[0]->redirect;
+	const struct eg_redirect *second = &two->model->workloads.items[0]->redirect;
+
+	(void)state;
+	assert_string_equal(one->findings, "");
+	assert_string_equal(two->findings, "");
+	assert_int_equal(first->to.ipv4.place.port, 15001);
+	assert_false(first->to.ipv6.is_set);
+	assert_int_equal(first->dns.ipv6.place.port, 53);
+	assert_string_equal(first->proxy_cgroup, "proxy");
+	assert_int_equal(second->to.ipv4.place.port, 15002);
+	assert_int_equal(second->to.ipv6.place.port, 15001);
+	policy_free(one);
+	policy_free(two);
+	assert_refused(WORKLOAD "redirect: {to: ['127.0.0.1:1', '127.0.0.1:2']}\n", "redirect.to[1]: a second address");
+	assert_refused(WORKLOAD "redirect: {to: localhost:1}\n", "redirect.to: must be an address with its port");
+	assert_refused(WORKLOAD "redirect: {to: '0.0.0.0:1'}\n", "redirect.to: must be the address");
+	assert_refused(WORKLOAD "redirect: {proxyCgroup: '/a/*'}\n", "redirect.proxyCgroup: must not be a pattern");
+	assert_refused(WORKLOAD "redirect: {proxyCgroup: ../x}\n", "redirect.proxyCgroup: must be the path");
+	assert_refused(WORKLOAD "redirect: {too: '127.0.0.1:1'}\n", "did you mean \"to\"?");
 }
 
 static void mode_is_enforce_or_audit_and_enforce_unless_written(void **state)
@@ -156,6 +182,7 @@ int main(void)
 		cmocka_unit_test(ports_may_be_one_text_as_in_kumas_annotation),
 		cmocka_unit_test(open_connections_are_ended_after_five_seconds_unless_written),
 		cmocka_unit_test(fields_without_a_mechanism_are_refused),
+		cmocka_unit_test(a_redirect_has_one_place_of_each_family),
 		cmocka_unit_test(mode_is_enforce_or_audit_and_enforce_unless_written),
 		cmocka_unit_test(a_gate_is_said_to_have_no_effect_in_audit_mode),
 		cmocka_unit_test(a_cgroup_is_a_path_below_the_mount),

@@ -151,6 +151,20 @@ static int resolve(struct eg_cli_policy *policy, const char *name, struct eg_rul
 	return r;
 }
 
+static const char *const redirect_names[] = {"to", "mesh", "dns", NULL};
+
+const char *eg_explanation_redirect_name(size_t index)
+{
+	return redirect_names[index];
+}
+
+struct eg_place eg_explanation_redirect_place(const struct eg_subject *subject, size_t index, uint32_t family)
+{
+	const struct eg_redirect_policy *redirect = eg_subject_redirect(subject, family);
+
+	return index == 0 ? redirect->to : index == 1 ? redirect->mesh : redirect->dns;
+}
+
 static int load_rules(const struct explain_words *words, struct eg_cli_policy *policy, struct eg_ruleset **ret_rules)
 {
 	int r = eg_cli_policy_load(&words->policies, policy);
@@ -211,7 +225,8 @@ int eg_cmd_explain(int argc, char **argv)
 	if (explanation.is_incoming)
 		explanation.decision = eg_eval_incoming(explanation.subject, &explanation.flow, &explanation.rule);
 	else if (explanation.has_flow)
-		explanation.decision = eg_eval(explanation.subject, &explanation.flow, &explanation.rule);
+		explanation.decision = eg_eval_connect(explanation.subject, &explanation.flow, &explanation.rule,
+						       &explanation.place);
 	if (!words.json)
 		eg_explanation_print(&explanation);
 	else if (eg_explanation_print_json(&explanation) < 0)

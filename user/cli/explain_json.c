@@ -139,6 +139,34 @@ static json_t *incoming_json(const struct eg_incoming *incoming)
 			 incoming->drops ? "drop" : "refuse", "origin", origin_json(&incoming->origin));
 }
 
+/* --- the redirect --- */
+
+static json_t *places_json(const struct eg_subject *subject, size_t index)
+{
+	static const uint32_t families[] = {EG_FAMILY_IPV4, EG_FAMILY_IPV6};
+	json_t *list = json_array();
+	char text[EG_ADDR_PORT_TEXT_MAX];
+
+	for (size_t i = 0; list && i < EG_COUNT_OF(families); i++) {
+		struct eg_place place = eg_explanation_redirect_place(subject, index, families[i]);
+
+		if (place.port)
+			json_array_append_new(list, json_string(eg_addr_port_format(families[i], &place.addr,
+										    (uint16_t)place.port, text)));
+	}
+	return list;
+}
+
+static json_t *redirect_json(const struct eg_subject *subject)
+{
+	json_t *json = json_pack("{s:s?, s:o}", "proxy_cgroup", subject->workload->redirect.proxy_cgroup, "origin",
+				 origin_json(&subject->workload->redirect.origin));
+
+	for (size_t i = 0; json && eg_explanation_redirect_name(i); i++)
+		json_object_set_new(json, eg_explanation_redirect_name(i), places_json(subject, i));
+	return json;
+}
+
 /* --- the destination --- */
 
 static json_t *rule_json(const struct eg_rule *rule)
@@ -153,7 +181,7 @@ static json_t *destination_json(const struct eg_explanation *explanation)
 {
 	const struct eg_origin *cause = eg_explanation_cause(explanation);
 	const struct eg_flow *flow = &explanation->flow;
-	char address[EG_ADDR_TEXT_MAX], protocol[12];
+	char address[EG_ADDR_TEXT_MAX], protocol[12], place[EG_ADDR_PORT_TEXT_MAX];
 	json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:b}", "address",
 				 eg_addr_format(flow->family, &flow->addr, address), "port", (int)flow->port,
 				 "protocol", eg_protocol_name(flow->protocol, protocol), "family",
@@ -162,6 +190,10 @@ static json_t *destination_json(const struct eg_explanation *explanation)
 				 eg_reason_name(explanation->decision.reason), "enforced",
 				 explanation->decision.verdict != EG_VERDICT_AUDITED);
 
+	if (json && explanation->place.port)
+		json_object_set_new(json, "sent_to",
+				    json_string(eg_addr_port_format(flow->family, &explanation->place.addr,
+								    (uint16_t)explanation->place.port, place)));
 	if (json && explanation->rule)
 		json_object_set_new(json, "rule", rule_json(explanation->rule));
 	if (json && cause)
@@ -185,6 +217,8 @@ int eg_explanation_print_json(const struct eg_explanation *explanation)
 
 	if (json)
 		json_object_set_new(json, "incoming", incoming_json(&subject->incoming));
+	if (json && eg_subject_redirects(subject))
+		json_object_set_new(json, "redirect", redirect_json(subject));
 	if (json && explanation->has_flow)
 		json_object_set_new(json, explanation->is_incoming ? "client" : "destination", destination_json(explanation));
 	if (!json || json_dumpf(json, stdout, JSON_INDENT(2)) < 0)

@@ -133,6 +133,40 @@ static void print_cluster(const struct eg_subject *subject, uint32_t family)
 			      &eg_subject_origins(subject, family)[setting]);
 }
 
+/* --- the redirect --- */
+
+static void print_places(const struct eg_subject *subject, size_t index)
+{
+	static const uint32_t families[] = {EG_FAMILY_IPV4, EG_FAMILY_IPV6};
+	const char *between = "";
+	char text[EG_ADDR_PORT_TEXT_MAX];
+
+	for (size_t i = 0; i < EG_COUNT_OF(families); i++) {
+		struct eg_place place = eg_explanation_redirect_place(subject, index, families[i]);
+
+		if (!place.port)
+			continue;
+		if (!*between)
+			printf("  %-23s ", eg_explanation_redirect_name(index));
+		printf("%s%s", between, eg_addr_port_format(families[i], &place.addr, (uint16_t)place.port, text));
+		between = ", ";
+	}
+	if (*between)
+		printf("\n");
+}
+
+static void print_redirect(const struct eg_subject *subject)
+{
+	if (!eg_subject_redirects(subject))
+		return;
+	print_value("redirect", subject->mode == EG_MODE_AUDIT ? "nothing, while mode is audit" : "",
+		    &subject->workload->redirect.origin);
+	for (size_t i = 0; eg_explanation_redirect_name(i); i++)
+		print_places(subject, i);
+	if (subject->workload->redirect.proxy_cgroup)
+		printf("  %-23s %s\n", "proxyCgroup", subject->workload->redirect.proxy_cgroup);
+}
+
 /* --- the destination --- */
 
 static void print_client(const struct eg_flow *flow)
@@ -163,11 +197,15 @@ static void print_verdict(const struct eg_explanation *explanation)
 {
 	const struct eg_origin *cause = eg_explanation_cause(explanation);
 	const struct eg_rule *rule = explanation->rule;
-	char prefix[EG_ADDR_TEXT_MAX];
+	char prefix[EG_ADDR_TEXT_MAX], place[EG_ADDR_PORT_TEXT_MAX];
 
 	printf("%-12s %s: %s%s\n", "verdict", eg_verdict_name(explanation->decision.verdict),
 	       eg_reason_name(explanation->decision.reason),
 	       explanation->decision.verdict == EG_VERDICT_AUDITED ? ", not enforced" : "");
+	if (explanation->place.port)
+		printf("%-12s %s\n", "sent to",
+		       eg_addr_port_format(explanation->flow.family, &explanation->place.addr,
+					   (uint16_t)explanation->place.port, place));
 	if (!cause)
 		return;
 	if (rule)
@@ -196,6 +234,7 @@ void eg_explanation_print(const struct eg_explanation *explanation)
 	print_patches(&subject->patches);
 	print_cluster(subject, EG_FAMILY_IPV4);
 	print_cluster(subject, EG_FAMILY_IPV6);
+	print_redirect(subject);
 	if (!explanation->has_flow)
 		return;
 	if (explanation->is_incoming)

@@ -210,10 +210,9 @@ static const struct eg_program_names *wanted_programs(const struct status *statu
 
 	if (record->slot == EG_GATE_SLOT)
 		return &look->programs.gate;
-	if (eg_maps_read_policy(&status->pinned.maps, record->slot, &policy) < 0 ||
-	    (policy.flags & EG_WORKLOAD_GUARDED))
-		return &look->programs.guarded;
-	return &look->programs.open;
+	if (eg_maps_read_policy(&status->pinned.maps, record->slot, &policy) < 0)
+		return &look->programs.workload[true][true];
+	return &look->programs.workload[!!(policy.flags & EG_WORKLOAD_GUARDED)][!!(policy.flags & EG_WORKLOAD_REDIRECTS)];
 }
 
 static int inspect_programs(struct status *status, const struct look *look, const struct record *record,
@@ -232,7 +231,9 @@ static int inspect_programs(struct status *status, const struct look *look, cons
 		r = add_hook_findings(status, record->name, &inspection);
 	}
 	if (r == 0)
-		r = add_foreign_findings(status, record->name, &inspection, wanted == &look->programs.guarded);
+		r = add_foreign_findings(status, record->name, &inspection,
+					 wanted == &look->programs.workload[true][false] ||
+						 wanted == &look->programs.workload[true][true]);
 	if (r == 0 && !is_gate)
 		r = add_escape_findings(status, record->name, path);
 	eg_inspection_clear(&inspection);

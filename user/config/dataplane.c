@@ -45,7 +45,7 @@ struct dataplane_draft {
 	const struct eg_yaml_node *outbound;
 	const struct eg_yaml_node *listeners;
 	const struct eg_yaml_node *transparent_proxying;
-	const struct eg_yaml_node *reachable_backends;
+	struct eg_transparent transparent;
 	const struct eg_yaml_node *probes;
 	struct gateway_draft gateway;
 	EG_ARRAY(const struct eg_yaml_node *) inbound_names;
@@ -555,8 +555,8 @@ static bool has_purpose(const struct dataplane_draft *draft)
 static int check_reachable_backends(struct eg_reader *reader, struct dataplane_draft *draft)
 {
 	const size_t before = eg_path_enter(reader, "transparentProxing.reachableBackends");
-	int r = draft->reachable_backends
-			? eg_read_object(reader, draft->reachable_backends, &eg_dataplane_reachable_schema, draft)
+	int r = draft->transparent.reachable_backends
+			? eg_read_object(reader, draft->transparent.reachable_backends, &eg_dataplane_reachable_schema, draft)
 			: 0;
 
 	eg_path_leave(reader, before);
@@ -624,10 +624,15 @@ static int read_transparent(struct eg_reader *reader, const struct eg_field *fie
 {
 	struct dataplane_draft *draft = target;
 
+	int r;
+
 	draft->transparent_proxying = node;
 	draft->dataplane->redirect_ports[0] = redirect_port(node, "redirectPortInbound");
 	draft->dataplane->redirect_ports[1] = redirect_port(node, "redirectPortInboundV6");
-	return eg_read_object(reader, node, field->fields, &draft->reachable_backends);
+	r = eg_read_object(reader, node, field->fields, &draft->transparent);
+	draft->dataplane->redirect_port = draft->transparent.redirect_port;
+	draft->dataplane->redirects_ipv4_alone = draft->transparent.is_ipv4_alone;
+	return r;
 }
 static const struct eg_type transparent_type = {"object", read_transparent};
 
@@ -646,7 +651,7 @@ static const struct eg_field networking_fields[] = {
 	{.name = "transparentProxying",
 	 .type = &transparent_type,
 	 .fields = &eg_dataplane_transparent_schema,
-	 .doc = "Checked; not read."},
+	 .doc = "Where its proxy listens."},
 	{.name = "listeners",
 	 .type = &listeners_type,
 	 .fields = &eg_dataplane_listener_schema,

@@ -125,6 +125,30 @@ static const struct eg_type reachable_type = {"object", eg_read_node};
 
 static const char *const family_modes[] = {"UnSpecified", "DualStack", "IPv4", "IPv6", NULL};
 
+static int read_family_mode(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			    void *target)
+{
+	size_t mode;
+
+	*(bool *)target = eg_read_choice(reader, field, node, &mode) && strcmp(family_modes[mode], "IPv4") == 0;
+	return 0;
+}
+static const struct eg_type family_mode_type = {"choice", read_family_mode};
+
+static int read_redirect_port(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			      void *target)
+{
+	struct eg_optional_number number = {};
+	int r = eg_type_u32.read(reader, field, node, &number);
+
+	if (number.value > UINT16_MAX)
+		eg_reader_error(reader, node, "%s", field->range->refusal);
+	else
+		*(uint16_t *)target = (uint16_t)number.value;
+	return r;
+}
+static const struct eg_type redirect_port_type = {"whole number", read_redirect_port};
+
 #define REDIRECT_PORT(field) \
 	{ \
 		.name = (field), .type = &eg_checked_number, .range = &optional_port, .doc = "Checked; not read." \
@@ -132,7 +156,12 @@ static const char *const family_modes[] = {"UnSpecified", "DualStack", "IPv4", "
 
 static const struct eg_field transparent_fields[] = {
 	REDIRECT_PORT("redirectPortInbound"),
-	REDIRECT_PORT("redirectPortOutbound"),
+	{.name = "redirectPortOutbound",
+	 .type = &redirect_port_type,
+	 .range = &optional_port,
+	 .offset = offsetof(struct eg_transparent, redirect_port),
+	 .doc = "Where the proxy listens, on 127.0.0.1 and ::1, for what goes out. A Workload that names this Dataplane "
+		"and has redirect sends its TCP to the mesh there."},
 	REDIRECT_PORT("redirectPortInboundV6"),
 	{.name = "directAccessServices", .type = &eg_checked_texts, .doc = "Not read."},
 	{.name = "reachableServices",
@@ -141,13 +170,15 @@ static const struct eg_field transparent_fields[] = {
 	 .kuma3 = "ignores it; reachableBackends takes its place"},
 	{.name = "reachableBackends",
 	 .type = &reachable_type,
+	 .offset = offsetof(struct eg_transparent, reachable_backends),
 	 .fields = &eg_dataplane_reachable_schema,
 	 .doc = "Checked; not read: what is reachable is a matter of the mesh and its policies."},
 	{.name = "ipFamilyMode",
-	 .type = &eg_checked_choice,
+	 .type = &family_mode_type,
 	 .choices = family_modes,
+	 .offset = offsetof(struct eg_transparent, is_ipv4_alone),
 	 .fallback = "DualStack",
-	 .doc = "Checked; not read: both families are always enforced."},
+	 .doc = "With IPv4 no IPv6 is sent to redirectPortOutbound; both families are always enforced."},
 	{.name = "redirectPort", .doc = "Not read: of releases before 0.7."},
 };
 const struct eg_schema eg_dataplane_transparent_schema = {EG_SCHEMA_FIELDS(transparent_fields)};

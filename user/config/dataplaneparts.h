@@ -11,8 +11,15 @@ extern const struct eg_schema eg_dataplane_health_schema;
 extern const struct eg_schema eg_dataplane_service_probe_schema;
 extern const char *const eg_dataplane_states[];
 
+/* What is read of transparentProxying. */
+struct eg_transparent {
+	const struct eg_yaml_node *reachable_backends;
+	uint16_t redirect_port; /* redirectPortOutbound */
+	bool is_ipv4_alone;     /* ipFamilyMode: IPv4 */
+};
+
 /* Of networking. */
-extern const struct eg_schema eg_dataplane_transparent_schema; /* into the node of reachableBackends */
+extern const struct eg_schema eg_dataplane_transparent_schema; /* into a struct eg_transparent */
 extern const struct eg_schema eg_dataplane_reachable_schema;
 extern const struct eg_schema eg_dataplane_listener_schema; /* into a struct eg_listener */
 

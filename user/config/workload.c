@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "config/address.h"
+#include "config/redirect.h"
 #include "config/sources.h"
 #include "config/tags.h"
 
@@ -20,7 +21,7 @@ static bool has_parent_component(const char *path)
 	return false;
 }
 
-static const char *cgroup_problem(const char *path)
+const char *eg_cgroup_problem(const char *path)
 {
 	if (path[0] != '/')
 		return "must start with a slash: it is a path or a pattern below the cgroup v2 mount";
@@ -37,7 +38,7 @@ static int read_cgroup(struct eg_reader *reader, const struct eg_field *field, c
 		       void *target)
 {
 	const char *text = eg_read_text(reader, node);
-	const char *problem = text ? cgroup_problem(text) : NULL;
+	const char *problem = text ? eg_cgroup_problem(text) : NULL;
 
 	(void)field;
 	if (problem)
@@ -397,7 +398,12 @@ static const struct eg_field workload_fields[] = {
 	 .offset = offsetof(struct eg_workload, grace_period_ms),
 	 .fallback = "5s",
 	 .doc = "How long they go on; 0s: not at all. A later policy gives what was forbidden before no more time."},
-	{.name = "redirect", .later = "traffic is not redirected", .doc = "A proxy that gets the traffic."},
+	{.name = "redirect",
+	 .type = &eg_redirect_type,
+	 .fields = &eg_redirect_schema,
+	 .offset = offsetof(struct eg_workload, redirect),
+	 .doc = "A proxy that gets traffic, without a rule of NAT: of the mesh too, where the workload's Dataplane has "
+		"networking.transparentProxying.redirectPortOutbound."},
 	{.name = "unenrolled",
 	 .type = &unenrolled_type,
 	 .choices = unenrolled_choices,
@@ -415,7 +421,7 @@ static int check_workload(struct eg_reader *reader, const struct eg_yaml_node *n
 
 	if (!workload->refuses_unenrolled || (wildcard && wildcard - workload->cgroup > 1))
 		return 0;
-	if (workload->cgroup && cgroup_problem(workload->cgroup))
+	if (workload->cgroup && eg_cgroup_problem(workload->cgroup))
 		return 0;
 	before = eg_path_enter(reader, "unenrolled");
 	eg_reader_error(reader, node,

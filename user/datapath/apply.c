@@ -171,9 +171,9 @@ uint64_t eg_datapath_next_grace_ns(const struct eg_datapath *datapath)
 	return eg_image_next_grace_ns(datapath->image, eg_now_ns());
 }
 
-bool eg_datapath_guards(const struct eg_datapath *datapath, uint32_t slot)
+bool eg_datapath_has(const struct eg_datapath *datapath, uint32_t slot, enum eg_workload_flag flag)
 {
-	return eg_image_guards(datapath->image, slot);
+	return eg_image_has(datapath->image, slot, flag);
 }
 
 void eg_datapath_list_flags(const struct eg_datapath *datapath, uint32_t *ret_flags)

@@ -60,10 +60,21 @@ bool eg_object_is_filter(const struct bpf_program *program)
 	return strcmp(bpf_program__name(program), "eg_in_filter") == 0;
 }
 
+bool eg_object_is_proxys(const struct bpf_program *program)
+{
+	return strncmp(bpf_program__name(program), "eg_proxy_", strlen("eg_proxy_")) == 0;
+}
+
+bool eg_object_is_redirect(const struct bpf_program *program)
+{
+	return strncmp(bpf_program__name(program), "eg_redir_", strlen("eg_redir_")) == 0 ||
+	       eg_object_is_proxys(program);
+}
+
 bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_program *program)
 {
 	return program != datapath->skeleton->progs.eg_anchor && !eg_object_is_for_agent(program) &&
-	       !eg_object_is_guard(program) && !eg_object_is_filter(program);
+	       !eg_object_is_guard(program) && !eg_object_is_filter(program) && !eg_object_is_redirect(program);
 }
 
 /*
@@ -82,9 +93,13 @@ static int go_without_lsm(struct eg_datapath *datapath, int error)
 /* Whether it is to be on the cgroup of a slot, by the policy in force. */
 static bool belongs_on(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
 {
-	return eg_object_decides(datapath, program) ||
-	       (eg_object_is_guard(program) && eg_image_guards(datapath->image, slot)) ||
-	       (eg_object_is_filter(program) && eg_image_looks_at_incoming(datapath->image, slot));
+	if (eg_object_is_guard(program))
+		return eg_datapath_has(datapath, slot, EG_WORKLOAD_GUARDED);
+	if (eg_object_is_redirect(program))
+		return eg_datapath_has(datapath, slot, EG_WORKLOAD_REDIRECTS);
+	if (eg_object_is_filter(program))
+		return eg_datapath_has(datapath, slot, EG_WORKLOAD_INCOMING);
+	return eg_object_decides(datapath, program);
 }
 
 /* The storage of a cgroup exists while a program that uses it is attached. Its key is the cgroup's id: its inode number. */
@@ -109,26 +124,30 @@ static int set_enrolled(struct eg_datapath *datapath, uint64_t cgroup_id, uint32
 	return bpf_map__update_elem(datapath->skeleton->maps.eg_enrolled, &id, sizeof(id), &slot, sizeof(slot), BPF_ANY);
 }
 
+static int attach_program(const struct bpf_program *program, int cgroup_fd, struct eg_links *links)
+{
+	struct bpf_link *link = bpf_program__attach_cgroup(program, cgroup_fd);
+
+	if (!link)
+		return -errno;
+	links->fds[links->count] = bpf_link__fd(link);
+	links->links[links->count++] = link;
+	return 0;
+}
+
 /* `object` may be NULL: then there is nothing to attach. */
 static int attach_programs(struct eg_datapath *datapath, const struct bpf_object *object, int cgroup_fd, uint32_t slot,
 			   struct eg_links *links)
 {
 	struct bpf_program *program;
+	int r = 0;
 
 	if (!object)
 		return 0;
-	bpf_object__for_each_program(program, object) {
-		struct bpf_link *link;
-
-		if (!belongs_on(datapath, program, slot))
-			continue;
-		link = bpf_program__attach_cgroup(program, cgroup_fd);
-		if (!link)
-			return -errno;
-		links->fds[links->count] = bpf_link__fd(link);
-		links->links[links->count++] = link;
-	}
-	return 0;
+	bpf_object__for_each_program(program, object)
+		if (r == 0 && belongs_on(datapath, program, slot))
+			r = attach_program(program, cgroup_fd, links);
+	return r;
 }
 
 static void link_freep(struct bpf_link **link)
@@ -158,6 +177,21 @@ int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot
 	/* These look for whose sockets they see. */
 	if (r == 0)
 		r = go_without_lsm(datapath, attach_programs(datapath, eg_object_loaded_lsm(datapath), cgroup_fd, slot, links));
+	if (r < 0)
+		return r;
+	*ret_links = TAKE_PTR(links);
+	return 0;
+}
+
+int eg_datapath_serve_proxy(struct eg_datapath *datapath, int cgroup_fd, struct eg_links **ret_links)
+{
+	_cleanup_(eg_links_freep) struct eg_links *links = calloc(1, sizeof(*links));
+	struct bpf_program *program;
+	int r = links ? 0 : -ENOMEM;
+
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0 && eg_object_is_proxys(program))
+			r = attach_program(program, cgroup_fd, links);
 	if (r < 0)
 		return r;
 	*ret_links = TAKE_PTR(links);
@@ -210,10 +244,9 @@ struct place {
 	uint32_t slot;
 };
 
-/* Those of an object that are wanted there. `object` may be NULL. */
+/* Those of an object that are of a kind, or that belong there: NULL. `object` may be NULL. */
 static int pin_programs(struct eg_datapath *datapath, const struct bpf_object *object, const struct place *place,
-			bool (*is_wanted)(const struct eg_datapath *datapath, const struct bpf_program *program,
-					  uint32_t slot))
+			bool (*is_one)(const struct bpf_program *program))
 {
 	struct bpf_program *program;
 	int r = 0;
@@ -221,15 +254,15 @@ static int pin_programs(struct eg_datapath *datapath, const struct bpf_object *o
 	if (!object)
 		return 0;
 	bpf_object__for_each_program(program, object)
-		if (r == 0 && is_wanted(datapath, program, place->slot))
+		if (r == 0 && (is_one ? is_one(program) : belongs_on(datapath, program, place->slot)))
 			r = attach_and_pin(datapath, place->cgroup_fd, place->slot, place->cgroup_id, program);
 	return r;
 }
 
 static int pin_lsm(struct eg_datapath *datapath, const struct place *place,
-		   bool (*is_wanted)(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot))
+		   bool (*is_one)(const struct bpf_program *program))
 {
-	return go_without_lsm(datapath, pin_programs(datapath, eg_object_loaded_lsm(datapath), place, is_wanted));
+	return go_without_lsm(datapath, pin_programs(datapath, eg_object_loaded_lsm(datapath), place, is_one));
 }
 
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
@@ -247,30 +280,22 @@ int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32
 	place.cgroup_id = st.st_ino;
 	r = set_slot(datapath, cgroup_fd, slot);
 	if (r == 0)
-		r = pin_programs(datapath, datapath->skeleton->obj, &place, belongs_on);
+		r = pin_programs(datapath, datapath->skeleton->obj, &place, NULL);
 	if (r == 0)
 		r = set_enrolled(datapath, st.st_ino, slot);
 	/* These look for whose sockets they see. */
-	return r < 0 ? r : pin_lsm(datapath, &place, belongs_on);
+	return r < 0 ? r : pin_lsm(datapath, &place, NULL);
 }
 
-static bool is_guard(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
+/* Whether a program is on a workload's cgroup for the sake of this flag of its policy. */
+static bool (*programs_for(enum eg_workload_flag flag))(const struct bpf_program *program)
 {
-	(void)datapath;
-	(void)slot;
-	return eg_object_is_guard(program);
-}
-
-static bool is_filter(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
-{
-	(void)datapath;
-	(void)slot;
-	return eg_object_is_filter(program);
+	return flag == EG_WORKLOAD_GUARDED ? eg_object_is_guard : eg_object_is_redirect;
 }
 
 /* Attaches the programs of a kind that is not always wanted, and pins them. */
 static int pin_kind(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot,
-		    bool (*is_of_kind)(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot))
+		    bool (*is_one)(const struct bpf_program *program))
 {
 	struct place place = {.cgroup_fd = cgroup_fd, .slot = slot};
 	struct stat st;
@@ -279,19 +304,22 @@ static int pin_kind(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot,
 	if (fstat(cgroup_fd, &st) < 0)
 		return -errno;
 	place.cgroup_id = st.st_ino;
-	r = pin_programs(datapath, datapath->skeleton->obj, &place, is_of_kind);
-	return r < 0 ? r : pin_lsm(datapath, &place, is_of_kind);
+	r = pin_programs(datapath, datapath->skeleton->obj, &place, is_one);
+	return r < 0 ? r : pin_lsm(datapath, &place, is_one);
 }
 
-static int unpin_kind(const struct eg_datapath *datapath, const struct bpf_object *object, uint32_t slot,
-		      uint64_t cgroup_id, bool (*is_of_kind)(const struct bpf_program *program))
+/* Removes the pinned links of a cgroup that are of an object's programs of a kind. `object` may be NULL. */
+static int unpin_programs(const struct eg_datapath *datapath, const struct bpf_object *object, uint32_t slot,
+			  uint64_t cgroup_id, bool (*is_one)(const struct bpf_program *program))
 {
 	struct bpf_program *program;
 	char path[PATH_MAX];
 	int r = 0;
 
+	if (!object)
+		return 0;
 	bpf_object__for_each_program(program, object) {
-		if (r < 0 || !is_of_kind(program))
+		if (r < 0 || !is_one(program))
 			continue;
 		r = pin_path(datapath, slot, cgroup_id, program, path, sizeof(path));
 		if (r == 0)
@@ -300,39 +328,48 @@ static int unpin_kind(const struct eg_datapath *datapath, const struct bpf_objec
 	return r;
 }
 
-int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
+int eg_datapath_attach_for(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, enum eg_workload_flag flag)
 {
-	return pin_kind(datapath, cgroup_fd, slot, is_guard);
-}
-
-int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id)
-{
-	int r = unpin_kind(datapath, datapath->skeleton->obj, slot, cgroup_id, eg_object_is_guard);
-
-	/* An agent before us may have attached what this one could not load. */
-	return r < 0 || !eg_object_lsm(datapath)
-		       ? r
-		       : unpin_kind(datapath, eg_object_lsm(datapath), slot, cgroup_id, eg_object_is_guard);
+	return pin_kind(datapath, cgroup_fd, slot, programs_for(flag));
 }
 
 int eg_datapath_filter(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot)
 {
-	return pin_kind(datapath, cgroup_fd, slot, is_filter);
+	return pin_kind(datapath, cgroup_fd, slot, eg_object_is_filter);
 }
 
 int eg_datapath_unfilter(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id)
 {
-	return unpin_kind(datapath, datapath->skeleton->obj, slot, cgroup_id, eg_object_is_filter);
+	return unpin_programs(datapath, datapath->skeleton->obj, slot, cgroup_id, eg_object_is_filter);
+}
+
+int eg_datapath_detach_for(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id, enum eg_workload_flag flag)
+{
+	int r = unpin_programs(datapath, datapath->skeleton->obj, slot, cgroup_id, programs_for(flag));
+
+	/* An agent before us may have attached what this one could not load. */
+	return r < 0 ? r : unpin_programs(datapath, eg_object_lsm(datapath), slot, cgroup_id, programs_for(flag));
+}
+
+/* ---- proxies ---- */
+
+int eg_datapath_serve_pinned(struct eg_datapath *datapath, int cgroup_fd)
+{
+	struct place place = {.cgroup_fd = cgroup_fd, .slot = EG_GATE_SLOT};
+	struct stat st;
+
+	if (fstat(cgroup_fd, &st) < 0)
+		return -errno;
+	place.cgroup_id = st.st_ino;
+	return pin_programs(datapath, datapath->skeleton->obj, &place, eg_object_is_proxys);
+}
+
+int eg_datapath_leave_proxy(struct eg_datapath *datapath, uint64_t cgroup_id)
+{
+	return unpin_programs(datapath, datapath->skeleton->obj, EG_GATE_SLOT, cgroup_id, eg_object_is_proxys);
 }
 
 /* ---- gates ---- */
-
-static bool is_gate(const struct eg_datapath *datapath, const struct bpf_program *program, uint32_t slot)
-{
-	(void)datapath;
-	(void)slot;
-	return eg_object_is_gate(program);
-}
 
 int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd, const struct eg_gate_info *info)
 {
@@ -345,23 +382,14 @@ int eg_datapath_add_gate(struct eg_datapath *datapath, int cgroup_fd, const stru
 		return -errno;
 	id = place.cgroup_id = st.st_ino;
 	r = bpf_map__update_elem(datapath->skeleton->maps.eg_gates, &id, sizeof(id), info, sizeof(*info), BPF_ANY);
-	return r < 0 ? r : pin_programs(datapath, datapath->skeleton->obj, &place, is_gate);
+	return r < 0 ? r : pin_programs(datapath, datapath->skeleton->obj, &place, eg_object_is_gate);
 }
 
 int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)
 {
-	struct bpf_program *program;
 	__u64 id = cgroup_id;
-	char path[PATH_MAX];
-	int r = 0;
+	int r = unpin_programs(datapath, datapath->skeleton->obj, EG_GATE_SLOT, cgroup_id, eg_object_is_gate);
 
-	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		if (r < 0 || !eg_object_is_gate(program))
-			continue;
-		r = pin_path(datapath, EG_GATE_SLOT, cgroup_id, program, path, sizeof(path));
-		if (r == 0)
-			r = eg_pins_remove_link(path);
-	}
 	if (r == 0)
 		r = bpf_map__delete_elem(datapath->skeleton->maps.eg_gates, &id, sizeof(id), 0);
 	return r == -ENOENT ? 0 : r;

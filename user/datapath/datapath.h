@@ -24,6 +24,7 @@ struct eg_datapath_options {
 	uint32_t destinations;		/* entries of the destination table, 1..EG_DESTS_MAX */
 	bool never_guards;		/* no policy will come that wants packets looked at: programs that do are left out */
 	bool never_filters;		/* the same of who comes in */
+	bool never_redirects;		/* the same of a policy that sends traffic to a proxy */
 	uint32_t leases;		/* places of the lease table, a power of two, 1..EG_LEASES_MAX */
 	uint32_t destination_quota;	/* of them for one slot */
 	uint32_t event_rate;		/* events a second for one slot */
@@ -59,10 +60,10 @@ void eg_datapath_grant_grace(const struct eg_datapath *datapath, struct eg_image
 /* CLOCK_MONOTONIC: when the next of the graces ends that run by the policy in force; 0: none runs. */
 uint64_t eg_datapath_next_grace_ns(const struct eg_datapath *datapath);
 /* How often a policy was put in force. */
-/* Whether the policy in force has a slot's packets looked at. */
-bool eg_datapath_guards(const struct eg_datapath *datapath, uint32_t slot);
 /* Of the policy in force: see eg_image_list_flags(). */
 void eg_datapath_list_flags(const struct eg_datapath *datapath, uint32_t *ret_flags);
+/* Whether a slot has that flag by the policy in force. */
+bool eg_datapath_has(const struct eg_datapath *datapath, uint32_t slot, enum eg_workload_flag flag);
 uint64_t eg_datapath_generation(const struct eg_datapath *datapath);
 /* Of the policy in force: see eg_image_shortest_timeout_ms(). */
 uint64_t eg_datapath_shortest_timeout_ms(const struct eg_datapath *datapath);
@@ -73,6 +74,11 @@ uint64_t eg_datapath_shortest_timeout_ms(const struct eg_datapath *datapath);
  * nothing attached.
  */
 int eg_datapath_enrol(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, struct eg_links **ret_links);
+/*
+ * Lets the proxies of a cgroup, and below, ask where their connections wanted to go.
+ * 0 with *ret_links, or -errno with nothing attached.
+ */
+int eg_datapath_serve_proxy(struct eg_datapath *datapath, int cgroup_fd, struct eg_links **ret_links);
 /* Ends enforcement, if no other process holds the links. */
 struct eg_links *eg_links_free(struct eg_links *links);
 EG_DEFINE_CLEANUP(struct eg_links *, eg_links_free)

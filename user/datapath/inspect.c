@@ -231,6 +231,24 @@ static int add_name(struct eg_program_names *names, const struct bpf_program *pr
 	return 0;
 }
 
+static int add_program(const struct eg_datapath *datapath, const struct bpf_program *program,
+		       struct eg_program_sets *sets)
+{
+	bool decides = eg_object_decides(datapath, program);
+	int r = 0;
+
+	for (int guarded = 0; guarded < 2; guarded++)
+		for (int redirects = 0; redirects < 2; redirects++)
+			if (r == 0 && (decides || (guarded && eg_object_is_guard(program)) ||
+				       (redirects && eg_object_is_redirect(program))))
+				r = add_name(&sets->workload[guarded][redirects], program);
+	if (r == 0 && eg_object_is_gate(program))
+		r = add_name(&sets->gate, program);
+	if (r == 0 && eg_object_is_filter(program))
+		r = add_name(&sets->filter, program);
+	return r;
+}
+
 int eg_inspect_programs(bool has_lsm, struct eg_program_sets *ret_sets)
 {
 	static const struct eg_datapath_options any = {.slots = 2, .destinations = 1, .leases = 1};
@@ -242,21 +260,13 @@ int eg_inspect_programs(bool has_lsm, struct eg_program_sets *ret_sets)
 	if (r < 0)
 		return r;
 	*ret_sets = (struct eg_program_sets){};
-	bpf_object__for_each_program(program, datapath->skeleton->obj) {
-		bool decides = eg_object_decides(datapath, program);
-
-		if (r == 0 && decides)
-			r = add_name(&ret_sets->open, program);
-		if (r == 0 && (decides || eg_object_is_guard(program)))
-			r = add_name(&ret_sets->guarded, program);
-		if (r == 0 && eg_object_is_gate(program))
-			r = add_name(&ret_sets->gate, program);
-		if (r == 0 && eg_object_is_filter(program))
-			r = add_name(&ret_sets->filter, program);
-	}
+	bpf_object__for_each_program(program, datapath->skeleton->obj)
+		if (r == 0)
+			r = add_program(datapath, program, ret_sets);
 	bpf_object__for_each_program(program, eg_object_lsm(datapath))
-		if (r == 0 && has_lsm)
-			r = add_name(&ret_sets->guarded, program);
+		for (int redirects = 0; redirects < 2; redirects++)
+			if (r == 0 && has_lsm)
+				r = add_name(&ret_sets->workload[true][redirects], program);
 	return r;
 }
 

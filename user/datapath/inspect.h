@@ -49,8 +49,7 @@ struct eg_program_names {
 
 /* The programs of this build that belong on a cgroup. */
 struct eg_program_sets {
-	struct eg_program_names open;    /* of a workload that may send everywhere */
-	struct eg_program_names guarded; /* of one that may not */
+	struct eg_program_names workload[2][2]; /* whether it is guarded, and whether it redirects */
 	struct eg_program_names gate;
 	struct eg_program_names filter; /* beside these where who comes in is looked at packet by packet */
 };

@@ -98,14 +98,25 @@ int eg_object_write_control(struct eg_datapath *datapath, const struct eg_contro
 	return r;
 }
 
+static bool is_wanted(const struct bpf_program *program, const struct eg_datapath_options *options)
+{
+	if (options->nothing_pinned && eg_object_is_for_agent(program))
+		return false;
+	if (options->never_guards && eg_object_is_guard(program))
+		return false;
+	if (options->never_filters && eg_object_is_filter(program))
+		return false;
+	return !options->never_redirects || !eg_object_is_redirect(program);
+}
+
 /* The verifier takes milliseconds for each program. */
-static int leave_out(struct eg_datapath *datapath, bool (*is_of_kind)(const struct bpf_program *program))
+static int leave_out_unwanted(struct eg_datapath *datapath, const struct eg_datapath_options *options)
 {
 	struct bpf_program *program;
 	int r = 0;
 
 	bpf_object__for_each_program(program, datapath->skeleton->obj)
-		if (r == 0 && is_of_kind(program))
+		if (r == 0 && !is_wanted(program, options))
 			r = bpf_program__set_autoload(program, false);
 	return r;
 }
@@ -139,11 +150,9 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 	datapath->skeleton->rodata->eg_hz = ticks_per_second();
 	r = set_capacities(datapath, options);
 	if (r == 0)
-		r = options->never_guards ? leave_out(datapath, eg_object_is_guard) : eg_object_open_lsm(datapath);
-	if (r == 0 && options->never_filters)
-		r = leave_out(datapath, eg_object_is_filter);
-	if (r == 0 && options->nothing_pinned)
-		r = leave_out(datapath, eg_object_is_for_agent);
+		r = leave_out_unwanted(datapath, options);
+	if (r == 0 && !options->never_guards)
+		r = eg_object_open_lsm(datapath);
 	if (r < 0)
 		return r;
 	*ret_datapath = TAKE_PTR(datapath);

@@ -39,6 +39,10 @@ bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_prog
 bool eg_object_is_guard(const struct bpf_program *program);
 /* A program that looks at who comes in, where the kernel's lookup of sockets cannot be asked. */
 bool eg_object_is_filter(const struct bpf_program *program);
+/* A program that a redirect needs, on the workload's cgroup. */
+bool eg_object_is_redirect(const struct bpf_program *program);
+/* One of these that the proxy's cgroup has too. */
+bool eg_object_is_proxys(const struct bpf_program *program);
 /* A program that refuses what is in no enrolled cgroup. */
 bool eg_object_is_gate(const struct bpf_program *program);
 /* A program that only an agent has use for, which pins: a gate, or what moves counts. */

@@ -337,6 +337,21 @@ bool eg_link_pin_parse(const char *name, struct eg_link_pin *ret_pin)
 	return true;
 }
 
+static bool is_outside_slots(const struct eg_link_pin *pin, const char *prefix)
+{
+	return pin->slot == EG_GATE_SLOT && strncmp(pin->program, prefix, strlen(prefix)) == 0;
+}
+
+bool eg_link_pin_is_gates(const struct eg_link_pin *pin)
+{
+	return is_outside_slots(pin, "eg_gate_");
+}
+
+bool eg_link_pin_is_proxys(const struct eg_link_pin *pin)
+{
+	return is_outside_slots(pin, "eg_proxy_");
+}
+
 int eg_link_pin_open(int links_fd, const char *name)
 {
 	char path[PATH_MAX];

@@ -45,7 +45,7 @@ void eg_maps_close(struct eg_maps *maps);
 /* The pinned eg_agent of any ABI: process id and start time, the rest may be zero. 0, or -errno. */
 int eg_pins_read_agent(const char *directory, struct eg_agent *ret_agent);
 
-/* In the names of links that are no slot's but a gate's. */
+/* In the names of links that are no slot's but a gate's, or a proxy's. */
 #define EG_GATE_SLOT 0u
 
 /* One pinned link, as its name says and as the kernel says. */
@@ -62,6 +62,10 @@ struct eg_link_pin {
 struct eg_link_pins {
 	EG_ARRAY(struct eg_link_pin) list;
 };
+
+/* Of EG_GATE_SLOT: whether it is a gate's, or a proxy's. */
+bool eg_link_pin_is_gates(const struct eg_link_pin *pin);
+bool eg_link_pin_is_proxys(const struct eg_link_pin *pin);
 
 int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem);
 /* Ends a slot's links, those of every slot for EG_ALL_SLOTS: no program starts for it any more when this returns. */
@@ -87,12 +91,21 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
 int eg_datapath_enrol_pinned(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
 
 /*
- * The guard, which costs something for each packet, is on a slot's cgroup before a
- * policy that wants it comes into force, and goes after one that does not. Asking for
+ * Programs that a flag of the slot's policy wants: those of the guard
+ * (EG_WORKLOAD_GUARDED), which cost something for each packet, and those that a redirect
+ * needs (EG_WORKLOAD_REDIRECTS). They are on a slot's cgroup before a policy that wants
+ * them comes into force, and go after one that does not. Asking for what is so already
+ * is no mistake. 0, or -errno.
+ */
+int eg_datapath_attach_for(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, enum eg_workload_flag flag);
+int eg_datapath_detach_for(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id, enum eg_workload_flag flag);
+
+/*
+ * eg_datapath_serve_proxy(), pinned as links of EG_GATE_SLOT; and its end. Asking for
  * what is so already is no mistake. 0, or -errno.
  */
-int eg_datapath_guard(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot);
-int eg_datapath_unguard(struct eg_datapath *datapath, uint32_t slot, uint64_t cgroup_id);
+int eg_datapath_serve_pinned(struct eg_datapath *datapath, int cgroup_fd);
+int eg_datapath_leave_proxy(struct eg_datapath *datapath, uint64_t cgroup_id);
 
 /*
  * The filter of what comes in, which costs something for each packet, is on a slot's

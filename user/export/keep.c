@@ -238,6 +238,36 @@ static void print_incoming(FILE *out, const struct eg_workload *workload)
 	}
 }
 
+static void print_place(FILE *out, const char *before, const struct eg_optional_place *optional)
+{
+	const struct eg_addr_port *place = &optional->place;
+	char text[EG_ADDR_PORT_TEXT_MAX];
+
+	if (optional->is_set)
+		fprintf(out, "%s\"%s\"", before, eg_addr_port_format(place->family, &place->addr, place->port, text));
+}
+
+static void print_places(FILE *out, const char *name, const struct eg_optional_places *places)
+{
+	if (!places->ipv4.is_set && !places->ipv6.is_set)
+		return;
+	fprintf(out, "  %s: ", name);
+	print_place(out, "[", &places->ipv4);
+	print_place(out, places->ipv4.is_set ? ", " : "[", &places->ipv6);
+	fprintf(out, "]\n");
+}
+
+static void print_redirect(FILE *out, const struct eg_redirect *redirect)
+{
+	if (!redirect->is_set)
+		return;
+	fprintf(out, "redirect:\n");
+	print_places(out, "to", &redirect->to);
+	print_places(out, "dns", &redirect->dns);
+	if (redirect->proxy_cgroup)
+		print_field(out, "  ", "proxyCgroup", redirect->proxy_cgroup);
+}
+
 /* All that it says now, but for lists that grow. */
 static void print_written(FILE *out, const struct eg_workload *workload)
 {
@@ -256,6 +286,7 @@ static void print_written(FILE *out, const struct eg_workload *workload)
 		fprintf(out, "onPolicyChange: keep\n");
 	if (workload->grace_period_ms.is_set)
 		fprintf(out, "gracePeriod: %ums\n", (unsigned int)workload->grace_period_ms.value);
+	print_redirect(out, &workload->redirect);
 	print_exclusions(out, workload);
 	print_incoming(out, workload);
 }

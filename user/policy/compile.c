@@ -469,11 +469,13 @@ static int compile_service_ports(struct compiler *compiler, const struct eg_inco
  */
 static __u32 flags_of(const struct eg_subject *subject)
 {
+	const __u32 flags = EG_WORKLOAD_PRESENT | (eg_subject_redirects(subject) ? EG_WORKLOAD_REDIRECTS : 0);
+
 	if (subject->mode == EG_MODE_AUDIT)
-		return EG_WORKLOAD_PRESENT | EG_WORKLOAD_AUDIT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0);
+		return flags | EG_WORKLOAD_AUDIT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0);
 	if (subject->passthrough)
-		return EG_WORKLOAD_PRESENT | EG_WORKLOAD_PASSTHROUGH;
-	return EG_WORKLOAD_PRESENT | EG_WORKLOAD_GUARDED | (subject->keeps_connections ? EG_WORKLOAD_KEEPS : 0);
+		return flags | EG_WORKLOAD_PASSTHROUGH;
+	return flags | EG_WORKLOAD_GUARDED | (subject->keeps_connections ? EG_WORKLOAD_KEEPS : 0);
 }
 
 static int compile_subject(struct compiler *compiler, const struct eg_subject *subject)
@@ -490,6 +492,9 @@ static int compile_subject(struct compiler *compiler, const struct eg_subject *s
 		.grace_ms = subject->grace_ms,
 		.mesh_sources = incoming->mesh_sources ? incoming->mesh_sources->id : 0,
 		.own_sources = incoming->own_sources ? incoming->own_sources->id : 0,
+		.proxy_cgroup = subject->proxy_cgroup,
+		.redirect_ipv4 = subject->redirect_ipv4,
+		.redirect_ipv6 = subject->redirect_ipv6,
 		.ipv4 = compile_cluster(subject, EG_FAMILY_IPV4),
 		.ipv6 = compile_cluster(subject, EG_FAMILY_IPV6),
 	};
@@ -622,14 +627,14 @@ static uint32_t find_flags(const struct eg_image *image, uint32_t slot)
 	return 0;
 }
 
-bool eg_image_guards(const struct eg_image *image, uint32_t slot)
-{
-	return find_flags(image, slot) & EG_WORKLOAD_GUARDED;
-}
-
 bool eg_image_looks_at_incoming(const struct eg_image *image, uint32_t slot)
 {
 	return find_flags(image, slot) & EG_WORKLOAD_INCOMING;
+}
+
+bool eg_image_has(const struct eg_image *image, uint32_t slot, enum eg_workload_flag flag)
+{
+	return find_flags(image, slot) & flag;
 }
 
 void eg_image_list_flags(const struct eg_image *image, uint32_t *ret_flags)

@@ -51,12 +51,12 @@ int eg_image_compile(const struct eg_ruleset *rules, const struct eg_capacity *c
  * any order; they are sorted in place. 0, or -ENOMEM.
  */
 int eg_table_fill(struct eg_table_image *table, void *entries, size_t count);
-/* Whether a slot has a policy that is not to let everything out: packets are looked at. */
-bool eg_image_guards(const struct eg_image *image, uint32_t slot);
 /* Whether clients that come in to a slot are looked at. */
 bool eg_image_looks_at_incoming(const struct eg_image *image, uint32_t slot);
 /* The enum eg_workload_flag of every slot, EG_SLOTS_MAX of them; 0: it has no policy. */
 void eg_image_list_flags(const struct eg_image *image, uint32_t *ret_flags);
+/* Whether a slot has a policy with that flag: EG_WORKLOAD_GUARDED, EG_WORKLOAD_REDIRECTS... */
+bool eg_image_has(const struct eg_image *image, uint32_t slot, enum eg_workload_flag flag);
 /* The shortest idle timeout or greatest duration that an image has, in ms; 0 when it has none. */
 uint64_t eg_image_shortest_timeout_ms(const struct eg_image *image);
 /* The image of an empty bank. NULL without memory. */

@@ -158,3 +158,45 @@ struct eg_decision eg_eval_incoming(const struct eg_subject *subject, const stru
 	*ret_rule = find_rule(subject->incoming.mesh_sources, &normal, *ret_rule);
 	return *ret_rule ? allow(EG_REASON_INCOMING_ALLOWED) : block_by(subject, EG_REASON_INCOMING_BLOCKED);
 }
+
+#define DNS_PORT 53
+
+/* Which of a workload's places takes the flow, whatever stands there. */
+static struct eg_place find_place(const struct eg_subject *subject, const struct eg_flow *flow, enum eg_reason reason)
+{
+	static const struct eg_place nowhere;
+	const struct eg_redirect_policy *redirect = eg_subject_redirect(subject, flow->family);
+
+	switch (eg_protocol_bit(flow->protocol)) {
+	case EG_PROTO_UDP:
+		return flow->port == DNS_PORT && reason != EG_REASON_EXEMPT_LOOPBACK ? redirect->dns : nowhere;
+	case EG_PROTO_TCP:
+		return reason == EG_REASON_MESH			     ? redirect->mesh
+		       : reason == EG_REASON_BLOCKED_PASSTHROUGH_OFF ? redirect->to
+								     : nowhere;
+	default:
+		return nowhere;
+	}
+}
+
+struct eg_decision eg_eval_connect(const struct eg_subject *subject, const struct eg_flow *flow,
+				   const struct eg_rule **ret_rule, struct eg_place *ret_place)
+{
+	struct eg_decision decision = eg_eval(subject, flow, ret_rule);
+	struct eg_flow normal = normalise(flow);
+	struct eg_place place = {};
+
+	if (subject)
+		place = find_place(subject, &normal, decision.reason);
+	*ret_place = place;
+	if (place.port == 0)
+		return decision;
+	if (subject->mode == EG_MODE_AUDIT) {
+		*ret_place = (struct eg_place){};
+		if (decision.verdict == EG_VERDICT_AUDITED)
+			decision.reason = EG_REASON_REDIRECTED;
+		return decision;
+	}
+	/* Traffic of the mesh is that, whichever way it goes. */
+	return decision.reason == EG_REASON_MESH ? decision : allow(EG_REASON_REDIRECTED);
+}

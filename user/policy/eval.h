@@ -27,4 +27,13 @@ struct eg_decision eg_eval_incoming(const struct eg_subject *subject, const stru
 /* Whether such a client is looked at, and so counted. */
 bool eg_eval_is_judged(const struct eg_subject *subject, const struct eg_flow *flow);
 
+/*
+ * The same for a connect, or a datagram, of a task that is not the proxy's, and of a socket
+ * that can be redirected. *ret_place is where it goes instead; port 0: where it wants to.
+ * In audit mode nothing is redirected, and what a redirect would save from being refused is
+ * said to be.
+ */
+struct eg_decision eg_eval_connect(const struct eg_subject *subject, const struct eg_flow *flow,
+				   const struct eg_rule **ret_rule, struct eg_place *ret_place);
+
 #endif

@@ -260,6 +260,8 @@ struct eg_dataplane {
 	struct eg_origin origin;
 	const char *address;		/* an address or a host name; NULL in a zone proxy without one */
 	const char *advertised_address;	/* NULL when left out */
+	uint16_t redirect_port;		/* where its proxy listens for what goes out; 0: nowhere */
+	bool redirects_ipv4_alone;	/* ipFamilyMode: IPv4 */
 	EG_ARRAY(struct eg_inbound) inbounds;
 	bool is_gateway;
 	uint16_t redirect_ports[2];	/* where its proxy takes what is redirected to it, by IPv4 and IPv6; 0: none */
@@ -296,6 +298,27 @@ enum eg_mode {
 /* By enum eg_mode, as they are written; NULL behind the last. */
 extern const char *const eg_modes[];
 
+struct eg_optional_place {
+	bool is_set;
+	struct eg_addr_port place;
+	struct eg_origin origin;
+};
+
+/* One of each family. */
+struct eg_optional_places {
+	struct eg_optional_place ipv4;
+	struct eg_optional_place ipv6;
+};
+
+/* What a Workload sends to a proxy. */
+struct eg_redirect {
+	bool is_set;
+	struct eg_origin origin;
+	struct eg_optional_places to;		/* TCP that would be blocked */
+	struct eg_optional_places dns;		/* UDP to port 53 */
+	const char *proxy_cgroup;	/* with a leading slash below the mount, else below the workload's; NULL: none */
+};
+
 struct eg_workload {
 	const char *name;
 	const char *mesh;
@@ -311,6 +334,7 @@ struct eg_workload {
 	uint32_t allowed_protocols;	/* enum eg_protocol_bit */
 	bool keeps_connections;		/* onPolicyChange: keep */
 	struct eg_optional_number grace_period_ms;	/* up to EG_GRACE_PERIOD_MAX_MS */
+	struct eg_redirect redirect;
 	struct eg_optional_errno block_errno;
 	struct eg_optional_errno breaker_errno;
 	EG_ARRAY(struct eg_located_port) exclude_outbound_ports;
@@ -318,12 +342,6 @@ struct eg_workload {
 	EG_ARRAY(struct eg_allow) allow;
 	struct eg_sources allow_incoming;
 	bool drops_incoming;	/* onIncomingBlocked: drop */
-};
-
-struct eg_optional_place {
-	bool is_set;
-	struct eg_addr_port place;
-	struct eg_origin origin;
 };
 
 struct eg_node {

@@ -98,13 +98,14 @@ static bool is_cut(const struct eg_preflight *preflight, uint32_t slot, const st
 {
 	const struct eg_subject *subject = slot < EG_SLOTS_MAX ? preflight->subjects[slot] : NULL;
 	struct eg_decision decision;
+	struct eg_place unused;
 
 	if (!subject)
 		return false;
 	*ret_reason = EG_REASON_BLOCKED_PROTOCOL;
 	if (!is_incoming && !may_be_made(subject, flow))
 		return true;
-	decision = is_incoming ? eg_eval_incoming(subject, flow, NULL) : eg_eval(subject, flow, NULL);
+	decision = is_incoming ? eg_eval_incoming(subject, flow, NULL) : eg_eval_connect(subject, flow, NULL, &unused);
 	*ret_reason = decision.reason;
 	return decision.verdict == EG_VERDICT_BLOCKED;
 }

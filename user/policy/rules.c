@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "policy/rules.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
@@ -603,6 +604,41 @@ static void set_retries(struct eg_subject *subject, const struct eg_node *node)
 	}
 }
 
+static struct eg_place place_of(const struct eg_optional_place *written)
+{
+	return (struct eg_place){.addr = written->place.addr, .port = written->is_set ? written->place.port : 0};
+}
+
+/* The proxy of a Dataplane listens on loopback. */
+static struct eg_place loopback_place(uint32_t family, uint16_t port)
+{
+	struct eg_place place = {.port = port};
+
+	place.addr.word_be[family == EG_FAMILY_IPV4 ? 0 : 3] = htonl(family == EG_FAMILY_IPV4 ? INADDR_LOOPBACK : 1);
+	return place;
+}
+
+/* Only a Workload that says so redirects: a Dataplane alone may well stand for a proxy that is none of ours. */
+static void set_redirect(struct eg_subject *subject, const struct eg_model *model, const struct eg_rules_source *source)
+{
+	const struct eg_workload *workload = source->workload;
+	const struct eg_dataplane *dataplane;
+
+	if (!workload || !workload->redirect.is_set)
+		return;
+	subject->proxy_cgroup = source->proxy_cgroup;
+	subject->redirect_ipv4.to = place_of(&workload->redirect.to.ipv4);
+	subject->redirect_ipv6.to = place_of(&workload->redirect.to.ipv6);
+	subject->redirect_ipv4.dns = place_of(&workload->redirect.dns.ipv4);
+	subject->redirect_ipv6.dns = place_of(&workload->redirect.dns.ipv6);
+	dataplane = workload->dataplane ? eg_model_find_dataplane(model, workload->mesh, workload->dataplane) : NULL;
+	if (!dataplane || !dataplane->redirect_port)
+		return;
+	subject->redirect_ipv4.mesh = loopback_place(EG_FAMILY_IPV4, dataplane->redirect_port);
+	if (!dataplane->redirects_ipv4_alone)
+		subject->redirect_ipv6.mesh = loopback_place(EG_FAMILY_IPV6, dataplane->redirect_port);
+}
+
 /* The mesh has a scope already. */
 static int add_subject(struct resolution *resolution, const struct eg_rules_source *source)
 {
@@ -627,6 +663,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->mesh_scope = entry->scope;
 	set_errnos(subject, source->workload, node);
 	set_policy_change(subject, source->workload);
+	set_redirect(subject, resolution->model, source);
 	r = find_share(resolution, subject, &share);
 	if (r < 0)
 		return r;
@@ -745,6 +782,18 @@ struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules)
 const struct eg_cluster_policy *eg_subject_cluster(const struct eg_subject *subject, uint32_t family)
 {
 	return family == EG_FAMILY_IPV4 ? &subject->ipv4 : &subject->ipv6;
+}
+
+const struct eg_redirect_policy *eg_subject_redirect(const struct eg_subject *subject, uint32_t family)
+{
+	return family == EG_FAMILY_IPV4 ? &subject->redirect_ipv4 : &subject->redirect_ipv6;
+}
+
+bool eg_subject_redirects(const struct eg_subject *subject)
+{
+	const struct eg_redirect_policy *ipv4 = &subject->redirect_ipv4, *ipv6 = &subject->redirect_ipv6;
+
+	return ipv4->to.port || ipv4->mesh.port || ipv4->dns.port || ipv6->to.port || ipv6->mesh.port || ipv6->dns.port;
 }
 
 const struct eg_origin *eg_subject_origins(const struct eg_subject *subject, uint32_t family)

@@ -81,6 +81,9 @@ struct eg_subject {
 	uint32_t allowed_protocols;	/* enum eg_protocol_bit: sockets that may be made beside TCP, UDP and ping */
 	bool keeps_connections;		/* that are open when a policy comes that forbids them; else they are ended */
 	uint32_t grace_ms;		/* after so long */
+	uint64_t proxy_cgroup;			/* id of the one whose traffic goes its own way; 0: none */
+	struct eg_redirect_policy redirect_ipv4;
+	struct eg_redirect_policy redirect_ipv6;
 	struct eg_cluster_policy ipv4;
 	struct eg_cluster_policy ipv6;
 	struct eg_origin ipv4_origins[EG_SETTING_COUNT];	/* file NULL: the default */
@@ -103,6 +106,7 @@ struct eg_rules_source {
 	const char *mesh;
 	const char *cgroup;			/* NULL: the Workload's */
 	uint32_t slot;				/* from 1, no two alike */
+	uint64_t proxy_cgroup;			/* id of what the Workload's proxyCgroup names; 0: nothing, or it is not there */
 	struct eg_optional_bool passthrough;	/* what a flag says, which beats the documents */
 	struct eg_settings settings;		/* the same for the clusters of both families */
 };
@@ -124,6 +128,10 @@ int eg_rules_resolve_sources(const struct eg_model *model, const struct eg_rules
 struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules);
 EG_DEFINE_CLEANUP(struct eg_ruleset *, eg_ruleset_free)
 
+/* Where traffic of a family is sent. */
+const struct eg_redirect_policy *eg_subject_redirect(const struct eg_subject *subject, uint32_t family);
+/* Whether any of it is. */
+bool eg_subject_redirects(const struct eg_subject *subject);
 /* What holds for a family's cluster, and where each setting of it was written: EG_SETTING_COUNT places. */
 const struct eg_cluster_policy *eg_subject_cluster(const struct eg_subject *subject, uint32_t family);
 const struct eg_origin *eg_subject_origins(const struct eg_subject *subject, uint32_t family);

@@ -199,6 +199,19 @@ static int add_pattern(struct patterns *patterns, const char *cgroup)
 	return r;
 }
 
+/* Of its proxy, which may come later. */
+static int add_proxy_pattern(struct patterns *patterns, const struct eg_workload *workload)
+{
+	const char *written = workload->redirect.proxy_cgroup;
+	_cleanup_free_ char *below = NULL;
+
+	if (!written || written[0] == '/')
+		return written ? add_pattern(patterns, written) : 0;
+	if (asprintf(&below, "%s/%s", workload->cgroup, written) < 0)
+		return -ENOMEM;
+	return add_pattern(patterns, below);
+}
+
 int eg_cgroup_watch_follow(struct eg_cgroup_watch *watch, const struct eg_model *model)
 {
 	_cleanup_(patterns_clear) struct patterns patterns = {};
@@ -206,8 +219,12 @@ int eg_cgroup_watch_follow(struct eg_cgroup_watch *watch, const struct eg_model 
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < model->workloads.len; i++) {
-		if (model->workloads.items[i]->cgroup)
-			r = add_pattern(&patterns, model->workloads.items[i]->cgroup);
+		const struct eg_workload *workload = model->workloads.items[i];
+
+		if (workload->cgroup)
+			r = add_pattern(&patterns, workload->cgroup);
+		if (r == 0 && workload->cgroup)
+			r = add_proxy_pattern(&patterns, workload);
 	}
 	if (r == 0)
 		r = follow_patterns(watch, &patterns);

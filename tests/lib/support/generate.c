@@ -195,6 +195,14 @@ static struct eg_scope *generate_scope(struct generator *generator, struct eg_ru
 	return scope;
 }
 
+/* Where to makes no difference to a decision; whether does. */
+static void generate_redirect(struct generator *generator, struct eg_redirect_policy *redirect)
+{
+	redirect->to.port = chance(generator, 50) ? 15001 : 0;
+	redirect->mesh.port = chance(generator, 50) ? 15002 : 0;
+	redirect->dns.port = chance(generator, 50) ? 15053 : 0;
+}
+
 static void add_subject(struct generator *generator, struct eg_ruleset *rules, uint32_t slot, uint32_t meshes)
 {
 	struct eg_subject *subject = eg_arena_alloc(&rules->arena, sizeof(*subject));
@@ -210,6 +218,10 @@ static void add_subject(struct generator *generator, struct eg_ruleset *rules, u
 	if (chance(generator, 70))
 		subject->own_scope = generate_scope(generator, rules);
 	subject->mode = chance(generator, 20) ? EG_MODE_AUDIT : EG_MODE_ENFORCE;
+	if (chance(generator, 40)) {
+		generate_redirect(generator, &subject->redirect_ipv4);
+		generate_redirect(generator, &subject->redirect_ipv6);
+	}
 }
 
 struct eg_ruleset *generate_ruleset(struct generator *generator)

@@ -1,0 +1,197 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Workload.redirect with the proxies that people have, as Debian builds them: each is told
+# by SO_ORIGINAL_DST where a connection wanted to go, and no rule of NAT is anywhere.
+
+load ../lib/common
+load ../lib/daemon
+
+REDIRECT=$BATS_TEST_DIRNAME/../lib/redirect.py
+PORT=9300
+PROXY_PORT=15001
+# Beside a workload's other links: sock_ops twice, getpeername and recvmsg of both families, getsockopt.
+REDIRECT_LINKS=7
+
+setup() {
+	daemon_setup
+	PROXY=$EG_CGROUP/proxy
+	PROXY_PATH=${PROXY#"$mount_point"}
+	mkdir "$PROXY"
+	make_destinations
+	start_destinations
+}
+
+teardown() {
+	daemon_teardown
+}
+
+# 100 addresses of each family, on the far side of the veth pair.
+make_destinations() {
+	local i
+	targets4=() targets6=()
+	for i in $(seq 100); do
+		targets4+=("10.92.0.$i") targets6+=("fd92::$i")
+	done
+	{
+		printf 'addr add %s/32 dev lo\n' "${targets4[@]}"
+		printf 'addr add %s/128 dev lo nodad\n' "${targets6[@]}"
+	} | ip -n "$EG_NAME-s" -batch -
+	ip -n "$EG_NAME-c" route add 10.92.0.0/24 via "$OUT4"
+	ip -n "$EG_NAME-c" route add fd92::/64 via "$OUT6"
+}
+
+start_destinations() {
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" python3 "$REDIRECT" serve "$PORT") >destinations.out 3>&- &
+	disown
+	wait_for 10 grep -q ready destinations.out
+}
+
+listens_on() { # PORT
+	nsenter --net="$EG_CLIENT" ss -Htnl "sport = :$1" | grep -q .
+}
+
+# start_proxy PORT COMMAND...: in the proxy's cgroup, until it listens. It ends with the test.
+start_proxy() {
+	(in_cgroup "$PROXY" nsenter --net="$EG_CLIENT" "${@:2}") >"proxy.$1" 2>&1 3>&- &
+	disown
+	wait_for 30 listens_on "$1" || { cat "proxy.$1" >&2; return 1; }
+}
+
+# A server without an address is the one that was asked for.
+start_haproxy() {
+	cat >haproxy.cfg <<-END
+		global
+		    maxconn 4000
+		    ulimit-n 20000
+		defaults
+		    mode tcp
+		    timeout connect 30s
+		    timeout client 60s
+		    timeout server 60s
+		listen redirected
+		    bind 127.0.0.1:$PROXY_PORT
+		    server original *
+	END
+	start_proxy $PROXY_PORT haproxy -db -f haproxy.cfg
+}
+
+# By HTTP CONNECT of another proxy, since it sends nothing to a destination by itself.
+start_redsocks() {
+	cat >tinyproxy.conf <<-END
+		Port 15002
+		Listen 127.0.0.1
+		Timeout 60
+		MaxClients 200
+		ConnectPort $PORT
+	END
+	cat >redsocks.conf <<-END
+		base { log = "stderr"; log_info = off; daemon = off; redirector = iptables; }
+		redsocks { local_ip = 127.0.0.1; local_port = $PROXY_PORT; ip = 127.0.0.1; port = 15002; type = http-connect; }
+	END
+	start_proxy 15002 tinyproxy -d -c "$PWD/tinyproxy.conf"
+	start_proxy $PROXY_PORT redsocks -c redsocks.conf
+}
+
+# storm COUNT KIND ADDRESS...
+storm() {
+	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" python3 "$REDIRECT" storm "$1" "$2" "$PORT" "${@:3}")
+}
+
+redirecting() { # LINE...: of redirect
+	policy false "redirect:" "${@/#/  }" >policy.yaml
+}
+
+# arrive COUNT KIND FAMILY ADDRESS...: all of them, and were counted as what they are
+arrive() {
+	run storm "$1" "$2" "${@:4}"
+	is "$output" "$1 reached, 0 astray, 0 failed"
+	is "$(counted web "$3.verdicts.redirected")" "$1"
+	is "$(stat_of "cluster.outbound_passthrough_$3.upstream_cx_total" web)" "$1"
+	wait_for 10 has_stat "cluster.outbound_passthrough_$3.upstream_cx_active" 0
+	is "$(notes)" 0
+}
+
+has_stat() { # NAME VALUE
+	[ "$(stat_of "$1" web)" = "$2" ]
+}
+
+# How many connections are noted for proxies to ask about.
+notes() {
+	bpftool -j map dump pinned "$PINS/maps/eg_originals" | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'
+}
+
+needs() { # PROGRAM...
+	local program
+	for program in "$@"; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+}
+
+@test "through HAProxy 10,000 connections arrive at the 100 destinations that they asked for" {
+	needs haproxy
+	redirecting "to: 127.0.0.1:$PROXY_PORT" "proxyCgroup: $PROXY_PATH"
+	start_haproxy
+	start_daemon
+	arrive "$(slow_count 10000)" tcp ipv4 "${targets4[@]}"
+	is "$(nsenter --net="$EG_CLIENT" nft list ruleset 2>/dev/null)" ""
+}
+
+@test "through redsocks connections arrive at the 100 destinations that they asked for" {
+	needs redsocks tinyproxy
+	redirecting "to: 127.0.0.1:$PROXY_PORT" "proxyCgroup: $PROXY_PATH"
+	start_redsocks
+	start_daemon
+	arrive "$(slow_count 1000)" tcp ipv4 "${targets4[@]}"
+}
+
+@test "with few ports, which are used again at once, none goes astray" {
+	needs haproxy
+	nsenter --net="$EG_CLIENT" sysctl -qw net.ipv4.ip_local_port_range="40000 40199"
+	redirecting "to: 127.0.0.1:$PROXY_PORT" "proxyCgroup: $PROXY_PATH"
+	start_haproxy
+	start_daemon
+	run storm "$(slow_count 2000)" tcp "${targets4[@]}"
+	has "$output" " 0 astray, "
+}
+
+@test "a proxy inside the workload is left alone by its cgroup, and has one made later too" {
+	needs haproxy
+	redirecting "to: 127.0.0.1:$PROXY_PORT" "proxyCgroup: sidecar"
+	start_daemon
+	run storm 1 tcp "${targets4[0]}"
+	has "$output" "0 reached, 0 astray, 1 failed"
+	mkdir "$WORK/sidecar"
+	wait_for 20 says 1 "generation 2 in force" || wait_for 20 serves "$WORK/sidecar"
+	PROXY=$WORK/sidecar
+	start_haproxy
+	run storm 100 tcp "${targets4[@]}"
+	is "$output" "100 reached, 0 astray, 0 failed"
+}
+
+serves() { # DIRECTORY
+	[ -e "$PINS/links/s0_$(stat -c %i "$1")_eg_proxy_opt" ]
+}
+
+@test "links of a redirect come with it and go with it, and explain says where a destination is sent" {
+	policy false >policy.yaml
+	start_daemon
+	is "$(links_of "$WORK")" "$GUARDED_LINKS"
+	redirecting "to: 127.0.0.1:$PROXY_PORT" "proxyCgroup: $PROXY_PATH"
+	change 2
+	is "$(links_of "$WORK")" $((GUARDED_LINKS + REDIRECT_LINKS))
+	is "$(links_of "$PROXY")" 2
+	is "$(status_of "d['workloads'][0]['enforced']")" True
+	run "$EGRESSCTL" explain --policy policy.yaml web 192.0.2.1:443
+	has "$output" "redirected"
+	has "$output" "sent to      127.0.0.1:$PROXY_PORT"
+	is "$("$EGRESSCTL" explain --policy policy.yaml --json web 192.0.2.1:443 | python3 -c 'import json, sys
+print(json.load(sys.stdin)["destination"]["sent_to"])')" "127.0.0.1:$PROXY_PORT"
+	policy false >policy.yaml
+	change 3
+	is "$(links_of "$WORK")" "$GUARDED_LINKS"
+	is "$(links_of "$PROXY")" 0
+}
+
+links_of() { # DIRECTORY
+	find "$PINS/links" -name "*_$(stat -c %i "$1")_*" | wc -l
+}
