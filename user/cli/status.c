@@ -750,7 +750,7 @@ static void print_sweep(const struct status *status)
 		       (double)sweep->took_ns / 1e6, (uint64_t)sweep->looked_at,
 		       (double)(eg_now_ns() - sweep->ended_ns) / 1e9, (uint64_t)sweep->destroyed);
 	if (status->alive)
-		printf("; every %u ms\n", sweep->period_ms);
+		printf(sweep->period_ms ? "; every %u ms\n" : "\n", sweep->period_ms);
 	else
 		printf("; timeouts of open connections stand still\n");
 }
