@@ -22,11 +22,6 @@ crowd() {
 	printf -- '---\ntype: Workload\nname: lone\nmesh: default\ncgroup: %s\n' "${LONE#"$mount_point"}"
 }
 
-note() { # note FORMAT ARG...: a TAP comment
-	# shellcheck disable=SC2059
-	printf "# $1\n" "${@:2}" >&3
-}
-
 now_ms() {
 	echo $((${EPOCHREALTIME/./} / 1000))
 }

@@ -53,6 +53,11 @@ hasnt() { # hasnt TEXT PART
 	return 1
 }
 
+note() { # note FORMAT ARG...: a TAP comment, beside the test's result
+	# shellcheck disable=SC2059
+	printf "# $1\n" "${@:2}" >&3
+}
+
 # slow_count COUNT: of so many rounds, connects or reloads, how many a test does here; at least 1.
 slow_count() {
 	echo $(($1 > EG_SLOW ? $1 / EG_SLOW : 1))

@@ -140,10 +140,10 @@ within() {
 }
 
 # start_watching DIRECTORY OUTPUT tcp|udp ADDRESS PORT...: `client watch` within it, at work when this returns.
-# $watcher is its process id.
+# $watcher is its process id, ${WATCH_IN[@]} what it is started by.
 start_watching() {
 	: >"$2.err"
-	(in_cgroup "$1" nsenter --net="$EG_CLIENT" "$CLIENT" watch "${@:3}") >"$2" 2>"$2.err" 3>&- &
+	(in_cgroup "$1" nsenter --net="$EG_CLIENT" "${WATCH_IN[@]}" "$CLIENT" watch "${@:3}") >"$2" 2>"$2.err" 3>&- &
 	watcher=$!
 	wait_for 10 grep -q watching "$2.err"
 }
@@ -159,9 +159,9 @@ answers() {
 	awk -v answer="$1" '$3 == answer { sum += $4 } END { print sum + 0 }' "${@:2}"
 }
 
-# counted SLOT-NAME PATH: a counter of a workload from the pinned maps, e.g. counted web ipv4.verdicts.passthrough
+# counted SLOT-NAME PATH...: counters of a workload from the pinned maps, e.g. counted web ipv4.verdicts.passthrough
 counted() {
-	"$BATS_TEST_DIRNAME/../lib/pinned" "$PINS" "$1" "$2"
+	"$BATS_TEST_DIRNAME/../lib/pinned" "$PINS" "$@"
 }
 
 # stat_of NAME [WORKLOAD]: a value of the text form of stats.
