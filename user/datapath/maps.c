@@ -136,10 +136,13 @@ static bool is_any(const void *value)
 	return true;
 }
 
-/* An array has an entry for every slot. */
+/* An array has an entry for every slot. A value lies behind its key, and so on no boundary of its own. */
 static bool is_present(const void *value)
 {
-	return ((const struct eg_workload_policy *)value)->flags & EG_WORKLOAD_PRESENT;
+	struct eg_workload_policy policy;
+
+	memcpy(&policy, value, sizeof(policy));
+	return policy.flags & EG_WORKLOAD_PRESENT;
 }
 
 static int read_bank(const struct eg_maps *maps, unsigned int bank, struct eg_image **ret_image)
