@@ -6,6 +6,8 @@
 load ../lib/common
 load ../lib/daemon
 
+# Where tools/deps has unpacked what no package has installed.
+PATH=$PATH:/usr/sbin:$EG_BUILD/proxies/usr/sbin
 REDIRECT=$BATS_TEST_DIRNAME/../lib/redirect.py
 PORT=9300
 PROXY_PORT=15001
@@ -57,7 +59,8 @@ start_proxy() {
 	wait_for 30 listens_on "$1" || { cat "proxy.$1" >&2; return 1; }
 }
 
-# A server without an address is the one that was asked for.
+# A server without an address is the one that was asked for. Of IPv6 it asks nobody for the original address, and would
+# connect to itself.
 start_haproxy() {
 	cat >haproxy.cfg <<-END
 		global
@@ -92,6 +95,29 @@ start_redsocks() {
 	start_proxy $PROXY_PORT redsocks -c redsocks.conf
 }
 
+# It takes HTTP of clients whom nobody told of a proxy, and no connection of which it cannot learn where it was to go.
+start_squid() {
+	cat >squid.conf <<-END
+		http_port 127.0.0.1:$PROXY_PORT intercept
+		http_port [::1]:$PROXY_PORT intercept
+		http_port 127.0.0.1:15003
+		http_access allow all
+		cache deny all
+		max_filedescriptors 8192
+		access_log none
+		cache_log stdio:$PWD/squid.log
+		coredump_dir none
+		pid_filename none
+		netdb_filename none
+		pinger_enable off
+		visible_hostname squid.test
+		shutdown_lifetime 0 seconds
+	END
+	# It lays its own identity down and opens its log afterwards.
+	install -m 0666 /dev/null squid.log
+	start_proxy $PROXY_PORT squid -N -d 1 -f squid.conf
+}
+
 # storm COUNT KIND ADDRESS...
 storm() {
 	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" python3 "$REDIRECT" storm "$1" "$2" "$PORT" "${@:3}")
@@ -99,6 +125,29 @@ storm() {
 
 redirecting() { # LINE...: of redirect
 	policy false "redirect:" "${@/#/  }" >policy.yaml
+}
+
+# mesh_redirecting REDIRECT [LINE...]: the destinations are of the mesh, whose proxy is where its Dataplane says; lines
+# are added to transparentProxying.
+mesh_redirecting() {
+	policy false "dataplane: web" "redirect: $1" >policy.yaml
+	cat >>policy.yaml <<-END
+		---
+		type: Node
+		name: node
+		meshCIDRs: [10.92.0.0/24, 'fd92::/64']
+		---
+		type: Dataplane
+		mesh: default
+		name: web
+		networking:
+		  address: $OWN4
+		  inbound: [{port: 1, tags: {kuma.io/service: web}}]
+		  transparentProxying:
+		    redirectPortInbound: 15006
+		    redirectPortOutbound: $PROXY_PORT
+		    ${2:-ipFamilyMode: DualStack}
+	END
 }
 
 # arrive COUNT KIND FAMILY ADDRESS...: all of them, and were counted as what they are
@@ -144,6 +193,15 @@ needs() { # PROGRAM...
 	arrive "$(slow_count 1000)" tcp ipv4 "${targets4[@]}"
 }
 
+@test "through Squid 10,000 requests over IPv6, and some over IPv4, arrive at the 100 destinations that they were sent to" {
+	needs squid
+	redirecting "to: ['127.0.0.1:$PROXY_PORT', '[::1]:$PROXY_PORT']" "proxyCgroup: $PROXY_PATH"
+	start_squid
+	start_daemon
+	arrive "$(slow_count 1000)" http ipv4 "${targets4[@]}"
+	arrive "$(slow_count 10000)" http ipv6 "${targets6[@]}"
+}
+
 @test "with few ports, which are used again at once, none goes astray" {
 	needs haproxy
 	nsenter --net="$EG_CLIENT" sysctl -qw net.ipv4.ip_local_port_range="40000 40199"
@@ -170,6 +228,83 @@ needs() { # PROGRAM...
 
 serves() { # DIRECTORY
 	[ -e "$PINS/links/s0_$(stat -c %i "$1")_eg_proxy_opt" ]
+}
+
+# Each is mesh, and holds no place of a cluster.
+are_mesh() { # COUNT
+	is "$(counted web ipv4.verdicts.mesh) $(counted web ipv6.verdicts.mesh)" "$1 $1"
+	is "$(counted web ipv4.verdicts.redirected) $(counted web ipv6.verdicts.redirected)" "0 0"
+	is "$(stat_of cluster.outbound_passthrough_ipv4.upstream_cx_total web)" 0
+	is "$(stat_of cluster.outbound_passthrough_ipv6.upstream_cx_total web)" 0
+}
+
+stop_proxy() {
+	kill "$(cat "$1/cgroup.procs")"
+	wait_for 10 is_empty_cgroup "$1"
+}
+
+@test "traffic of the mesh goes through the proxy at its Dataplane's port, of both families, and is mesh" {
+	needs squid
+	mesh_redirecting "{proxyCgroup: $PROXY_PATH}"
+	start_squid
+	start_daemon
+	run storm 200 http "${targets4[@]}" "${targets6[@]}"
+	is "$output" "200 reached, 0 astray, 0 failed"
+	are_mesh 100
+	is "$(notes)" 0
+	# It was the proxy that reached them.
+	stop_proxy "$PROXY"
+	run storm 2 http "${targets4[0]}" "${targets6[0]}"
+	has "$output" "0 reached, 0 astray, 2 failed"
+	has "$output" "Connection refused"
+}
+
+@test "with ipFamilyMode: IPv4 traffic of the mesh over IPv6 goes where it wants to" {
+	mesh_redirecting "{proxyCgroup: $PROXY_PATH}" "ipFamilyMode: IPv4"
+	start_daemon
+	run storm 100 tcp "${targets6[@]}"
+	is "$output" "100 reached, 0 astray, 0 failed"
+	run storm 1 tcp "${targets4[0]}"
+	has "$output" "Connection refused"
+}
+
+@test "a proxy of the mesh inside the workload, which nobody names, never gets its own connections" {
+	needs squid
+	mesh_redirecting "{}"
+	PROXY=$WORK
+	start_squid
+	start_daemon
+	run storm 200 http "${targets4[@]}" "${targets6[@]}"
+	is "$output" "200 reached, 0 astray, 0 failed"
+	# The client's and the proxy's.
+	are_mesh 200
+}
+
+start_resolver() { # ADDRESS
+	(in_cgroup "$PROXY" nsenter --net="$EG_CLIENT" python3 "$EG_ROOT/tests/lib/resolver.py" "$1" 15053 \
+		203.0.113.7 2001:db8::7) >"resolver.$1" 2>&1 3>&- &
+	disown
+	wait_for 10 grep -q ready "resolver.$1"
+}
+
+# What a program of the workload finds by the C library, with this resolver alone.
+look_up() { # SERVER
+	echo "nameserver $1" >resolv.conf
+	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" unshare --mount sh -c \
+		'mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec getent ahosts host.test' "$PWD/resolv.conf") |
+		awk '{ print $1 }' | sort -u | paste -sd ' '
+}
+
+@test "names that the C library asks for at any server are found by the local resolver" {
+	redirecting "dns: ['127.0.0.1:15053', '[::1]:15053']" "proxyCgroup: $PROXY_PATH"
+	start_resolver 127.0.0.1
+	start_resolver ::1
+	start_daemon
+	is "$(look_up 192.0.2.53)" "2001:db8::7 203.0.113.7"
+	is "$(grep -c asked resolver.127.0.0.1) $(grep -c asked resolver.::1)" "2 0"
+	is "$(look_up 2001:db8:53::1)" "2001:db8::7 203.0.113.7"
+	is "$(grep -c asked resolver.127.0.0.1) $(grep -c asked resolver.::1)" "2 2"
+	is "$(counted web ipv4.verdicts.redirected) $(counted web ipv6.verdicts.redirected)" "1 1"
 }
 
 @test "links of a redirect come with it and go with it, and explain says where a destination is sent" {
