@@ -18,10 +18,19 @@
 
 /* ---- the directory ---- */
 
+static const char *remedy(int error)
+{
+	return error == EROFS ? ": the BPF file system is mounted read-only: mount -o remount,rw" : "";
+}
+
 int eg_pins_make_directory(const char *path, char **ret_problem)
 {
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return eg_problem(ret_problem, -errno, "cannot make %s: %s", path, strerror(errno));
+		return eg_problem(ret_problem, -errno, "cannot make %s: %s%s", path, strerror(errno),
+				  remedy(errno));
+	/* Before anything is done: with pins that are there much would succeed. */
+	if (access(path, W_OK) < 0 && errno == EROFS)
+		return eg_problem(ret_problem, -EROFS, "%s: %s%s", path, strerror(EROFS), remedy(EROFS));
 	return eg_pins_check_directory(path, ret_problem);
 }
 
@@ -96,7 +105,7 @@ static int prepare_map(struct eg_datapath *datapath, struct bpf_map *map, char *
 	if (fd >= 0)
 		r = check_map(datapath, map, fd, ret_problem);
 	else if (errno != ENOENT)
-		r = eg_problem(ret_problem, -errno, "%s: %s", path, strerror(errno));
+		r = eg_problem(ret_problem, -errno, "%s: %s%s", path, strerror(errno), remedy(errno));
 	return r < 0 ? r : bpf_map__set_pin_path(map, path);
 }
 

@@ -79,7 +79,8 @@ int eg_object_load(struct eg_datapath *datapath, char **ret_problem)
 	int r = keep_logs(datapath->skeleton, &logs);
 
 	/* A pinned table has the size that it was made with. */
-	datapath->skeleton->rodata->eg_lease_mask = bpf_map__max_entries(datapath->skeleton->maps.eg_leases) - 1;
+	datapath->lease_mask = bpf_map__max_entries(datapath->skeleton->maps.eg_leases) - 1;
+	datapath->skeleton->rodata->eg_lease_mask = datapath->lease_mask;
 	if (r == 0)
 		r = egress_bpf__load(datapath->skeleton);
 	if (r == 0) {

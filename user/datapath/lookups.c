@@ -135,8 +135,8 @@ int eg_object_open_incoming(const struct eg_datapath *datapath, uint32_t slot, s
 		return r;
 	}
 	object->rodata->eg_incoming_slot = slot;
-	object->rodata->eg_dest_quota = datapath->skeleton->rodata->eg_dest_quota;
-	object->rodata->eg_event_rate = datapath->skeleton->rodata->eg_event_rate;
+	object->rodata->eg_dest_quota = datapath->destination_quota;
+	object->rodata->eg_event_rate = datapath->event_rate;
 	*ret_object = object;
 	return 0;
 }

@@ -35,14 +35,13 @@ int eg_object_open_lsm(struct eg_datapath *datapath)
 
 static int load(struct eg_datapath *datapath)
 {
-	const struct egress_bpf *skeleton = datapath->skeleton;
 	struct lsm_bpf *lsm = datapath->lsm;
 	int r = eg_object_share_maps(datapath, lsm->obj);
 
 	if (r < 0)
 		return r;
-	lsm->rodata->eg_dest_quota = skeleton->rodata->eg_dest_quota;
-	lsm->rodata->eg_event_rate = skeleton->rodata->eg_event_rate;
+	lsm->rodata->eg_dest_quota = datapath->destination_quota;
+	lsm->rodata->eg_event_rate = datapath->event_rate;
 	return lsm_bpf__load(lsm);
 }
 

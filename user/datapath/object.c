@@ -145,6 +145,8 @@ int eg_object_open(const struct eg_datapath_options *options, struct eg_datapath
 	datapath->skeleton = egress_bpf__open();
 	if (!datapath->skeleton)
 		return -errno;
+	datapath->destination_quota = options->destination_quota;
+	datapath->event_rate = options->event_rate;
 	datapath->skeleton->rodata->eg_dest_quota = options->destination_quota;
 	datapath->skeleton->rodata->eg_event_rate = options->event_rate;
 	datapath->skeleton->rodata->eg_hz = ticks_per_second();

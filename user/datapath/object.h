@@ -23,6 +23,13 @@ struct eg_datapath {
 	bool idle_is_unknown;		/* writing it failed midway: it is filled anew before it is used */
 	int grace_fd;			/* see eg_object_wait_for_programs() */
 	char *directory;		/* of the pins; NULL: nothing is pinned */
+	/*
+	 * As in the programs' .rodata, for objects that are loaded later: libbpf takes the skeleton's view of it away
+	 * when the kernel has refused it a map to map into memory, be it for want of memory.
+	 */
+	uint32_t destination_quota;
+	uint32_t event_rate;
+	uint32_t lease_mask;
 };
 
 /* A datapath that is opened and not loaded yet. 0, or -errno. */

@@ -167,6 +167,9 @@ static char *explain_rest(const struct eg_refusal *refusal)
 			"%s, although the capabilities are there: a seccomp filter, a security module or the kernel's "
 			"lockdown forbids bpf(); see the container's profile and 'dmesg'",
 			error);
+	case ESRCH:
+		return text("the kernel's BTF cannot be read: there is no room for it (ulimit -v), or no /sys/kernel/btf/vmlinux; "
+			    "Linux 6.1 or newer with BTF is needed (EG_DEBUG=1 shows what failed)");
 	default:
 		return text("%s: Linux %s lacks something; Linux 6.1 or newer with BTF and CONFIG_CGROUP_BPF is needed "
 			    "(EG_DEBUG=1 shows what failed)",

@@ -112,7 +112,7 @@ int eg_object_open_walks(const struct eg_datapath *datapath, struct walk_bpf **r
 		walk_bpf__destroy(walks);
 		return r;
 	}
-	walks->rodata->eg_lease_mask = datapath->skeleton->rodata->eg_lease_mask;
+	walks->rodata->eg_lease_mask = datapath->lease_mask;
 	*ret_walks = walks;
 	return 0;
 }
