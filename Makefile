@@ -47,7 +47,8 @@ UNIT_TESTS = $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_TEST_SRC = $(sort $(wildcard tests/bpf/test_*.c))
 BPF_TESTS = $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 BPF_TEST_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(sort $(wildcard tests/bpf/*.bpf.c tools/*.bpf.c)))
-TOOLS = $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(sort $(wildcard tools/*.c tests/lib/*.c))))
+TOOLS = $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(sort $(wildcard tools/*.c tests/lib/*.c)))) $(OTHER)/egressd
+OTHER = $(BUILD)/tests/lib/other
 LEAK = $(BUILD)/tests/leak/leak
 LEAK_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/leak/*.c)))
 FUZZERS = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -89,11 +90,29 @@ $(BUILD)/egressd: $(BUILD)/user/main.o $(LIB)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
+# The daemon with the same BPF programs compiled another way: what the next build of a package is to the one that runs.
+# The library's objects that carry the programs give way to these.
+OTHER_OBJ = $(patsubst %.c,$(OTHER)/%.o,$(wildcard user/datapath/*.c))
+$(OTHER)/%.bpf.o: %.bpf.c $(BUILD)/flags
+	$(say) BPF $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -Os -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@
+$(SKELETONS:$(BUILD)/%=$(OTHER)/%): $(OTHER)/bpf/%.skel.h: $(OTHER)/bpf/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+$(OTHER_OBJ): $(OTHER)/%.o: %.c $(BUILD)/flags | $(SKELETONS:$(BUILD)/%=$(OTHER)/%)
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I$(OTHER) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+$(OTHER)/egressd: $(BUILD)/user/main.o $(OTHER_OBJ) $(LIB)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+
 $(BUILD)/egressctl: $(BUILD)/user/ctl.o $(LIB)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
-$(UNIT_TESTS) $(BPF_TESTS) $(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(TEST_LIB_OBJ) $(LIB)
+$(UNIT_TESTS) $(BPF_TESTS) $(filter-out $(OTHER)/%,$(TOOLS)): $(BUILD)/%: $(BUILD)/%.o $(TEST_LIB_OBJ) $(LIB)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(TEST_LIBS) $(LIBS) -o $@
 

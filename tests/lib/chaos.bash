@@ -5,9 +5,9 @@
 # What of the daemon's calls can be cut off or fail; the rest is memory, time and waiting.
 CALLS=bpf,open,openat,mkdir,mkdirat,unlink,unlinkat,rename,rmdir,fchmod,bind,socket,listen,statfs,flock,inotify_init1,inotify_add_watch,timerfd_create,epoll_create1,signalfd4
 
-# EG_CHAOS=all tries every system call; else so many, spread over all of them, and fewer where all is slow.
-chosen() { # chosen COUNT
-	if [ "${EG_CHAOS:-}" = all ]; then echo 0; else slow_count "$1"; fi
+# EG_CHAOS=all tries all of them, or as many as ALL; else so many, spread over them, and fewer where all is slow.
+chosen() { # chosen COUNT [ALL]
+	if [ "${EG_CHAOS:-}" = all ]; then echo "${2:-0}"; else slow_count "$1"; fi
 }
 
 require_strace() {
@@ -101,7 +101,7 @@ $MESH4 $UDP ok"
 	is "$(counted all ipv4.verdicts.blocked_passthrough_off)" $(($(answers EPERM watched) + 2 * checks + 2 * others))
 	"$EGRESSCTL" uninstall --stop >uninstalled
 	[ ! -e "$PINS" ]
-	wait_for 10 nothing_left
+	wait_for 30 nothing_left
 	wait_for 5 is_gone "$DAEMON"
 	DAEMON=
 }
