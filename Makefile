@@ -56,7 +56,7 @@ TEST_LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/lib/support/*
 C_FILES = $(sort $(wildcard include/*/*.h user/*.[ch] user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/lib/support/*.[ch] tools/*.[ch] tools/*/*.[ch]))
 
 .DELETE_ON_ERROR:
-.PHONY: all deps run demo check check-built check-static analyze check-vm check-vm-built leak-table leak-table-built check-sanitized sanitized-built fuzz fuzzers bench budget clean install uninstall compdb format check-format help FORCE
+.PHONY: all deps run demo check check-built check-static analyze check-vm check-vm-built soak soak-built leak-table leak-table-built check-sanitized sanitized-built fuzz fuzzers bench budget clean install uninstall compdb format check-format help FORCE
 all: $(PROGRAMS) $(POLICY_PAGE) ## build egressd, egressctl and egress-policy(5) (default)
 
 # What was built with other flags is built again.
@@ -153,6 +153,12 @@ check-vm: deps ## BPF and socket tests on Linux 6.1, 6.12 and 5.10, under QEMU (
 	@$(MAKE) --no-print-directory check-vm-built
 check-vm-built: all $(BPF_TESTS) $(BPF_TEST_OBJECTS) $(TOOLS) $(LEAK)
 	@vmtest/run $(KERNEL)
+
+SOAK_SECONDS ?= 3600
+soak: deps ## let the daemon run under all sorts of load for SOAK_SECONDS (3600), and say whether it grew
+	@$(MAKE) --no-print-directory soak-built
+soak-built: all $(TOOLS)
+	@SOAK_SECONDS=$(SOAK_SECONDS) EG_BUILD='$(CURDIR)/$(BUILD)' tests/lib/run-test tests/e2e/soak.bats
 
 budget: all $(LEAK) $(BPF_TEST_OBJECTS) $(TOOLS) ## record what each program costs the verifier: of this kernel, and of those of check-vm
 	@tools/deps vm

@@ -22,10 +22,6 @@ crowd() {
 	printf -- '---\ntype: Workload\nname: lone\nmesh: default\ncgroup: %s\n' "${LONE#"$mount_point"}"
 }
 
-now_ms() {
-	echo $((${EPOCHREALTIME/./} / 1000))
-}
-
 seconds_since() { # seconds_since MILLISECONDS
 	local passed=$(($(now_ms) - $1))
 	printf '%d.%03d' $((passed / 1000)) $((passed % 1000))
@@ -35,17 +31,8 @@ link_count() {
 	find "$PINS/links" -type f | wc -l
 }
 
-# Links for a cgroup: one for each program.
-links_of() { # links_of DIRECTORY
-	find "$PINS/links" -name "s*_$(stat -c %i "$1")_*" | wc -l
-}
-
-pinned() {
-	"$BATS_TEST_DIRNAME/../lib/pinned" "$PINS" "$@"
-}
-
 slots_in_use() { # slots_in_use COUNT
-	[ "$(pinned in-use)" -eq "$1" ]
+	[ "$(counted in-use)" -eq "$1" ]
 }
 
 # connects DIRECTORY COUNT: UDP connects by two threads of a process there; how often each answer came.
@@ -62,8 +49,8 @@ refused() {
 # Every refusal that a client saw was counted once, and as what it was.
 counters_conserve() { # counters_conserve REFUSED
 	local refusals=ipv4.verdicts.blocked_passthrough_off
-	is "$(pinned all $refusals ipv4.verdicts.blocked_no_policy)" "$1 0"
-	is "$(pinned free $refusals ipv4.verdicts.passthrough)" "0 0"
+	is "$(counted all $refusals ipv4.verdicts.blocked_no_policy)" "$1 0"
+	is "$(counted free $refusals ipv4.verdicts.passthrough)" "0 0"
 }
 
 # The windows of WORKLOAD's enrolments that the daemon reported: how many, median and maximum.
@@ -72,25 +59,11 @@ windows() {
 		awk '{ ms[NR] = $1 } END { printf "%d windows, median %.1f ms, maximum %.1f ms", NR, ms[int((NR + 1) / 2)], ms[NR] }'
 }
 
-# What the daemon holds of the node, to be compared with later.
-holdings() {
-	echo "descriptors $(find "/proc/$DAEMON/fd" -mindepth 1 | wc -l)"
-	echo "inotify watches $(cat /proc/"$DAEMON"/fdinfo/* 2>/dev/null | grep -c '^inotify wd')"
-	echo "enrolled $(pinned entries eg_enrolled)"
-	echo "links $(leaked_state | grep -c '^link ')"
-	find "$PINS" | sort
-}
-
-holds() { # holds FILE: the same as then
-	holdings >now
-	cmp -s "$1" now
-}
-
 # The kernel's memory for every pinned map, in KiB.
 map_kib() {
 	local map
 	for map in "$PINS"/maps/*; do
-		bpftool --json map show pinned "$map"
+		bpftool --json map show counted "$map"
 	done | python3 -c 'import json, sys; print(sum(json.loads(m)["bytes_memlock"] for m in sys.stdin.read().replace("}{", "}\n{").splitlines()) // 1024)'
 }
 
@@ -171,10 +144,10 @@ start_scrapes() {
 	wait_for 30 says $((many + 1)) "no longer enforced"
 	note '%d cgroups: removed and let go in %s s' $((many + 1)) "$(seconds_since "$began")"
 	is "$(link_count)" "$links"
-	is "$(pinned in-use)" 1
-	is "$(pinned given-back)" $((many + 1))
-	is "$(pinned retired ipv4.verdicts.blocked_passthrough_off)" 60
-	is "$(pinned retired ipv4.verdicts.passthrough)" 10
+	is "$(counted in-use)" 1
+	is "$(counted given-back)" $((many + 1))
+	is "$(counted retired ipv4.verdicts.blocked_passthrough_off)" 60
+	is "$(counted retired ipv4.verdicts.passthrough)" 10
 	counters_conserve 70
 }
 
@@ -254,7 +227,7 @@ start_scrapes() {
 	END
 	)
 	wait_for 20 holds before || diff before now
-	is "$(pinned in-use)" 1
+	is "$(counted in-use)" 1
 	note '%s cgroups came and went, %s of them were enrolled' "$made" "$(grep -c 'web:pod.: enforcing on' daemon.log)"
 	[ "$(grep -c 'web:pod.: enforcing on' daemon.log)" -gt 0 ]
 	hasnt "$(cat daemon.log)" "NOT enforced"

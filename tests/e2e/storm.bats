@@ -4,101 +4,31 @@
 
 load ../lib/common
 load ../lib/daemon
+load ../lib/storm
 
 # EG_STORM_OPERATIONS=1000000 for the large one; EG_STORM_SEED for another.
 OPERATIONS=${EG_STORM_OPERATIONS:-$(slow_count 100000)}
 SEED=${EG_STORM_SEED:-1}
 
 setup() {
-	daemon_setup
-	HOLE4=10.91.0.9 HOLE6=fd91::9
-	for hole in $HOLE4 $HOLE6; do
-		ip -n "$EG_NAME-c" neighbour add $hole lladdr 02:00:00:00:00:09 dev veth0
-	done
-	# Ports that wait in TIME_WAIT may be used again: there are not enough for all of them.
-	nsenter --net="$EG_CLIENT" sysctl -qw net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_port_range="10000 65535"
-	local specs=() host
-	for host in $OUT4 $OUT6; do
-		specs+=("tcp:$host:$TCP" "mptcp:$host:$MPTCP" "udp:$host:$UDP" "tcp-close:$host:8090" "tcp-reset:$host:8091")
-	done
-	start_server "$EG_SERVER" "${specs[@]}"
+	storm_setup
 }
 
 teardown() {
 	daemon_teardown
 }
 
-# Limits that a storm reaches, and an errno that nothing else gives.
-stormy_policy() {
-	# EDQUOT
-	policy true "breakerErrno: 122"
-	patch "origin: transparent" "connect_timeout: 300ms" \
-		"circuit_breakers: {thresholds: [{max_connections: 40, max_pending_requests: 12, max_retries: 2}]}"
-}
-
-# The gauges of both families and of UDP, one a line, that are not 0.
-held() {
-	"$EGRESSCTL" stats web | grep -E '(_active|draining): [1-9]' || true
-}
-
-holds_nothing() {
-	[ -z "$(held)" ]
-}
-
-# balances FAMILY STARTED RETURNED REFUSED: what was counted adds up, by itself and with what the clients saw.
-balances() {
-	"$EGRESSCTL" stats --json web >stats.json
-	python3 -IS - "$@" <<-'END'
-		import json, sys
-		family, started, returned, refused = sys.argv[1], *map(int, sys.argv[2:])
-		d = json.load(open("stats.json"))
-		values = {s["name"]: s["value"] for s in d["stats"]}
-		def of(scope, name): return values["%s.outbound_passthrough_%s.%s" % (scope, family, name)]
-		def cluster(name): return of("cluster", name)
-		def samples(name): return d["histograms"]["cluster.outbound_passthrough_%s.%s" % (family, name)]["count"]
-		total, destroyed = cluster("upstream_cx_total"), cluster("upstream_cx_destroy")
-		overflow = cluster("upstream_cx_overflow") + cluster("upstream_rq_pending_overflow") + \
-			cluster("upstream_rq_retry_overflow")
-		print(family, {n.rsplit(".", 1)[1]: v for n, v in values.items() if v and family in n})
-		# A process that was killed while it connected did not see the answer.
-		unseen = started - returned
-		checks = {
-			"total = destroyed": total == destroyed,
-			"destroyed, each with its length": samples("upstream_cx_length_ms") == destroyed,
-			"established or failed": cluster("upstream_rq_total") + cluster("upstream_cx_connect_fail") == total,
-			"established ones are destroyed, by one side": cluster("upstream_rq_total")
-				== cluster("upstream_cx_destroy_with_active_rq")
-				== cluster("upstream_cx_destroy_local_with_active_rq") + cluster("upstream_cx_destroy_remote_with_active_rq"),
-			"every connect": returned <= of("tcp", "downstream_cx_total") <= started,
-			"every connect is admitted or refused": of("tcp", "downstream_cx_total") == total + overflow,
-			"every refusal": refused <= overflow <= refused + unseen,
-			"never contended": of("egressd", "contended") == 0,
-			"something of everything": min(total, overflow, cluster("upstream_rq_total"), cluster("upstream_rq_cancelled"),
-				cluster("upstream_rq_pending_failure_eject"), cluster("upstream_cx_destroy_local"),
-				cluster("upstream_cx_destroy_remote"), cluster("upstream_cx_connect_timeout")) > 0,
-		}
-		wrong = [name for name, ok in checks.items() if not ok]
-		sys.exit("%s: wrong: %s" % (family, ", ".join(wrong)) if wrong else 0)
-	END
-}
-
 @test "after a storm, with the agent killed ten times in it, nothing is held and everything is accounted for" {
-	local tenth family started returned refused
+	local tenth
 	stormy_policy >policy.yaml
 	start_daemon
-	within "$WORK" "$EG_BUILD/tests/lib/storm" "$OPERATIONS" 8 "$SEED" $OUT4 $OUT6 $HOLE4 $HOLE6 >storm.out 2>storm.err 3>&- &
-	storm=$!
+	start_storm "$WORK" "$OPERATIONS" "$SEED" storm.out
 	for tenth in 0 1 2 3 4 5 6 7 8 9; do
-		wait_for 600 grep -q "^tenth $tenth" storm.out || { cat storm.err >&2; return 1; }
+		wait_for 600 grep -q "^tenth $tenth" storm.out || { cat storm.out.err >&2; return 1; }
 		kill_daemon
 		start_daemon
 	done
-	wait $storm
-	[ ! -s storm.err ] || { cat storm.err >&2; return 1; }
-	wait_for 60 holds_nothing || { held >&2; return 1; }
-	for family in ipv4 ipv6; do
-		read -r _ started returned refused < <(grep "^$family" storm.out)
-		balances $family "$started" "$returned" "$refused"
-	done
-	grep -q '^killed [1-9]' storm.out
+	finish_storm storm.out
+	has_of_everything ipv4
+	has_of_everything ipv6
 }

@@ -21,16 +21,7 @@ teardown() {
 limits() {
 	policy true
 	patch 'name: "outbound:passthrough:ipv4"' "circuit_breakers: {thresholds: [{max_connections: ${2:-1024}}]}"
-	cat <<-END
-		  - networkFilter:
-		      operation: patch
-		      match: {name: envoy.filters.network.tcp_proxy, listenerName: "outbound:passthrough:ipv4"}
-		      value: |
-		        name: envoy.filters.network.tcp_proxy
-		        typedConfig:
-		          '@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
-		          idleTimeout: $1
-	END
+	idle_patch "$1"
 }
 
 # hold MODE SECONDS [ADDRESS]: in the workload, in the background; what it says is in MODE.out

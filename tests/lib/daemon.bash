@@ -86,6 +86,15 @@ follow_log() {
 	exec {log}<follow
 }
 
+# For one that was started since, whose log begins anew.
+stop_following_log() {
+	kill "$follower"
+	wait "$follower" || true
+	exec {log}<&-
+	follower=
+	rm follow
+}
+
 # until_said PATTERN: of bash; lines before it are passed over.
 until_said() {
 	local line
@@ -172,4 +181,41 @@ stat_of() {
 # status_of EXPRESSION: Python's value of it, with the JSON of status as d.
 status_of() {
 	"$EGRESSCTL" status --json >status.json && json status.json "$1"
+}
+
+# idle_patch DURATION: behind patch, what ends connections by IPv4 that are idle for so long
+idle_patch() {
+	cat <<-END
+		  - networkFilter:
+		      operation: patch
+		      match: {name: envoy.filters.network.tcp_proxy, listenerName: "outbound:passthrough:ipv4"}
+		      value: |
+		        name: envoy.filters.network.tcp_proxy
+		        typedConfig:
+		          '@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+		          idleTimeout: $1
+	END
+}
+
+now_ms() {
+	echo $((${EPOCHREALTIME/./} / 1000))
+}
+
+# Links for a cgroup: one for each program.
+links_of() { # links_of DIRECTORY
+	find "$PINS/links" -name "s*_$(stat -c %i "$1")_*" | wc -l
+}
+
+# What the daemon holds of the node, to be compared with later.
+holdings() {
+	echo "descriptors $(find "/proc/$DAEMON/fd" -mindepth 1 | wc -l)"
+	echo "inotify watches $(cat /proc/"$DAEMON"/fdinfo/* 2>/dev/null | grep -c '^inotify wd')"
+	echo "enrolled $(counted entries eg_enrolled)"
+	echo "links $(leaked_state | grep -c '^link ')"
+	find "$PINS" | sort
+}
+
+holds() { # holds FILE: the same as then
+	holdings >now
+	cmp -s "$1" now
 }
