@@ -74,7 +74,8 @@ struct daemon {
 	uint64_t judged_fingerprint;	/* of the files that were last loaded or refused */
 	char *mount_point;
 	char *directory;		/* of the pins */
-	int lock_fd;
+	int lock_fd;			/* on that directory */
+	bool lacks_pins;		/* they are out of sight, which was said */
 	struct eg_datapath *datapath;
 	struct eg_roster roster;
 	struct eg_gates gates;
@@ -164,6 +165,46 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 	return 0;
 }
 
+/* ---- the pins ---- */
+
+static int pin_anew(struct daemon *daemon, char **ret_problem)
+{
+	_cleanup_close_ int fd = -1;
+	int r = eg_pins_pin_anew(daemon->lock_fd, daemon->directory, ret_problem);
+
+	if (r == 0)
+		r = eg_pins_lock(daemon->directory, &fd);
+	if (r < 0)
+		return r;
+	eg_closep(&daemon->lock_fd);
+	daemon->lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/*
+ * Somebody may unmount the BPF file system under us. What is pinned lives on there as
+ * long as we have its directory open, and would end with us.
+ */
+static void keep_pins_in_sight(struct daemon *daemon)
+{
+	_cleanup_free_ char *problem = NULL;
+	int r;
+
+	if (eg_pins_are_in_sight(daemon->lock_fd, daemon->directory))
+		return;
+	r = pin_anew(daemon, &problem);
+	/* What could not be attached meanwhile is looked for. */
+	if (r == 0)
+		r = eg_timer_set(daemon->gather_timer, GATHER_MS);
+	if (r == 0)
+		eg_log_warning("pins: %s was unmounted; all is pinned there anew", daemon->directory);
+	else if (!daemon->lacks_pins)
+		eg_log_error("pins: %s was unmounted or removed, and nothing can be pinned there: %s: mount -t bpf bpf "
+			     "/sys/fs/bpf; until then what is enforced ends with this process, and no cgroup is added",
+			     daemon->directory, problem ? problem : strerror(-r));
+	daemon->lacks_pins = r < 0;
+}
+
 /* ---- putting a policy in force ---- */
 
 static int compile_policy(const struct policy *policy, const struct eg_slot_plans *plans,
@@ -220,7 +261,10 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, stru
 	_cleanup_(eg_gates_clear) struct eg_gates gates = {};
 	_cleanup_(eg_proxies_clear) struct eg_proxies proxies = {};
 	bool try_again = false;
-	int r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
+	int r;
+
+	keep_pins_in_sight(daemon);
+	r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
 
 	if (r == 0 && eg_diag_has_errors(diag))
 		r = -EBADMSG;
@@ -374,6 +418,7 @@ static int on_sweep(void *context)
 {
 	struct daemon *daemon = context;
 
+	keep_pins_in_sight(daemon);
 	eg_sweeper_run(&daemon->sweeper);
 	eg_ager_run(&daemon->ager);
 	daemon->agent.sweep = eg_sweeper_report(&daemon->sweeper);

@@ -15,6 +15,7 @@ setup() {
 teardown() {
 	daemon_teardown
 	[ -z "${memory:-}" ] || rmdir "$memory"
+	[ -z "${mounts:-}" ] || kill "$mounts"
 }
 
 # What a call may want that there is not, in turn.
@@ -149,6 +150,52 @@ on_small() {
 	is "$outcome" refused
 	has "$(cat daemon.log)" "Read-only file system: the BPF file system is mounted read-only: mount -o remount,rw"
 	all_holds_again
+	all_is_accounted_for
+}
+
+# From here on pins are on a BPF file system of the test's own, in a mount namespace of its own: that of process $mounts.
+own_bpffs() {
+	# shellcheck disable=SC2016 # for the other shell
+	unshare --mount sh -c 'while umount -l "$1" 2>/dev/null; do :; done; mount -t bpf bpf "$1" && echo ready && exec sleep 1000' sh "$bpffs" >mounts 3>&- &
+	mounts=$!
+	wait_for 10 grep -q ready mounts
+	PINS=/proc/$mounts/root$bpffs/egressd
+	DAEMON_IN=(nsenter "--mount=/proc/$mounts/ns/mnt" "--wd=$PWD")
+	printf '#!/bin/sh\nexec nsenter --mount=/proc/%s/ns/mnt "%s" "$@"\n' $mounts "$EGRESSCTL" >ctl
+	chmod +x ctl
+	EGRESSCTL=$PWD/ctl
+}
+
+there() {
+	nsenter "--mount=/proc/$mounts/ns/mnt" "$@"
+}
+
+@test "a BPF file system that is unmounted under the agent: it says so, and pins all anew on the next one; verdicts stay" {
+	own_bpffs
+	start_daemon "$PWD/policy.yaml"
+	start_connecting
+	counts_hold
+	there umount -l "$bpffs"
+	wait_for 20 says 1 "egressd was unmounted or removed, and nothing can be pinned there"
+	has "$(cat daemon.log)" "mount -t bpf bpf"
+	verdicts_hold
+	# One that comes meanwhile is enforced once it can be.
+	mkdir "$WORK/c"
+	there mount -t bpf bpf "$bpffs"
+	wait_for 20 says 1 "all is pinned there anew"
+	wait_for 20 seen_is "running web:a web:b web:c"
+	is "$(ways_of "$WORK/c" $OUT4)" "errno EPERM errno EPERM"
+	others=1
+	verdicts_hold
+	counts_hold
+	links_hold
+	kill_daemon
+	all_holds_without web:c
+	start_daemon "$PWD/policy.yaml"
+	is "$(seen)" "running web:a web:b web:c"
+	verdicts_hold
+	counts_hold
+	links_hold
 	all_is_accounted_for
 }
 

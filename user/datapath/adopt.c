@@ -34,15 +34,16 @@ int eg_pins_make_directory(const char *path, char **ret_problem)
 	return eg_pins_check_directory(path, ret_problem);
 }
 
-static int make_directories(const char *directory, char **ret_problem)
+const char *const eg_pin_folders[EG_PIN_FOLDERS] = {"maps", "links", "netns", "iters"};
+
+int eg_pins_make_folders(const char *directory, char **ret_problem)
 {
-	static const char *const folders[] = {"maps", "links", "netns", "iters"};
 	int r = eg_pins_make_directory(directory, ret_problem);
 
-	for (size_t i = 0; i < EG_COUNT_OF(folders) && r == 0; i++) {
+	for (size_t i = 0; i < EG_PIN_FOLDERS && r == 0; i++) {
 		_cleanup_free_ char *path = NULL;
 
-		if (asprintf(&path, "%s/%s", directory, folders[i]) < 0)
+		if (asprintf(&path, "%s/%s", directory, eg_pin_folders[i]) < 0)
 			return -ENOMEM;
 		r = eg_pins_make_directory(path, ret_problem);
 	}
@@ -225,7 +226,7 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
 		     struct eg_datapath **ret_datapath, char **ret_problem)
 {
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
-	int r = make_directories(directory, ret_problem);
+	int r = eg_pins_make_folders(directory, ret_problem);
 
 	if (r == 0)
 		r = check_abi(directory, ret_problem);

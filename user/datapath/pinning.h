@@ -14,6 +14,11 @@
 __attribute__((format(printf, 3, 4))) int eg_problem(char **ret_problem, int error, const char *format, ...);
 /* Ours: a directory of root's alone on a BPF file system. */
 int eg_pins_check_directory(const char *directory, char **ret_problem);
+/* What is in the directory of the pins. */
+#define EG_PIN_FOLDERS 4
+extern const char *const eg_pin_folders[EG_PIN_FOLDERS];
+/* Makes the directory with its folders, or checks those that are there. */
+int eg_pins_make_folders(const char *directory, char **ret_problem);
 /* The first word of an eg_control of any ABI. 0, -EPROTO for a map that cannot be one, or -errno. */
 int eg_pins_read_abi(int control_fd, uint32_t *ret_abi);
 int eg_link_pin_name(uint32_t slot, uint64_t cgroup_id, const char *program, char *name, size_t size);

@@ -33,6 +33,13 @@ int eg_pins_make_directory(const char *directory, char **ret_problem);
  * -EWOULDBLOCK when another process does.
  */
 int eg_pins_lock(const char *directory, int *ret_fd);
+/* Whether what `directory_fd` is open on is what others find at that path. */
+bool eg_pins_are_in_sight(int directory_fd, const char *directory);
+/*
+ * Pins all that is pinned in the directory that `from_fd` is open on, and that was unmounted, in `directory`. 0, or
+ * -errno with *ret_problem (malloc); what was pinned by then stays, and another try goes on from there.
+ */
+int eg_pins_pin_anew(int from_fd, const char *directory, char **ret_problem);
 /* Whether somebody holds it: an agent, wherever its process is seen from. */
 bool eg_pins_are_locked(const char *directory);
 /* Whether the first process of the host has the same BPF file system mounted. False too where that cannot be known. */
