@@ -218,15 +218,17 @@ tally() { # tally FIELD of what storms say of a family
 
 # Whatever a client saw was counted once, with agents killed and slots of cgroups that are gone given to others.
 counts_are_exact() {
-	local closed
+	local closed blocked4 blocked6 mesh4 mesh6 matched4 matched6 idle
 	closed=$(lines_of closed.done)
-	is "$(counted all ipv4.verdicts.blocked_passthrough_off)" $(($(watched EPERM 4) + 10 * closed))
-	is "$(counted all ipv6.verdicts.blocked_passthrough_off)" $(($(watched EPERM 6) + 5 * closed))
-	is $(($(counted all ipv4.verdicts.mesh ipv4.verdicts.matched | tr ' ' +))) $(($(watched ENETUNREACH 4) + 5 * closed))
-	is $(($(counted all ipv6.verdicts.mesh ipv6.verdicts.matched | tr ' ' +))) "$(watched ENETUNREACH 6)"
+	read -r blocked4 blocked6 mesh4 mesh6 matched4 matched6 idle < <(counted all ipv{4,6}.verdicts.blocked_passthrough_off \
+		ipv{4,6}.verdicts.mesh ipv{4,6}.verdicts.matched ipv4.cluster.idle_timeout)
+	is "$blocked4" $(($(watched EPERM 4) + 10 * closed))
+	is "$blocked6" $(($(watched EPERM 6) + 5 * closed))
+	is $((mesh4 + matched4)) $(($(watched ENETUNREACH 4) + 5 * closed))
+	is $((mesh6 + matched6)) "$(watched ENETUNREACH 6)"
+	[ "$idle" -ge "$(lines_of open.done)" ]
 	is "$(counted free ipv4.verdicts.blocked_passthrough_off)" 0
 	is "$(counted in-use)" 3
-	[ "$(counted all ipv4.cluster.idle_timeout)" -ge "$(lines_of open.done)" ]
 }
 
 # Every connection of the node has ended, and is counted as that.
