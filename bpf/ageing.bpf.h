@@ -19,7 +19,8 @@
 
 static __always_inline bool is_to_go(const struct eg_dest_key *key, const struct eg_dest *dest, const struct eg_age *age)
 {
-	return (age->slot == EG_AGE_ALL || age->slot == key->slot) && dest->last_seen_ns < age->seen_before_ns;
+	return (age->slot == EG_AGE_ALL || age->slot == key->slot) && dest->last_seen_ns < age->seen_before_ns &&
+	       (!age->clients || eg_reason_is_incoming(key->reason));
 }
 
 /* 1 ends the walk. */

@@ -92,13 +92,22 @@ static __always_inline bool touch_destination(const struct eg_dest_key *key, __u
 	return true;
 }
 
+/*
+ * Who comes in is not the workload's to choose: however many they are, they leave half of
+ * its places to its destinations.
+ */
+static __always_inline __u32 places_for(__u32 reason)
+{
+	return eg_reason_is_incoming(reason) ? eg_dest_quota / 2 : eg_dest_quota;
+}
+
 /* Takes a place of the slot's quota, adds the destination, or gives the place back. */
 static __always_inline bool add_destination(struct eg_slot_state *state, const struct eg_dest_key *key, __u64 time_ns,
 					    bool has_process)
 {
 	struct eg_dest dest = {.first_seen_ns = time_ns, .last_seen_ns = time_ns, .count = 1};
 
-	if (__sync_fetch_and_add(&state->destinations, 1) < eg_dest_quota) {
+	if (__sync_fetch_and_add(&state->destinations, 1) < places_for(key->reason)) {
 		if (has_process) {
 			dest.pid = bpf_get_current_pid_tgid() >> 32;
 			dest.uid = bpf_get_current_uid_gid();

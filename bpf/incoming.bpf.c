@@ -41,13 +41,25 @@ static __always_inline struct eg_flow flow_of_lookup(const struct bpf_sk_lookup 
 	return flow;
 }
 
-/* What comes by the loopback device has not left the namespace, whatever its address: it is the workload's own. */
+/* From the address that it goes to. The kernel takes such a packet from outside for a martian, or answers itself. */
+static __always_inline bool is_to_itself(const struct bpf_sk_lookup *ctx)
+{
+	if (ctx->family == AF_INET)
+		return ctx->remote_ip4 == ctx->local_ip4;
+	return ctx->remote_ip6[0] == ctx->local_ip6[0] && ctx->remote_ip6[1] == ctx->local_ip6[1] &&
+	       ctx->remote_ip6[2] == ctx->local_ip6[2] && ctx->remote_ip6[3] == ctx->local_ip6[3];
+}
+
+/*
+ * What has not left the namespace is the workload's own. It comes by the loopback device,
+ * but to an address of another device the kernel names that one.
+ */
 SEC("sk_lookup")
 int eg_in_lookup(struct bpf_sk_lookup *ctx)
 {
 	const struct eg_flow flow = flow_of_lookup(ctx);
 
-	if (ctx->ingress_ifindex == LOOPBACK_INTERFACE)
+	if (ctx->ingress_ifindex == LOOPBACK_INTERFACE || is_to_itself(ctx))
 		return SK_PASS;
 	return eg_judge_incoming(&flow, eg_incoming_slot, 1) ? SK_PASS : SK_DROP;
 }

@@ -66,6 +66,7 @@ struct sock {
 	__u16 sk_protocol;
 	__u32 sk_max_ack_backlog; /* of listen(); what is accepted is a copy of who listens */
 	int sk_err;
+	int sk_rx_dst_ifindex; /* of the device that its packets came by, once one has */
 	struct sock_cgroup_data sk_cgrp_data;
 };
 

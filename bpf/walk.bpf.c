@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "accepted.bpf.h"
 #include "ageing.bpf.h"
 #include "forbidden.bpf.h"
 #include "foreign.bpf.h"
@@ -59,6 +60,8 @@ int eg_flows(struct bpf_iter__task_file *ctx)
 
 	if (!visit.task)
 		write_end(ctx->meta);
+	else if (was_accepted(visit.sk, lease))
+		list_client(&visit);
 	else if (lease)
 		list_socket(&visit, lease);
 	else if (visit.sk)

@@ -28,20 +28,61 @@ static int compare_last_seen(const void *a, const void *b)
 	return x->last_seen_ns == y->last_seen_ns ? 0 : x->last_seen_ns < y->last_seen_ns ? -1 : 1;
 }
 
-/* Of a slot, or of all: the oldest go. What is seen meanwhile is not among them. */
+/* Who came in stands before where the workload went. */
+static int compare_direction(const void *a, const void *b)
+{
+	const int x = eg_reason_is_incoming(((const struct eg_destination *)a)->key.reason);
+	const int y = eg_reason_is_incoming(((const struct eg_destination *)b)->key.reason);
+
+	return x == y ? compare_last_seen(a, b) : y - x;
+}
+
+static size_t count_clients(const struct eg_destinations *destinations)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < destinations->list.len; i++)
+		count += (size_t)eg_reason_is_incoming(destinations->list.items[i].key.reason);
+	return count;
+}
+
+/* The oldest `count` of these, which are sorted. What is seen meanwhile is not among them. */
+static int evict(const struct eg_ager *ager, struct eg_age age, const struct eg_destination *sorted, size_t count)
+{
+	if (count == 0)
+		return 0;
+	age.for_room = 1;
+	age.at_most = (__u32)count;
+	age.seen_before_ns = sorted[count - 1].seen.last_seen_ns + 1;
+	return eg_datapath_age(ager->datapath, &age);
+}
+
+/*
+ * Of a slot, or of all: the oldest go, and as long as more than half of what is kept are
+ * clients, of those alone: a flood of them is not to push destinations out.
+ */
 static int make_room(const struct eg_ager *ager, uint32_t slot, uint64_t keep)
 {
 	_cleanup_(destinations_clear) struct eg_destinations destinations = {};
 	struct eg_maps maps = eg_datapath_maps(ager->datapath);
-	struct eg_age age = {.slot = slot == EG_ALL_SLOTS ? EG_AGE_ALL : slot, .for_room = 1};
+	const __u32 whose = slot == EG_ALL_SLOTS ? EG_AGE_ALL : slot;
 	int r = eg_maps_read_destinations(&maps, slot, &destinations);
+	struct eg_destination *items = destinations.list.items;
+	size_t len = destinations.list.len, clients, first, rest;
 
-	if (r < 0 || destinations.list.len <= keep)
+	if (r < 0 || len <= keep)
 		return r;
-	age.at_most = (__u32)(destinations.list.len - keep);
-	qsort(destinations.list.items, destinations.list.len, sizeof(destinations.list.items[0]), compare_last_seen);
-	age.seen_before_ns = destinations.list.items[age.at_most - 1].seen.last_seen_ns + 1;
-	return eg_datapath_age(ager->datapath, &age);
+	clients = count_clients(&destinations);
+	first = clients > keep / 2 ? clients - keep / 2 : 0;
+	if (first > len - keep)
+		first = len - keep;
+	rest = len - keep - first;
+	qsort(items, len, sizeof(*items), compare_direction);
+	r = evict(ager, (struct eg_age){.slot = whose, .clients = 1}, items, first);
+	if (r < 0)
+		return r;
+	qsort(items + first, len - first, sizeof(*items), compare_last_seen);
+	return evict(ager, (struct eg_age){.slot = whose}, items + first, rest);
 }
 
 static int remove_old(const struct eg_ager *ager)

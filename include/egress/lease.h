@@ -172,7 +172,7 @@ struct eg_held_socket {
 };
 EG_STATIC_SIZE(struct eg_held_socket, 136);
 
-/* Where it is connected to, as a decision has it. */
+/* Where it is connected to, as a decision on a connect has it. */
 static inline struct eg_flow eg_held_flow(const struct eg_held_socket *held)
 {
 	return (struct eg_flow){
@@ -181,6 +181,16 @@ static inline struct eg_flow eg_held_flow(const struct eg_held_socket *held)
 		.port = held->remote_port,
 		.protocol = held->protocol,
 	};
+}
+
+/* What the decision with its reason was about: of one that came in, the client's address and the workload's own port. */
+static inline struct eg_flow eg_held_ends(const struct eg_held_socket *held)
+{
+	struct eg_flow flow = eg_held_flow(held);
+
+	if (eg_reason_is_incoming(held->reason))
+		flow.port = held->local_port;
+	return flow;
 }
 
 #endif

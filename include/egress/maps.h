@@ -376,8 +376,10 @@ struct eg_age {
 	__u64 seen_before_ns;	/* CLOCK_MONOTONIC: only what was last seen before */
 	__u32 for_room;		/* 1: they are evicted, and counted as such */
 	__u32 removed;		/* 0; while it runs, how many it has removed */
+	__u32 clients;		/* 1: only who came in */
+	__u32 reserved;
 };
-EG_STATIC_SIZE(struct eg_age, 24);
+EG_STATIC_SIZE(struct eg_age, 32);
 
 /* What eg_count_ended is asked: one more connection of this slot was ended since the policy forbids it. */
 struct eg_ended {

@@ -71,6 +71,12 @@ enum __attribute__((packed)) eg_reason {
 /* Those from here on come from the circuit breaker and the guard: a decision by itself never has them. */
 #define EG_REASONS_DECIDED EG_REASON_BLOCKED_MAX_CONNECTIONS
 
+/* Whether a verdict with this reason is on a client that comes in: the flow has its address and the workload's own port. */
+static inline int eg_reason_is_incoming(unsigned int reason)
+{
+	return reason == EG_REASON_INCOMING_ALLOWED || reason == EG_REASON_INCOMING_BLOCKED;
+}
+
 /* What decide() and its reference answer. */
 struct eg_decision {
 	__u8 verdict;		/* enum eg_verdict */

@@ -19,6 +19,7 @@
 #include "../lib/support/socket.h"
 #include "ager.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "datapath/datapath.h"
 
 #define SLOT 1u
@@ -262,6 +263,51 @@ static void a_full_quota_makes_room_for_new_destinations_again_and_the_oldest_go
 	end_world(&world);
 }
 
+/* Somebody who came in a moment ago; nobody else counts places meanwhile. */
+static void add_client(const struct world *world, uint16_t port)
+{
+	const struct eg_dest_key key = {
+		.slot = SLOT,
+		.flow = {.family = EG_FAMILY_IPV4, .addr.word_be = {htonl(0xc0000201)}, .port = port, .protocol = IPPROTO_TCP},
+		.reason = EG_REASON_INCOMING_ALLOWED,
+		.verdict = EG_VERDICT_ALLOWED,
+	};
+	const struct eg_dest dest = {.first_seen_ns = eg_now_ns(), .last_seen_ns = eg_now_ns(), .count = 1};
+	const __u32 slot_id = SLOT;
+	int slots = eg_datapath_map_fd(world->datapath, "eg_slots");
+	struct eg_slot slot;
+
+	assert_int_equal(bpf_map_lookup_elem(slots, &slot_id, &slot), 0);
+	slot.state.destinations++;
+	assert_int_equal(bpf_map_update_elem(slots, &slot_id, &slot, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(eg_datapath_map_fd(world->datapath, "eg_dests"), &key, &dest, BPF_NOEXIST), 0);
+}
+
+static void many_clients_push_each_other_out_and_no_destination(void **state)
+{
+	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 1000, false, 8, 2};
+	struct eg_destinations destinations = {};
+	struct world world;
+	struct eg_ager ager;
+
+	(void)state;
+	make_world(&world, &(struct world_options){.slot = SLOT, .quota = 8, .subject = &closed});
+	ager = (struct eg_ager){.datapath = world.datapath, .quota = 8, .capacity = 4096, .age_ns = EG_AGE_DEFAULT_NS};
+	assert_int_equal(cgroup_run(&world.cgroup, attempt_all, &target), EACCES);
+	wait_for_coarse_clock();
+	for (uint16_t i = 0; i < 6; i++)
+		add_client(&world, (uint16_t)(2000 + i));
+	assert_int_equal(eg_ager_look(&ager), 0);
+	read_destinations(&world, &destinations);
+	assert_int_equal(destinations.list.len, 4);
+	for (size_t i = 0; i < destinations.list.len; i++)
+		assert_int_equal(destinations.list.items[i].key.flow.port, i < 2 ? 1000 + i : 2002 + i);
+	eg_array_clear(&destinations.list);
+	assert_int_equal(read_state(&world).destinations, 4);
+	assert_int_equal(read_counts(&world, SLOT).destinations_evicted, 4);
+	end_world(&world);
+}
+
 static void what_was_not_seen_for_long_leaves_the_table_and_is_not_counted_as_evicted(void **state)
 {
 	struct target target = {AF_INET, SOCK_STREAM, "192.0.2.1", 1000, false, 4, 4};
@@ -489,6 +535,7 @@ int main(void)
 		cmocka_unit_test(what_a_program_below_refused_is_not_counted_as_admitted),
 		cmocka_unit_test(destinations_over_the_quota_are_counted_as_missed),
 		cmocka_unit_test(a_full_quota_makes_room_for_new_destinations_again_and_the_oldest_go),
+		cmocka_unit_test(many_clients_push_each_other_out_and_no_destination),
 		cmocka_unit_test(what_was_not_seen_for_long_leaves_the_table_and_is_not_counted_as_evicted),
 		cmocka_unit_test(ageing_while_processes_find_new_destinations_keeps_the_count_of_places),
 		cmocka_unit_test(concurrent_processes_lose_no_count),

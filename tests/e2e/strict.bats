@@ -53,6 +53,107 @@ incoming_of() {
 	is "$(counted web ipv4.verdicts.incoming_allowed)" 1
 }
 
+# hold FROM TO PORT: a client that connects and stays; $held is its process.
+hold() {
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" python3 -IS -c "
+import socket, time
+s = socket.create_connection(('$2', $3), source_address=('$1', 0))
+print('open', flush=True)
+time.sleep(600)") >"held.$1" 3>&- &
+	held=$!
+	disown
+	wait_for 10 grep -q open "held.$1"
+}
+
+# came_in: what flows lists of it, a sorted line for each
+came_in() {
+	"$EGRESSCTL" flows --json "$@" >flows.json
+	json flows.json "'\n'.join(sorted('%s %s %d %s %s %s %s' % (f['direction'], f['address'], f['port'], f['verdict'],
+		f['reason'], f['state'], 'kept' if f['kept'] else '-') for f in d['flows']))"
+}
+
+is_listed() { # TEXT
+	[[ $(came_in) == *"$1"* ]]
+}
+
+is_not_listed() { # TEXT
+	! is_listed "$1"
+}
+
+@test "flows lists who is connected and why he may be; whom STRICT would not let in any more is kept" {
+	begin PERMISSIVE
+	wait_for 10 looked_up
+	hold $MESH4 $OWN4 8080
+	hold $OUT6 $OWN6 8081
+	wait_for 10 is_listed $OUT6
+	wait_for 10 is_listed $MESH4
+	is "$(came_in)" "incoming $MESH4 8080 allowed incoming-allowed accepted -
+incoming $OUT6 8081 allowed incoming-allowed accepted -"
+	is "$(json flows.json "[f['local_address'] for f in d['flows'] if f['client_port'] > 0 and f['local_port'] == 8080]")" "['$OWN4']"
+	has "$("$EGRESSCTL" flows | tr -s ' ')" "web allowed incoming-allowed accepted tcp from $MESH4 to port 8080 - - 0 0 server["
+	is "$(came_in --destination $MESH4:8080 --verdict incoming-allowed)" "incoming $MESH4 8080 allowed incoming-allowed accepted -"
+	incoming_policy STRICT >policy.yaml
+	change 2
+	is "$(came_in)" "incoming $MESH4 8080 allowed incoming-allowed accepted -
+incoming $OUT6 8081 allowed incoming-blocked accepted kept"
+	has "$("$EGRESSCTL" flows | tr -s ' ')" "web kept incoming-blocked accepted tcp from $OUT6 to port 8081"
+	"$EGRESSCTL" flows --follow --json >follow.json 3>&- &
+	following=$!
+	wait_for 10 grep -q "$OUT6" follow.json
+	kill "$(pgrep -P $held -x python3 || echo $held)"
+	wait_for 10 is_not_listed $OUT6
+	wait_for 10 grep -q '"end"' follow.json
+	kill $following
+	wait $following
+	incoming_policy off >policy.yaml
+	change 3
+	is "$(came_in)" ""
+}
+
+@test "connections that came in are listed while packets are looked at too, and those of loopback never" {
+	incoming_setup
+	incoming_policy STRICT | sed 's/^name: default/&\nnetworking: {outbound: {passthrough: false}}/;' >policy.yaml
+	start_daemon
+	wait_for 10 looked_up
+	hold $PROBE4 $OWN4 8080
+	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_CLIENT" python3 -IS -c "
+import socket, time
+held = [socket.create_connection(at) for at in (('127.0.0.1', 9080), ('::1', 9081), ('$OWN4', 9080))]
+for s in held: s.sendall(b'G')
+print('open', flush=True)
+time.sleep(600)") >loopback.out 3>&- &
+	disown
+	wait_for 10 grep -q open loopback.out
+	wait_for 10 is_listed $PROBE4
+	is "$(came_in)" "incoming $PROBE4 8080 allowed incoming-allowed accepted -"
+}
+
+# Connections from so many addresses.
+flood() { # COUNT
+	ip -n "$EG_NAME-s" route add local 10.93.0.0/16 dev lo
+	ip -n "$EG_NAME-c" route add 10.93.0.0/16 via $OUT4
+	nsenter --net="$EG_SERVER" python3 -IS -c "
+import socket
+for i in range($1):
+    socket.create_connection(('$OWN4', 8080), source_address=('10.93.%d.%d' % (i >> 8, i & 255), 0)).close()"
+}
+
+clients_are_missed() {
+	[ "$(counted web destinations_missed)" -gt 0 ]
+}
+
+@test "a flood of clients leaves half of the table to the workload's destinations, and it is said that some are missing" {
+	begin PERMISSIVE
+	wait_for 10 looked_up
+	flood 2500
+	wait_for 20 clients_are_missed
+	within "$WORK" "$CLIENT" tcp $OUT4 1 || true
+	"$EGRESSCTL" destinations --json >list.json
+	is "$(json list.json "(sum(e['direction'] == 'incoming' for e in d['destinations']) <= 2048,
+		[e['address'] for e in d['destinations'] if e['direction'] == 'outgoing'])")" "(True, ['$OUT4'])"
+	has "$("$EGRESSCTL" destinations | tail -1)" "verdicts on destinations that the table has no place for"
+}
+
 @test "datagrams to a declared port are refused with port unreachable, and those to another port come in" {
 	begin_strict
 	is "$(client outside udp v4 declared)" refused
@@ -60,6 +161,14 @@ incoming_of() {
 	is "$(client outside udp v4 undeclared)" answered
 	is "$(client loopback udp v4 declared)" answered
 	is "$(counted web ipv4.verdicts.incoming_blocked)" 1
+}
+
+@test "a workload comes in to itself at its own addresses too" {
+	begin_strict
+	is "$(nsenter --net="$EG_CLIENT" python3 -IS "$KNOCK" tcp $OWN4 $OWN4 8080)" answered
+	is "$(nsenter --net="$EG_CLIENT" python3 -IS "$KNOCK" tcp $OWN6 $OWN6 8081)" answered
+	is "$(nsenter --net="$EG_CLIENT" python3 -IS "$KNOCK" udp $OWN4 $OWN4 8080)" answered
+	is "$(counted web ipv4.verdicts.incoming_blocked) $(counted web ipv6.verdicts.incoming_blocked)" "0 0"
 }
 
 @test "answers to what a socket without a peer has sent come in, be they from outside the mesh" {

@@ -19,8 +19,9 @@ static const struct eg_command_help help = {
 	.name = "flows",
 	.usage = "[--follow] [--json] [--verdict V] [--destination ADDR|CIDR[:PORT]] [WORKLOAD]",
 	.text = "Lists the open connections that hold a place of a passthrough cluster, and connected\n"
-		"UDP sockets, with the bytes of payload until now. A socket that several processes\n"
-		"have comes once for each. Without WORKLOAD it is every workload's.\n"
+		"UDP sockets; and while mTLS is on, TCP connections that came in. With each are the\n"
+		"bytes of payload until now. A socket that several processes have comes once for\n"
+		"each. Without WORKLOAD it is every workload's.\n"
 		"Needs no running agent.",
 };
 
@@ -53,11 +54,9 @@ static void flows_clear(struct flows *flows)
 
 static bool is_wanted(const struct flows *flows, const struct eg_held_socket *socket)
 {
-	const struct eg_flow flow = eg_held_flow(socket);
+	const struct eg_flow flow = eg_held_ends(socket);
 
-	/* What was accepted holds no place. */
-	return eg_lease_state(socket->word) != EG_LEASE_TRUSTED &&
-	       eg_pinned_name(&flows->pinned, eg_lease_slot(socket->word)) &&
+	return eg_pinned_name(&flows->pinned, eg_lease_slot(socket->word)) &&
 	       eg_selection_has(&flows->words.selection, socket->verdict, socket->reason, &flow);
 }
 
@@ -93,10 +92,10 @@ static int read_wanted(struct flows *flows, struct eg_walk *ret_walk)
  */
 static void print_row(const struct eg_held_socket *socket, const char *workload)
 {
-	const struct eg_flow flow = eg_held_flow(socket);
+	const struct eg_flow flow = eg_held_ends(socket);
 	const uint64_t now = eg_now_ns();
 	const bool is_tcp = flow.protocol == IPPROTO_TCP;
-	char place[EG_PLACE_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
+	char ends[EG_ENDS_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
 	char age[24] = "-", idle[24] = "-", rx[24] = "-", tx[24] = "-";
 
 	if (socket->opened_ns)
@@ -109,8 +108,8 @@ static void print_row(const struct eg_held_socket *socket, const char *workload)
 	}
 	printf("%-20s %-7s %-23s %-11s %-8s %-28s %11s %11s %12s %12s  %s[%u]\n", workload,
 	       socket->fate == EG_FATE_KEPT ? "kept" : eg_outcome_name(socket->verdict), eg_reason_name(socket->reason),
-	       eg_lease_state_name(eg_lease_state(socket->word)), eg_protocol_name(flow.protocol, protocol),
-	       eg_place_format(&flow, place), age, idle, rx, tx,
+	       eg_held_state_name(socket), eg_protocol_name(flow.protocol, protocol),
+	       eg_ends_format(&flow, socket->reason, ends), age, idle, rx, tx,
 	       eg_comm_format(socket->comm, comm), socket->pid);
 }
 

@@ -84,18 +84,20 @@ static json_t *payload(const struct eg_held_socket *socket, uint64_t bytes)
 json_t *eg_json_flow(const struct eg_held_socket *socket, const char *workload)
 {
 	const uint64_t now = eg_now_ns();
+	const struct eg_flow ends = eg_held_ends(socket);
+	const bool is_incoming = eg_reason_is_incoming(socket->reason);
 	char local[EG_ADDR_TEXT_MAX], remote[EG_ADDR_TEXT_MAX], protocol[12];
 
-	return json_pack("{s:o, s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:b}",
-			 "workload", eg_json_text(workload, strlen(workload)), "verdict",
-			 eg_verdict_name(socket->verdict), "reason", eg_reason_name(socket->reason), "enforced",
+	return json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:o*, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:b}",
+			 "workload", eg_json_text(workload, strlen(workload)), "direction",
+			 eg_direction_name(socket->reason), "verdict", eg_verdict_name(socket->verdict), "reason", eg_reason_name(socket->reason), "enforced",
 			 socket->verdict != EG_VERDICT_AUDITED, "state",
-			 eg_lease_state_name(eg_lease_state(socket->word)), "address",
-			 eg_addr_format(socket->family, &socket->remote, remote), "port", (int)socket->remote_port,
+			 eg_held_state_name(socket), "address",
+			 eg_addr_format(socket->family, &socket->remote, remote), "port", (int)ends.port,
 			 "protocol", eg_protocol_name(socket->protocol, protocol), "family",
 			 eg_family_name(socket->family), "local_address",
 			 eg_addr_format(socket->family, &socket->local, local), "local_port", (int)socket->local_port,
-			 "age_ms", milliseconds(socket->opened_ns, now), "idle_ms",
+			 "client_port", is_incoming ? json_integer(socket->remote_port) : NULL, "age_ms", milliseconds(socket->opened_ns, now), "idle_ms",
 			 milliseconds(socket->active_ns, now), "rx_bytes", payload(socket, socket->rx_bytes), "tx_bytes",
 			 payload(socket, socket->tx_bytes), "pid", (json_int_t)socket->pid, "comm",
 			 eg_json_text(socket->comm, strnlen(socket->comm, EG_COMM_LEN)), "netns",

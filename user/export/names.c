@@ -89,6 +89,11 @@ const char *eg_lease_state_name(unsigned int state)
 	return state < EG_COUNT_OF(states) ? states[state] : "unknown";
 }
 
+const char *eg_held_state_name(const struct eg_held_socket *socket)
+{
+	return eg_reason_is_incoming(socket->reason) ? "accepted" : eg_lease_state_name(eg_lease_state(socket->word));
+}
+
 const char *eg_family_name(uint32_t family)
 {
 	return family == EG_FAMILY_IPV4 ? "ipv4" : "ipv6";
@@ -117,11 +122,6 @@ int eg_protocol_parse(const char *name)
 const char *eg_place_format(const struct eg_flow *flow, char buffer[EG_PLACE_TEXT_MAX])
 {
 	return eg_addr_port_format(flow->family, &flow->addr, (uint16_t)flow->port, buffer);
-}
-
-bool eg_reason_is_incoming(unsigned int reason)
-{
-	return reason == EG_REASON_INCOMING_ALLOWED || reason == EG_REASON_INCOMING_BLOCKED;
 }
 
 const char *eg_direction_name(unsigned int reason)

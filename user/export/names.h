@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "egress/event.h"
 #include "egress/flow.h"
+#include "egress/lease.h"
 #include "egress/stats.h"
 #include "egress/verdict.h"
 
@@ -23,12 +24,12 @@ const char *eg_outcome_name(unsigned int verdict);
 int eg_outcome_parse(const char *name);
 /* The verdict that a reason stands for. */
 enum eg_verdict eg_reason_verdict(unsigned int reason);
-/* Whether a verdict with this reason is on a client that comes in: the flow has its address and the workload's own port. */
-bool eg_reason_is_incoming(unsigned int reason);
 /* "incoming", "outgoing": which way what a reason is about goes. */
 const char *eg_direction_name(unsigned int reason);
 /* "connecting", "established"...: enum eg_lease_state. */
 const char *eg_lease_state_name(unsigned int state);
+/* The same of a socket of a walk; "accepted" of one that came in. */
+const char *eg_held_state_name(const struct eg_held_socket *socket);
 /* "ipv4", "ipv6". */
 const char *eg_family_name(uint32_t family);
 /* "tcp", "udp", "icmpv6"...; digits in *buffer for the unnamed. */

@@ -145,7 +145,7 @@ int eg_preflight_add_connection(struct eg_preflight *preflight, uint32_t slot, c
 int eg_preflight_add_destination(struct eg_preflight *preflight, const struct eg_dest_key *key,
 				 const struct eg_dest *seen)
 {
-	const bool is_incoming = key->reason == EG_REASON_INCOMING_ALLOWED || key->reason == EG_REASON_INCOMING_BLOCKED;
+	const bool is_incoming = eg_reason_is_incoming(key->reason);
 	const struct eg_flow flow = without_mptcp(key->flow);
 	struct eg_cut *cut;
 	int r;
