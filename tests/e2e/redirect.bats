@@ -321,6 +321,16 @@ look_up() { # SERVER
 	has "$output" "sent to      127.0.0.1:$PROXY_PORT"
 	is "$("$EGRESSCTL" explain --policy policy.yaml --json web 192.0.2.1:443 | python3 -c 'import json, sys
 print(json.load(sys.stdin)["destination"]["sent_to"])')" "127.0.0.1:$PROXY_PORT"
+	run "$EGRESSCTL" status
+	has "$output" "$(printf '%-11s %-28s %s' to web 127.0.0.1:$PROXY_PORT)"
+	has "$output" "$(printf '%-11s %-28s %s' proxy web "cgroup $(stat -c %i "$PROXY")")"
+	is "$(status_of "d['workloads'][0]['redirect']")" "{'proxy_cgroup_id': $(stat -c %i "$PROXY"), 'in_place': True, 'to': ['127.0.0.1:$PROXY_PORT'], 'mesh': [], 'dns': []}"
+	# Somebody takes away what tells the proxy.
+	kill -STOP "$DAEMON"
+	rm "$PINS"/links/*"$(stat -c %i "$PROXY")"_eg_proxy_*
+	is "$(status_of "d['workloads'][0]['enforced']")" False
+	has "$(status_of "'\n'.join(f['what'] for f in d['not_enforced'])")" "its proxy is not told where connections wanted to go"
+	kill -CONT "$DAEMON"
 	policy false >policy.yaml
 	change 3
 	is "$(links_of "$WORK")" "$GUARDED_LINKS"

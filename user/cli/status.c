@@ -16,6 +16,7 @@
 #include "cli/layers.h"
 #include "cli/pinned.h"
 #include "cli/status_incoming.h"
+#include "cli/status_redirect.h"
 #include "datapath/inspect.h"
 #include "datapath/uncounted.h"
 #include "export/json.h"
@@ -52,6 +53,7 @@ struct workload_state {
 	uint64_t grace_ms;	/* left for what is open and forbidden; 0: no time */
 	bool in_place;	/* its programs are what the kernel runs */
 	struct eg_incoming_state incoming;
+	struct eg_redirect_state redirect;
 	struct eg_uncounted uncounted;
 };
 
@@ -412,6 +414,21 @@ static int inspect_incoming(struct status *status, const struct look *look, stru
 	return r < 0 ? r : add_incoming_findings(status, look, workload);
 }
 
+static int inspect_redirect(struct status *status, const struct look *look, struct workload_state *workload)
+{
+	struct eg_workload_policy policy;
+	int r = eg_maps_read_policy(&status->pinned.maps, workload->slot->slot, &policy);
+
+	if (r < 0)
+		return r;
+	eg_redirect_inspect(&policy, &look->pins, &workload->redirect);
+	if (eg_redirect_is_in_place(&workload->redirect))
+		return 0;
+	workload->in_place = false;
+	return add_finding(status, workload->slot->info.name, "restart egressd, which attaches what lacks",
+			   "its proxy is not told where connections wanted to go: no link is on the proxy's cgroup");
+}
+
 static int inspect_workload(struct status *status, const struct look *look, const struct eg_pinned_slot *slot)
 {
 	struct workload_state workload = {.slot = slot};
@@ -423,6 +440,8 @@ static int inspect_workload(struct status *status, const struct look *look, cons
 		r = inspect_place(status, look, &workload);
 	if (r == 0)
 		r = inspect_incoming(status, look, &workload);
+	if (r == 0)
+		r = inspect_redirect(status, look, &workload);
 	workload.uncounted = eg_uncounted_of(&status->uncounted, slot->slot, workload.mode);
 	if (r == 0)
 		r = add_uncounted_finding(status, slot->info.name, &workload.uncounted);
@@ -638,7 +657,7 @@ static json_t *workloads_json(const struct status *status)
 		const struct workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
 
-		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o, s:o*, s:o*, s:o*}", "name", eg_json_string(info->name), "mesh",
+		if (json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:I, s:o, s:o*, s:o*, s:o*, s:o*}", "name", eg_json_string(info->name), "mesh",
 							  eg_json_string(info->mesh), "cgroup", eg_json_string(info->cgroup), "slot",
 							  (int)workload->slot->slot, "mode", eg_modes[workload->mode],
 							  "enforced", is_enforced(workload), "uncounted",
@@ -646,7 +665,8 @@ static json_t *workloads_json(const struct status *status)
 							  eg_foreign_json(&status->foreign, workload->slot->slot), "grace_ms",
 							  workload->grace_ms ? json_integer((json_int_t)workload->grace_ms) : NULL, "window_ms",
 							  has_window(info) ? json_integer(info->window_ms) : NULL, "incoming",
-							  eg_incoming_state_json(&workload->incoming))) < 0) {
+							  eg_incoming_state_json(&workload->incoming), "redirect",
+							  eg_redirect_state_json(&workload->redirect))) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -879,6 +899,22 @@ static void print_incoming(const struct status *status)
 	}
 }
 
+static void print_redirects(const struct status *status)
+{
+	bool has_heading = false;
+
+	for (size_t i = 0; i < status->workloads.len; i++) {
+		const struct workload_state *workload = &status->workloads.items[i];
+
+		if (!workload->redirect.redirects)
+			continue;
+		if (!has_heading)
+			printf("\n%-11s %-28s %s\n", "REDIRECT", "WORKLOAD", "SENT TO");
+		has_heading = true;
+		eg_redirect_state_print(&workload->redirect, workload->slot->info.name);
+	}
+}
+
 static void print_gates(const struct status *status)
 {
 	if (status->gates.len > 0)
@@ -897,6 +933,7 @@ static void print_text(const struct status *status)
 	print_agent(status);
 	print_workloads(status);
 	print_incoming(status);
+	print_redirects(status);
 	print_gates(status);
 	printf("\nnot enforced:\n");
 	for (size_t i = 0; i < status->findings.len; i++) {
