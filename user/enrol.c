@@ -129,6 +129,9 @@ static int note_window(struct eg_roster *roster, uint32_t slot, double age_ms, b
 		return 0;
 	if (!has_processes)
 		info.window_ms = 0;
+	/* The clock was set back since. */
+	else if (age_ms < 0)
+		info.window_ms = EG_WINDOW_UNKNOWN - 1;
 	else
 		info.window_ms = age_ms < 1 ? 1 : age_ms < EG_WINDOW_UNKNOWN ? (uint32_t)age_ms : EG_WINDOW_UNKNOWN - 1;
 	return write_info(roster, slot, &info);

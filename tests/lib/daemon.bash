@@ -170,7 +170,7 @@ answers() {
 
 # counted SLOT-NAME PATH...: counters of a workload from the pinned maps, e.g. counted web ipv4.verdicts.passthrough
 counted() {
-	"$BATS_TEST_DIRNAME/../lib/pinned" "$PINS" "$@"
+	"$EG_ROOT/tests/lib/pinned" "$PINS" "$@"
 }
 
 # stat_of NAME [WORKLOAD]: a value of the text form of stats.
