@@ -200,7 +200,7 @@ fuzzers: $(FUZZERS)
 check-static: $(SKELETONS) ## header self-containment and the layers of the tree
 	@CC='$(CC)' BUILD='$(BUILD)' tools/check-layers
 
-analyze: ## what cppcheck finds in the programs
+analyze: all ## what cppcheck and GCC's analyzer find in the programs
 	@tools/analyze
 
 bench: all $(BPF_TEST_OBJECTS) $(TOOLS) ## cost of a connect with and without egressd, in pairs

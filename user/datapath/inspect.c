@@ -167,7 +167,7 @@ static int inspect_foreign(struct eg_inspection *inspection, const struct eg_lin
 {
 	struct ours ours = {.pins = pins};
 	struct program_list foreign;
-	struct bpf_prog_info info;
+	struct bpf_prog_info info = {};
 	int r = has_later_word(pin->attach_type) ? read_program(pin->program_id, &info) : 0;
 
 	if (r < 0 || !has_later_word(pin->attach_type))
