@@ -269,6 +269,37 @@ memory_cgroup() {
 
 # Resources of the kernel's side.
 
+# 961 workloads that each have 1,100 ranges in common and one of their own: 1,058,061 entries out of 15,000 lines.
+too_large() {
+	awk 'BEGIN {
+		print "---\ntype: MeshPassthrough\nname: all\nmesh: default\nspec:\n  default:\n    passthroughMode: Matched\n    appendMatch:"
+		for (i = 0; i < 1100; i++)
+			printf "    - {type: CIDR, value: 10.%d.%d.0/24}\n", i / 256, i % 256
+		for (i = 0; i < 961; i++) {
+			printf "---\ntype: Workload\nname: w%d\nmesh: default\ncgroup: /none/w%d\nlabels: {app: w%d}\n", i, i, i
+			printf "---\ntype: MeshPassthrough\nname: p%d\nmesh: default\nspec:\n  targetRef: {kind: Dataplane, labels: {app: w%d}}\n", i, i
+			printf "  default: {appendMatch: [{type: CIDR, value: 172.16.%d.%d/32}]}\n", i / 256, i % 256
+		}
+	}'
+}
+
+@test "a policy larger than its tables: it is refused by file and line, the old one stays; verdicts stay" {
+	start_daemon
+	start_connecting
+	cp policy.yaml small.yaml
+	too_large >>policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 60 says 1 "stays in force"
+	grep -q 'policy.yaml:[0-9]*:5: error: spec.default.appendMatch: more than 1000000 entries, ' daemon.log
+	verdicts_hold
+	mv small.yaml policy.yaml
+	change 2
+	verdicts_hold
+	kill_daemon
+	all_holds_again
+	all_is_accounted_for
+}
+
 @test "a table of the policy that is full: the new policy is refused, the old one stays, and it is taken once there is room; verdicts stay" {
 	require_strace
 	reloads=0
