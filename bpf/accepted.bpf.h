@@ -56,7 +56,7 @@ static __always_inline void list_client(const struct visit *visit)
 	struct eg_decision decision;
 	struct policy_view view;
 	struct eg_flow client;
-	__u32 slot = slot_of_cgroup(visit->sk->sk_cgrp_data.cgroup);
+	__u32 slot = eg_slot_of_cgroup(cgroup_of_socket(visit->sk));
 
 	view = view_policy(slot);
 	if (!slot || !view.workload || is_from_loopback_device(visit->sk))

@@ -342,9 +342,10 @@ int eg_guard_out(struct __sk_buff *skb)
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (sk && speaks_for_stack(sk))
 		return PACKET_PASS;
+	packet.bank = view.bank;
 	packet.generation = generation_of(&view);
 	if (sk)
-		seen.decision = guard_packet(skb, sk, &view, &packet);
+		seen.decision = guard_packet(skb, sk, &packet);
 	else
 		seen.decision = block(EG_REASON_BLOCKED_GUARD, EPERM);
 	if (seen.decision.verdict == EG_VERDICT_ALLOWED)

@@ -54,15 +54,11 @@ static __always_inline bool is_answering(const struct sock *sk, const struct eg_
 static __always_inline bool is_of_redirect(const struct sock *sk, const struct policy_view *view,
 					   const struct eg_flow *flow)
 {
-	__u64 cgroup = 0;
-
 	if (!does_redirect(view->workload))
 		return false;
 	if (is_redirect_place(view->workload, flow))
 		return true;
-	/* Read anew, as a number: what the verifier knows for a pointer cannot be handed over as one. */
-	bpf_probe_read_kernel(&cgroup, sizeof(cgroup), __builtin_preserve_access_index(&sk->sk_cgrp_data.cgroup));
-	return view->workload->proxy_cgroup && eg_is_within(cgroup, view->workload->proxy_cgroup);
+	return view->workload->proxy_cgroup && eg_is_within(cgroup_of_socket(sk), view->workload->proxy_cgroup);
 }
 
 /* What cannot be marked as kept is ended: the guard would drop what it sends, and nobody would tell its process. */
@@ -99,7 +95,7 @@ static __always_inline void list_forbidden(const struct visit *visit, const stru
 
 	if (!is_connection(visit->sk))
 		return;
-	slot = slot_of_cgroup(visit->sk->sk_cgrp_data.cgroup);
+	slot = eg_slot_of_cgroup(cgroup_of_socket(visit->sk));
 	view = view_policy(slot);
 	if (!slot || !view.workload || !(view.workload->flags & EG_WORKLOAD_GUARDED))
 		return;

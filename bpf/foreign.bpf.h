@@ -28,7 +28,7 @@ static __always_inline bool may_have_family(__u32 slot, __u32 family)
 
 static __always_inline bool is_unseen(const struct sock *sk, __u32 slot, __u32 family)
 {
-	return is_internet(family) ? slot_of_cgroup(sk->sk_cgrp_data.cgroup) != slot : !may_have_family(slot, family);
+	return is_internet(family) ? eg_slot_of_cgroup(cgroup_of_socket(sk)) != slot : !may_have_family(slot, family);
 }
 
 /* What stands where the Internet's sockets have addresses and ports is anything. */
@@ -48,7 +48,7 @@ static __always_inline void list_foreign(const struct visit *visit)
 
 	if (is_local_family(family))
 		return;
-	slot = slot_of_cgroup(visit->task->cgroups->dfl_cgrp);
+	slot = eg_slot_of_cgroup(cgroup_of_task(visit->task));
 	if (!slot || !is_unseen(visit->sk, slot, family))
 		return;
 	/* A word that no other record of a walk has: no state, and not 0. */

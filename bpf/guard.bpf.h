@@ -99,6 +99,12 @@ static __always_inline bool sets_route(struct bpf_sockopt *ctx)
 
 /* ---- the packet ---- */
 
+enum packet_route {
+	PACKET_UNREADABLE,
+	PACKET_DIRECT,
+	PACKET_BY_SOURCE_ROUTE,
+};
+
 /* As on the wire; no ports: they are the socket's to tell. */
 struct ip_header {
 	__u8 version_len;
@@ -207,28 +213,26 @@ static __always_inline bool has_ipv6_route(struct __sk_buff *skb, __u32 next)
 	return walk.routed;
 }
 
-/* Where it goes, by its header. False when that cannot be read. */
-static __always_inline bool read_packet(struct __sk_buff *skb, struct eg_flow *ret_wire, bool *ret_routed)
+/* Where it goes, by its header. */
+static __always_inline enum packet_route read_packet(struct __sk_buff *skb, struct eg_flow *ret_wire)
 {
 	struct ipv6_header ipv6;
 	struct ip_header ipv4;
 
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
 		if (bpf_skb_load_bytes(skb, 0, &ipv4, sizeof(ipv4)) < 0)
-			return false;
+			return PACKET_UNREADABLE;
 		ret_wire->family = EG_FAMILY_IPV4;
 		ret_wire->addr.word_be[0] = ipv4.daddr;
 		ret_wire->protocol = ipv4.protocol;
-		*ret_routed = has_ipv4_route(skb, (ipv4.version_len & 0xf) * 4u);
-		return true;
+		return has_ipv4_route(skb, (ipv4.version_len & 0xf) * 4u) ? PACKET_BY_SOURCE_ROUTE : PACKET_DIRECT;
 	}
 	if (bpf_skb_load_bytes(skb, 0, &ipv6, sizeof(ipv6)) < 0)
-		return false;
+		return PACKET_UNREADABLE;
 	ret_wire->family = EG_FAMILY_IPV6;
 	__builtin_memcpy(ret_wire->addr.word_be, ipv6.daddr, sizeof(ipv6.daddr));
 	ret_wire->protocol = ipv6.next;
-	*ret_routed = has_ipv6_route(skb, ipv6.next);
-	return true;
+	return has_ipv6_route(skb, ipv6.next) ? PACKET_BY_SOURCE_ROUTE : PACKET_DIRECT;
 }
 
 /* ---- the socket ---- */
@@ -309,8 +313,13 @@ static __always_inline bool is_trusted(struct __sk_buff *skb, const struct bpf_s
 	return !lease && has_listener(skb, sk);
 }
 
-static __always_inline bool is_answer(struct __sk_buff *skb, const struct bpf_sock *sk, const struct eg_flow *flow)
+__noinline int eg_is_answer(struct __sk_buff *skb, const struct eg_flow *flow)
 {
+	struct bpf_sock *sk = skb->sk;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!sk || !flow)
+		return 0;
 	if (sk->protocol == IPPROTO_TCP)
 		return is_trusted(skb, sk);
 	return sk->protocol == IPPROTO_UDP && may_answer(bpf_get_socket_cookie(skb), flow);
@@ -320,11 +329,13 @@ static __always_inline bool is_answer(struct __sk_buff *skb, const struct bpf_so
 
 /* One packet, as the decision needs it. */
 struct packet {
-	__u32 slot_id;
 	__u64 generation;	/* of the policy that judges it; 0: not known, and nothing is noted */
-	bool connected;		/* it is judged by the peer of its socket */
+	__u32 slot_id;
+	__u32 bank;
+	__u32 connected;	/* it is judged by the peer of its socket */
 	struct eg_flow wire;
 	struct eg_flow judged;
+	__u32 unused; /* no padding: a global function is given all of it */
 };
 
 /* Raw sockets have such protocols too, and send wherever they like: no hook but the guard judges them. */
@@ -350,6 +361,26 @@ static __always_inline bool was_judged(const struct bpf_sock *sk)
 	return sk->state != BPF_TCP_ESTABLISHED;
 }
 
+/*
+ * What goes where: an enum packet_route. A global function, as eg_first_class(), and so
+ * are those below that it is cheaper for the verifier to go through once.
+ */
+__noinline int eg_read_packet(struct __sk_buff *skb, struct packet *packet)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct eg_flow wire = {};
+	int route;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!packet || !sk)
+		return PACKET_UNREADABLE;
+	route = read_packet(skb, &wire);
+	packet->wire = wire;
+	packet->connected = route != PACKET_UNREADABLE && has_peer(sk);
+	packet->judged = packet->connected ? peer_of(sk) : wire;
+	return route;
+}
+
 /* Where the header behind those of IP begins. 0: nobody knows. */
 static __always_inline __u32 transport_at(struct __sk_buff *skb)
 {
@@ -366,13 +397,13 @@ static __always_inline __u32 transport_at(struct __sk_buff *skb)
 }
 
 /* Whether a datagram was refused and comes all the same. Then its flow has the port too, which wants a look at it. */
-static __always_inline bool was_refused(struct __sk_buff *skb, struct eg_flow *flow)
+__noinline int eg_was_refused(struct __sk_buff *skb, struct eg_flow *flow)
 {
 	__u32 at = transport_at(skb);
 	__be16 port;
 
-	if (!at || bpf_skb_load_bytes(skb, at + UDP_PORT_AT, &port, sizeof(port)) < 0)
-		return false;
+	if (!flow || !at || bpf_skb_load_bytes(skb, at + UDP_PORT_AT, &port, sizeof(port)) < 0)
+		return 0;
 	flow->port = bpf_ntohs(port);
 	flow->protocol = IPPROTO_UDP;
 	return is_refused_datagram(bpf_get_socket_cookie(skb), flow);
@@ -437,7 +468,7 @@ static __always_inline bool is_worth_knowing(struct bpf_sock *sk)
 }
 
 /* To where the connect hook sent it, or of a proxy inside the workload, which sends for others. */
-__noinline int eg_is_of_redirect(struct __sk_buff *skb, const struct packet *packet, __u32 bank)
+__noinline int eg_is_of_redirect(struct __sk_buff *skb, const struct packet *packet)
 {
 	const struct eg_workload_policy *workload;
 	__u32 slot_id;
@@ -445,7 +476,7 @@ __noinline int eg_is_of_redirect(struct __sk_buff *skb, const struct packet *pac
 	if (!packet)
 		return 0;
 	slot_id = packet->slot_id;
-	workload = lookup_workload(bank, &slot_id);
+	workload = lookup_workload(packet->bank, &slot_id);
 	if (!workload)
 		return 0;
 	return (packet->connected && is_redirect_place(workload, &packet->judged)) ||
@@ -453,24 +484,33 @@ __noinline int eg_is_of_redirect(struct __sk_buff *skb, const struct packet *pac
 }
 
 /* By the policy, and then by where it comes from. What is known of the peer is of another policy, or nothing. */
-static __always_inline bool may_pass(struct __sk_buff *skb, struct bpf_sock *sk, const struct policy_view *view,
-				     const struct packet *packet, struct eg_known *known)
+__noinline int eg_may_pass(struct __sk_buff *skb, const struct packet *packet, struct eg_known *known)
 {
-	bool allowed = decide(view, &packet->judged).verdict == EG_VERDICT_ALLOWED ||
-		       (does_redirect(view->workload) && eg_is_of_redirect(skb, packet, view->bank));
-	bool answers = !allowed && is_answer(skb, sk, &packet->judged);
+	struct bpf_sock *sk = skb->sk;
+	struct policy_view view = {};
+	bool allowed, answers;
+	__u32 slot_id;
 
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!packet || !sk)
+		return 0;
+	slot_id = packet->slot_id;
+	view.bank = packet->bank;
+	view.workload = lookup_workload(view.bank, &slot_id);
+	allowed = decide(&view, &packet->judged).verdict == EG_VERDICT_ALLOWED ||
+		  (does_redirect(view.workload) && eg_is_of_redirect(skb, packet));
+	answers = !allowed && eg_is_answer(skb, &packet->judged);
 	if (!known && packet->connected &&
 	    (!(allowed || answers) || is_translated(packet) || is_worth_knowing(sk)))
-		known = make_known(sk, &packet->judged, packet->slot_id);
+		known = make_known(sk, &packet->judged, slot_id);
 	if (known && allowed)
 		know_allowed(known, packet->generation);
 	else if (known && answers)
 		know_answer(known, packet);
-	if (!allowed && !answers && !(packet->connected && goes_on(skb, sk, view, packet, known)))
-		return false;
+	if (!allowed && !answers && !(packet->connected && goes_on(skb, sk, &view, packet, known)))
+		return 0;
 	count_nat(packet, known);
-	return true;
+	return 1;
 }
 
 static __always_inline bool is_known(const struct packet *packet, struct eg_known *known)
@@ -481,26 +521,19 @@ static __always_inline bool is_known(const struct packet *packet, struct eg_know
 	return true;
 }
 
-static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, struct bpf_sock *sk,
-						       const struct policy_view *view, struct packet *packet)
+static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, struct bpf_sock *sk, struct packet *packet)
 {
 	struct eg_known *known = NULL;
-	bool routed = false;
+	int route = eg_read_packet(skb, packet);
 
-	if (!read_packet(skb, &packet->wire, &routed)) {
-		packet->judged = packet->wire;
-		return block(EG_REASON_BLOCKED_GUARD, EPERM);
-	}
-	packet->connected = has_peer(sk);
-	packet->judged = packet->connected ? peer_of(sk) : packet->wire;
-	if (routed)
-		return block(EG_REASON_BLOCKED_SOURCE_ROUTE, EPERM);
+	if (route != PACKET_DIRECT)
+		return block(route == PACKET_UNREADABLE ? EG_REASON_BLOCKED_GUARD : EG_REASON_BLOCKED_SOURCE_ROUTE, EPERM);
 	if (is_loopback(&packet->wire) ||
-	    (was_judged(sk) && !(sk->protocol == IPPROTO_UDP && was_refused(skb, &packet->judged))))
+	    (was_judged(sk) && !(sk->protocol == IPPROTO_UDP && eg_was_refused(skb, &packet->judged))))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 	if (packet->connected)
 		known = find_known(sk, &packet->judged, packet->slot_id);
-	if (is_known(packet, known) || may_pass(skb, sk, view, packet, known))
+	if (is_known(packet, known) || eg_may_pass(skb, packet, known))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
 	return block(EG_REASON_BLOCKED_GUARD, EPERM);
 }

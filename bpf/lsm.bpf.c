@@ -190,7 +190,7 @@ static __always_inline int use_socket(const struct sock *sk, const void *address
 	seen.slot_id = enrolled_slot();
 	if (!is_internet(family))
 		return use_family(&seen, family);
-	if (slot_of_cgroup(sk->sk_cgrp_data.cgroup) == seen.slot_id || (!address && was_accepted(sk)))
+	if (eg_slot_of_cgroup(cgroup_of_socket(sk)) == seen.slot_id || (!address && was_accepted(sk)))
 		return ANSWER_PROCEED;
 	if (!address) {
 		read_peer(sk, &seen.flow);

@@ -13,12 +13,28 @@
 /* Cgroups nested deeper than this are taken for not enrolled, as by the gates. */
 #define CGROUP_LEVELS_MAX 32
 
-/* The slot of the nearest enrolled cgroup that it is, or lies in; 0: none. */
-static __always_inline __u32 slot_of_cgroup(struct cgroup *cgroup)
+/*
+ * As numbers: the functions below are global, which the verifier goes through once, and
+ * takes no pointer into the kernel for. What it knows for one cannot be handed over as a
+ * number either: it is read as one.
+ */
+static __always_inline __u64 cgroup_of_socket(const struct sock *sk)
 {
+	return (__u64)BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+}
+
+static __always_inline __u64 cgroup_of_task(const struct task_struct *task)
+{
+	return (__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp);
+}
+
+/* The slot of the nearest enrolled cgroup that this one is, or lies in; 0: none. */
+__noinline __u32 eg_slot_of_cgroup(__u64 address)
+{
+	struct cgroup *cgroup = (struct cgroup *)address;
 	/* An index that is not constant is for the helper alone. */
 	void *ancestors = __builtin_preserve_access_index(&cgroup->ancestors[0]);
-	int level = cgroup->level;
+	int level = BPF_CORE_READ(cgroup, level);
 	__u32 *slot, found = 0;
 
 	for (int i = 1; i < CGROUP_LEVELS_MAX; i++) {
@@ -36,10 +52,7 @@ static __always_inline __u32 slot_of_cgroup(struct cgroup *cgroup)
 	return found;
 }
 
-/*
- * Whether a cgroup is the one of that id, or lies in it. A global function, which the
- * verifier goes through once, and which takes an address as a number.
- */
+/* Whether a cgroup is the one of that id, or lies in it. */
 __noinline int eg_is_within(__u64 address, __u64 wanted)
 {
 	struct cgroup *cgroup = (struct cgroup *)address;

@@ -36,19 +36,27 @@ static __always_inline __u64 cookie_of(const struct sock *sk)
 	return sk->__sk_common.skc_cookie.counter;
 }
 
+/* A global function: the verifier goes on from here with any address, and not once for each form that there is. */
+__noinline int eg_normalise_address(struct eg_flow *flow)
+{
+	if (flow)
+		normalise_flow(flow);
+	return 0;
+}
+
 static __always_inline struct eg_flow address_of(const struct sock *sk, __be32 ipv4, const struct in6_addr *ipv6)
 {
 	struct eg_flow flow = {.family = sk->__sk_common.skc_family};
 
 	if (flow.family == EG_FAMILY_IPV4) {
 		flow.addr.word_be[0] = ipv4;
-		return flow;
+	} else {
+		flow.addr.word_be[0] = ipv6->in6_u.u6_addr32[0];
+		flow.addr.word_be[1] = ipv6->in6_u.u6_addr32[1];
+		flow.addr.word_be[2] = ipv6->in6_u.u6_addr32[2];
+		flow.addr.word_be[3] = ipv6->in6_u.u6_addr32[3];
 	}
-	flow.addr.word_be[0] = ipv6->in6_u.u6_addr32[0];
-	flow.addr.word_be[1] = ipv6->in6_u.u6_addr32[1];
-	flow.addr.word_be[2] = ipv6->in6_u.u6_addr32[2];
-	flow.addr.word_be[3] = ipv6->in6_u.u6_addr32[3];
-	normalise_flow(&flow);
+	eg_normalise_address(&flow);
 	return flow;
 }
 

@@ -44,7 +44,7 @@ static __always_inline void list_uncounted(const struct visit *visit, const stru
 	if ((lease && is_live(read_word(lease))) || !bpf_skc_to_tcp_sock(sk) ||
 	    (state != BPF_TCP_ESTABLISHED && state != BPF_TCP_SYN_SENT && state != BPF_TCP_LISTEN))
 		return;
-	slot = slot_of_cgroup(sk->sk_cgrp_data.cgroup);
+	slot = eg_slot_of_cgroup(cgroup_of_socket(sk));
 	if (!slot)
 		return;
 	/* A word that no other record of a walk has: no state, and not 0. */
