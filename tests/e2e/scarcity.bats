@@ -13,6 +13,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${mounts:-}" ] || there mount -o remount,rw "$bpffs"
 	daemon_teardown
 	[ -z "${memory:-}" ] || rmdir "$memory"
 	[ -z "${mounts:-}" ] || kill "$mounts"
@@ -168,6 +169,31 @@ own_bpffs() {
 
 there() {
 	nsenter "--mount=/proc/$mounts/ns/mnt" "$@"
+}
+
+@test "a BPF file system that turns read-only under the agent: policies are taken, a cgroup that comes is said not to be enforced, and is once it can be pinned; verdicts stay" {
+	own_bpffs
+	start_daemon "$PWD/policy.yaml"
+	start_connecting
+	there mount -o remount,ro "$bpffs"
+	mkdir "$WORK/c"
+	wait_for 20 says 1 "web:c: NOT enforced: cannot attach to $WORK_PATH/c: Read-only file system; trying again"
+	# The kernel lets nobody open a pinned link there, not even to look at it.
+	has "$(seen 2>&1)" "Read-only file system"
+	verdicts_hold
+	kill -HUP "$DAEMON"
+	wait_for 20 says 2 " in force, "
+	verdicts_hold
+	there mount -o remount,rw "$bpffs"
+	wait_for 30 seen_is "running web:a web:b web:c"
+	is "$(ways_of "$WORK/c" $OUT4)" "errno EPERM errno EPERM"
+	others=1
+	verdicts_hold
+	kill_daemon
+	all_holds_without web:c
+	start_daemon "$PWD/policy.yaml"
+	is "$(seen)" "running web:a web:b web:c"
+	all_is_accounted_for
 }
 
 @test "a BPF file system that is unmounted under the agent: it says so, and pins all anew on the next one; verdicts stay" {
