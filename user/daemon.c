@@ -553,24 +553,6 @@ static int fail(int error, const char *what, const char *problem)
 	return error;
 }
 
-/* By trying, on nothing that lasts. */
-static int probe_kernel(void)
-{
-	const struct eg_datapath_options options = {
-		.slots = 2,
-		.capacity = {.max_entries = {0, 1, 1, 1}},
-		.destinations = 1,
-		.leases = 1,
-		.destination_quota = 1,
-	};
-	_cleanup_free_ char *problem = NULL;
-	struct eg_datapath *datapath = NULL;
-	int r = eg_datapath_load(&options, &datapath, &problem);
-
-	eg_datapath_free(datapath);
-	return r < 0 ? fail(r, "cannot load the BPF programs", problem) : 0;
-}
-
 /* One agent at a time: the lock ends with the process that holds it. */
 static int take_lock(struct daemon *daemon)
 {
@@ -609,7 +591,7 @@ static int open_datapath(struct daemon *daemon)
 		.age_ns = EG_AGE_DEFAULT_NS,
 	};
 	if (r < 0)
-		return fail(r, "cannot take over", problem);
+		return fail(r, "cannot start", problem);
 	r = eg_datapath_pin_walks(daemon->datapath);
 	if (r < 0)
 		eg_log_warning("cannot pin the walks over sockets: %s; 'egressctl status' cannot count them", strerror(-r));
@@ -696,8 +678,6 @@ static int start(struct daemon *daemon)
 	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
 	int r = load_first_policy(daemon, &policy, &diag);
 
-	if (r == 0)
-		r = probe_kernel();
 	if (r < 0)
 		return r;
 	r = eg_cgroup_mount_point(&daemon->mount_point);

@@ -39,7 +39,8 @@ int eg_doors_open(struct eg_roster *roster, struct eg_doors *ret_doors)
 	if (!ret_doors->by || !ret_doors->may_filter)
 		return -ENOMEM;
 	/* By whoever was here before. */
-	memset(ret_doors->may_filter, true, EG_SLOTS_MAX * sizeof(*ret_doors->may_filter));
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
+		ret_doors->may_filter[slot] = roster->infos[slot].use != EG_SLOT_FREE;
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "datapath/object.h"
 #include "datapath/pinning.h"
 #include "datapath/pins.h"
+#include "datapath/refusal.h"
 
 /* ---- the directory ---- */
 
@@ -50,6 +51,19 @@ int eg_pins_make_folders(const char *directory, char **ret_problem)
 	return r;
 }
 
+/* Folders that a start has made which is refused: where there are maps, somebody was here before. */
+static void remove_empty(const char *directory)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < EG_PIN_FOLDERS; i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, eg_pin_folders[i]);
+		if (rmdir(path) < 0)
+			return;
+	}
+	rmdir(directory);
+}
+
 /* ---- maps ---- */
 
 /* Of the map's value: "eg_slot". NULL where it has none, as a ring buffer. */
@@ -60,14 +74,15 @@ static const char *value_name(const struct btf *btf, __u32 type_id)
 	return type ? btf__name_by_offset(btf, type->name_off) : NULL;
 }
 
-static bool has_value_type(const struct bpf_map_info *info, const char *wanted)
+/* 1 or 0; -errno: nobody can tell. */
+static int has_value_type(const struct bpf_map_info *info, const char *wanted)
 {
 	struct btf *btf = info->btf_id ? btf__load_from_kernel_by_id(info->btf_id) : NULL;
 	const char *found = btf ? value_name(btf, info->btf_value_type_id) : NULL;
-	bool same = found && strcmp(found, wanted) == 0;
+	int r = info->btf_id && !btf ? -errno : found && strcmp(found, wanted) == 0;
 
 	btf__free(btf);
-	return same;
+	return r;
 }
 
 /* A map of an agent before us is taken as it is, or not at all; only its capacity may differ from ours. */
@@ -77,6 +92,7 @@ static int check_map(struct eg_datapath *datapath, struct bpf_map *map, int fd, 
 	const char *wanted = value_name(own, bpf_map__btf_value_type_id(map));
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
+	int r = 1;
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return eg_problem(ret_problem, -errno, "cannot look at the pinned %s: %s", bpf_map__name(map),
@@ -85,42 +101,99 @@ static int check_map(struct eg_datapath *datapath, struct bpf_map *map, int fd, 
 	    info.value_size != bpf_map__value_size(map) || info.map_flags != bpf_map__map_flags(map))
 		return eg_problem(ret_problem, -EPROTO, "the pinned %s has another type or size than this build's",
 				  bpf_map__name(map));
-	if (wanted && !has_value_type(&info, wanted))
+	if (wanted)
+		r = has_value_type(&info, wanted);
+	if (r < 0)
+		return eg_problem(ret_problem, r, "cannot look at the types of the pinned %s: %s", bpf_map__name(map),
+				  strerror(-r));
+	if (r == 0)
 		return eg_problem(ret_problem, -EPROTO, "the values of the pinned %s are not of type %s",
 				  bpf_map__name(map), wanted);
 	return bpf_map__set_max_entries(map, info.max_entries);
 }
 
-/* Its pin if there is one, and where its pin will be if not. */
-static int prepare_map(struct eg_datapath *datapath, struct bpf_map *map, char **ret_problem)
+static int explain_load(int error, const char *reason, char **ret_problem)
+{
+	return eg_problem(ret_problem, error, "cannot load the BPF programs: %s", reason ? reason : strerror(-error));
+}
+
+/* Without the right to load programs there is none to look for pins either. */
+static int explain_refusal(char **ret_problem)
+{
+	struct eg_refusal refusal = {.error = -EPERM};
+	_cleanup_free_ char *reason = NULL;
+
+	eg_refusal_observe(&refusal);
+	reason = eg_refusal_explain(&refusal);
+	return explain_load(refusal.error, reason, ret_problem);
+}
+
+/* Settings of the programs are the build's own. */
+static bool is_shared(const struct bpf_map *map)
+{
+	return !strchr(bpf_map__name(map), '.');
+}
+
+static void write_map_path(const struct eg_datapath *datapath, const struct bpf_map *map, char ret_path[PATH_MAX])
+{
+	snprintf(ret_path, PATH_MAX, "%s/maps/%s", datapath->directory, bpf_map__name(map));
+}
+
+/* Its pin, if there is one. */
+static int take_map(struct eg_datapath *datapath, struct bpf_map *map, char **ret_problem)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
-	int r = 0;
+	int r;
 
-	/* Settings of the programs are the build's own. */
-	if (strchr(bpf_map__name(map), '.'))
-		return 0;
-	snprintf(path, sizeof(path), "%s/maps/%s", datapath->directory, bpf_map__name(map));
+	write_map_path(datapath, map, path);
 	fd = bpf_obj_get(path);
-	if (fd >= 0)
-		r = check_map(datapath, map, fd, ret_problem);
-	else if (errno != ENOENT)
-		r = eg_problem(ret_problem, -errno, "%s: %s%s", path, strerror(errno), remedy(errno));
-	return r < 0 ? r : bpf_map__set_pin_path(map, path);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 && errno == EPERM)
+		return explain_refusal(ret_problem);
+	if (fd < 0)
+		return eg_problem(ret_problem, -errno, "%s: %s%s", path, strerror(errno), remedy(errno));
+	r = check_map(datapath, map, fd, ret_problem);
+	return r < 0 ? r : bpf_map__reuse_fd(map, fd);
 }
 
-static int prepare_maps(struct eg_datapath *datapath, char **ret_problem)
+static int take_maps(struct eg_datapath *datapath, char **ret_problem)
 {
 	struct bpf_map *map;
+	int r = 0;
 
 	bpf_object__for_each_map(map, datapath->skeleton->obj) {
-		int r = prepare_map(datapath, map, ret_problem);
+		if (r == 0 && is_shared(map))
+			r = take_map(datapath, map, ret_problem);
+	}
+	return r;
+}
 
-		if (r < 0)
-			return r;
+/* What was there already is what was taken: nobody else is at work here. */
+static int pin_maps(const struct eg_datapath *datapath, char **ret_problem)
+{
+	const struct bpf_map *map;
+	char path[PATH_MAX];
+
+	bpf_object__for_each_map(map, datapath->skeleton->obj) {
+		write_map_path(datapath, map, path);
+		if (is_shared(map) && bpf_obj_pin(bpf_map__fd(map), path) < 0 && errno != EEXIST)
+			return eg_problem(ret_problem, -errno, "cannot pin %s: %s%s", path, strerror(errno), remedy(errno));
 	}
 	return 0;
+}
+
+/* Nothing is pinned before the kernel has taken all programs: one that refuses them is left as it was. */
+static int load_onto(struct eg_datapath *datapath, char **ret_problem)
+{
+	_cleanup_free_ char *reason = NULL;
+	int r = take_maps(datapath, ret_problem);
+
+	if (r < 0)
+		return r;
+	r = eg_object_load(datapath, &reason);
+	return r < 0 ? explain_load(r, reason, ret_problem) : pin_maps(datapath, ret_problem);
 }
 
 /* What was written by another ABI is not looked at any further. */
@@ -234,10 +307,10 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
 		r = eg_object_open(options, &datapath);
 	if (r == 0) {
 		datapath->directory = strdup(directory);
-		r = datapath->directory ? prepare_maps(datapath, ret_problem) : -ENOMEM;
+		r = datapath->directory ? load_onto(datapath, ret_problem) : -ENOMEM;
+		if (r < 0)
+			remove_empty(directory);
 	}
-	if (r == 0)
-		r = eg_object_load(datapath, ret_problem);
 	if (r == 0)
 		r = adopt_policy(datapath);
 	if (r == 0)
