@@ -71,6 +71,7 @@ wait_for() {
 	until "$@"; do
 		if [ "$SECONDS" -ge "$deadline" ]; then
 			echo "timed out waiting for: $*" >&2
+			[ "$1" != nothing_left ] || leftovers >&2
 			return 1
 		fi
 		sleep 0.02
