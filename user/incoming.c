@@ -39,8 +39,7 @@ int eg_doors_open(struct eg_roster *roster, struct eg_doors *ret_doors)
 	if (!ret_doors->by || !ret_doors->may_filter)
 		return -ENOMEM;
 	/* By whoever was here before. */
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
-		ret_doors->may_filter[slot] = roster->infos[slot].use != EG_SLOT_FREE;
+	memset(ret_doors->may_filter, true, EG_SLOTS_MAX * sizeof(*ret_doors->may_filter));
 	return 0;
 }
 
@@ -210,6 +209,9 @@ static int follow(struct eg_doors *doors, const struct look *look, uint32_t slot
 	const struct eg_roster *roster = doors->roster;
 	int r;
 
+	/* The links of whoever had it are gone. */
+	if (roster->infos[slot].use == EG_SLOT_FREE && doors->by[slot] == EG_INCOMING_BY_NOBODY)
+		return 0;
 	if (!(look->flags[slot] & EG_WORKLOAD_INCOMING) || roster->infos[slot].use != EG_SLOT_ENROLLED)
 		return doors->by[slot] != EG_INCOMING_BY_NOBODY || doors->may_filter[slot] ? leave_open(doors, look, slot) : 0;
 	/* It was said that its links are not there, and it is tried again. */
