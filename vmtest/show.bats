@@ -8,7 +8,7 @@
 load ../tests/lib/common
 
 setup() {
-	export VMT_DIR=$BATS_TEST_TMPDIR EG_BUILD=$BATS_TEST_TMPDIR/results
+	export VMT_DIR=$BATS_TEST_TMPDIR EG_BUILD=$BATS_TEST_TMPDIR/results EG_NO_SKIPS=0
 	# Who boots the machines is gone: what is not here will not come.
 	VMT_BOOTING=$(sh -c 'echo $$')
 	export VMT_BOOTING
