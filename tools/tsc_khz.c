@@ -23,7 +23,7 @@ static struct reading read_both(void)
 	return (struct reading){.ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec, .ticks = __rdtsc()};
 }
 
-/* Of a reading that was interrupted in between, the error is in the other's favour: over 0.2 s a millisecond is 0.5%. */
+/* A reading that is interrupted between its two halves is wrong by as long: of 0.2 s, a millisecond is half a percent. */
 int main(void)
 {
 	const struct timespec pause = {.tv_nsec = 200000000};

@@ -85,8 +85,10 @@ int eg_pins_remove(const char *directory, void (*said)(const char *path, void *c
 
 /*
  * A datapath on the pinned maps: adopts what is there, after checking owner, type,
- * sizes, BTF and ABI, and makes what is not. Links that are there go over to the
- * programs of this build; their verdicts and counters stay as they are.
+ * sizes, BTF and ABI, and makes what is not. Nothing is pinned before the kernel has
+ * taken all programs; where it refuses a first start, the empty directory goes too.
+ * Links that are there go over to the programs of this build; their verdicts and
+ * counters stay as they are.
  */
 int eg_datapath_open(const char *directory, const struct eg_datapath_options *options, struct eg_datapath **ret_datapath,
 		     char **ret_problem);
