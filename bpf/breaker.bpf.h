@@ -21,12 +21,10 @@
 #include "kernel.bpf.h"
 #include "leases.bpf.h"
 #include "maps.bpf.h"
+#include "repeat.bpf.h"
 
 #define NSEC_PER_USEC 1000ull
 #define NSEC_PER_MSEC 1000000ull
-
-/* So often somebody else may be faster before a connect is refused; a few would do for as many CPUs as there are. */
-#define ATTEMPTS_MAX 128
 
 /* Envoy's bounds, upper ends excluded. In ns: a division is one of the dearest instructions of a connect. */
 static const __u64 histogram_bounds_ns[EG_HISTOGRAM_BUCKETS - 1] = {
@@ -95,26 +93,42 @@ static __always_inline bool change_word(struct eg_lease *lease, __u64 word, __u6
 	(IN_STATE(EG_LEASE_CONNECTING) | IN_STATE(EG_LEASE_ESTABLISHED) | IN_STATE(EG_LEASE_DRAINING) | \
 	 IN_STATE(EG_LEASE_SESSION) | IN_STATE(EG_LEASE_TRUSTED))
 
+/* A lease that is to be taken on. */
+struct claim {
+	struct eg_lease *lease;
+	__u64 cookie;
+	__u32 from, to;
+	__u64 word; /* before, of whoever took it; or 0 */
+};
+
+static long claim_once(__u32 number, void *shared)
+{
+	struct claim *claim = shared;
+	__u64 word = read_word(claim->lease);
+
+	(void)number;
+	if (read_cookie(claim->lease) != claim->cookie || !(claim->from & IN_STATE(eg_lease_state(word) & 7)))
+		return ROUND_LAST;
+	if (!change_word(claim->lease, word, with_state(word, claim->to)))
+		return ROUND_AGAIN;
+	claim->word = word;
+	return ROUND_LAST;
+}
+
 /*
  * Takes the lease of a socket from one of these states to another. The word before, for
  * its one account; 0 when it is in none of them, or somebody else took it on: the word
- * comes first, so that it is this socket's if the cookie still is. Loops are global
+ * comes first, so that it is this socket's if the cookie still is. Loops are in global
  * functions: the verifier goes through them once, and not through what follows once
- * more for every attempt after which one may end. They also take NULL for an input.
+ * more for every end that one may have. They also take NULL for an input.
  */
 __noinline __u64 eg_claim_lease(struct eg_lease *lease, __u64 cookie, __u32 from, __u32 to)
 {
-	if (!lease)
-		return 0;
-	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		__u64 word = read_word(lease);
+	struct claim claim = {.lease = lease, .cookie = cookie, .from = from, .to = to};
 
-		if (read_cookie(lease) != cookie || !(from & IN_STATE(eg_lease_state(word) & 7)))
-			return 0;
-		if (change_word(lease, word, with_state(word, to)))
-			return word;
-	}
-	return 0;
+	if (lease)
+		attempt(claim_once, &claim);
+	return claim.word;
 }
 
 /* ---- the ends ---- */
@@ -226,21 +240,34 @@ static __always_inline void establish_lease(struct eg_lease *lease, __u64 cookie
 
 /* ---- bytes ---- */
 
+/* Bytes of a connection that are to be counted. */
+struct new_bytes {
+	__u64 *counter;
+	__u64 *counted;
+	__u64 now;
+};
+
+static long add_new_bytes(__u32 number, void *shared)
+{
+	struct new_bytes *bytes = shared;
+	__u64 before = *(volatile __u64 *)bytes->counted;
+
+	(void)number;
+	if (bytes->now <= before)
+		return ROUND_LAST;
+	if (__sync_val_compare_and_swap(bytes->counted, before, bytes->now) != before)
+		return ROUND_AGAIN;
+	__sync_fetch_and_add(bytes->counter, bytes->now - before);
+	return ROUND_LAST;
+}
+
 /* Adds what is new since the last time; a reader that is late finds more than it has and adds nothing. */
 __noinline int eg_add_new_bytes(__u64 *counter, __u64 *counted, __u64 now)
 {
-	if (!counter || !counted)
-		return 0;
-	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		__u64 before = *(volatile __u64 *)counted;
+	struct new_bytes bytes = {.counter = counter, .counted = counted, .now = now};
 
-		if (now <= before)
-			return 0;
-		if (__sync_val_compare_and_swap(counted, before, now) == before) {
-			__sync_fetch_and_add(counter, now - before);
-			return 0;
-		}
-	}
+	if (counter && counted)
+		attempt(add_new_bytes, &bytes);
 	return 0;
 }
 
@@ -317,45 +344,60 @@ static __always_inline __u32 reached_limit(__u64 held, const struct eg_cluster_p
 	return EG_REASON_COUNT;
 }
 
-/* Takes a place among connections and pending in one step: there is never one too many, nor one refused for another's try. */
-__noinline __u32 eg_take_connection(struct eg_cluster_state *state, const struct eg_cluster_policy *limits)
-{
-	if (!state || !limits)
-		return EG_REASON_BLOCKED_NO_STATE;
-	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		__u64 held = *(volatile __u64 *)&state->held;
-		__u32 limit = reached_limit(held, limits);
+/* A place that is to be taken. */
+struct place_try {
+	struct eg_cluster_state *state;
+	const struct eg_cluster_policy *limits;
+	__u32 limit; /* that was reached, EG_REASON_COUNT: none */
+};
 
-		if (limit != EG_REASON_COUNT)
-			return limit;
-		if (__sync_val_compare_and_swap(&state->held, held, held + EG_HELD_CONNECTION + EG_HELD_PENDING) == held)
-			return EG_REASON_COUNT;
-	}
-	return EG_REASON_BLOCKED_NO_STATE;
+static long take_connection_once(__u32 number, void *shared)
+{
+	struct place_try *try = shared;
+	__u64 held = *(volatile __u64 *)&try->state->held;
+
+	(void)number;
+	try->limit = reached_limit(held, try->limits);
+	if (try->limit != EG_REASON_COUNT)
+		return ROUND_LAST;
+	if (__sync_val_compare_and_swap(&try->state->held, held, held + EG_HELD_CONNECTION + EG_HELD_PENDING) == held)
+		return ROUND_LAST;
+	try->limit = EG_REASON_BLOCKED_NO_STATE;
+	return ROUND_AGAIN;
 }
 
-__noinline __u32 eg_take_session(struct eg_cluster_state *state, const struct eg_cluster_policy *limits)
+/* Takes a place among connections and pending in one step: there is never one too many, nor one refused for another's try. */
+static __always_inline __u32 take_connection(struct eg_cluster_state *state, const struct eg_cluster_policy *limits)
 {
-	if (!state || !limits)
-		return EG_REASON_BLOCKED_NO_STATE;
-	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		__u32 sessions = *(volatile __u32 *)&state->sessions;
+	struct place_try try = {.state = state, .limits = limits};
 
-		if (sessions >= limits->max_connections)
-			return EG_REASON_BLOCKED_MAX_CONNECTIONS;
-		if (__sync_val_compare_and_swap(&state->sessions, sessions, sessions + 1) == sessions)
-			return EG_REASON_COUNT;
-	}
-	return EG_REASON_BLOCKED_NO_STATE;
+	attempt(take_connection_once, &try);
+	return try.limit;
+}
+
+static long take_session_once(__u32 number, void *shared)
+{
+	struct place_try *try = shared;
+	__u32 sessions = *(volatile __u32 *)&try->state->sessions;
+
+	(void)number;
+	try->limit = sessions >= try->limits->max_connections ? EG_REASON_BLOCKED_MAX_CONNECTIONS : EG_REASON_COUNT;
+	if (try->limit != EG_REASON_COUNT)
+		return ROUND_LAST;
+	if (__sync_val_compare_and_swap(&try->state->sessions, sessions, sessions + 1) == sessions)
+		return ROUND_LAST;
+	try->limit = EG_REASON_BLOCKED_NO_STATE;
+	return ROUND_AGAIN;
 }
 
 static __always_inline __u32 take_session(const struct cluster *cluster, const struct eg_cluster_policy *limits)
 {
-	__u32 limit = eg_take_session(cluster->state, limits);
+	struct place_try try = {.state = cluster->state, .limits = limits};
 
-	if (limit == EG_REASON_COUNT)
+	attempt(take_session_once, &try);
+	if (try.limit == EG_REASON_COUNT)
 		count(&cluster->counts->sessions_total);
-	return limit;
+	return try.limit;
 }
 
 /*
@@ -392,7 +434,7 @@ static __always_inline __u32 take_tcp(const struct cluster *cluster, const struc
 
 	if (limit != EG_REASON_COUNT)
 		return limit;
-	limit = eg_take_connection(cluster->state, limits);
+	limit = take_connection(cluster->state, limits);
 	if (!retry)
 		return limit;
 	if (limit != EG_REASON_COUNT)
@@ -472,14 +514,21 @@ struct admission {
 	const struct eg_workload_policy *workload;
 };
 
-/* A place for one more connection or session, counted; or the limit that was reached. */
-static __always_inline __u32 take_place_of(const struct cluster *cluster, const struct eg_cluster_policy *limits, bool udp,
-					   bool retry)
+/*
+ * A place for one more connection or session, counted: EG_REASON_COUNT; or the limit that
+ * was reached. A global function, so that the verifier does not follow each of its ends.
+ */
+__noinline __u32 eg_take_place(struct eg_cluster_state *state, struct eg_cluster_counts *counts,
+			       const struct eg_cluster_policy *limits, bool udp, bool retry)
 {
-	__u32 limit = udp ? take_session(cluster, limits) : take_tcp(cluster, limits, retry);
+	const struct cluster cluster = {.state = state, .counts = counts};
+	__u32 limit;
 
+	if (!state || !counts || !limits)
+		return EG_REASON_BLOCKED_NO_STATE;
+	limit = udp ? take_session(&cluster, limits) : take_tcp(&cluster, limits, retry);
 	if (limit == EG_REASON_BLOCKED_NO_STATE)
-		count(&cluster->counts->contended);
+		count(&counts->contended);
 	return limit;
 }
 
@@ -518,7 +567,7 @@ static __always_inline void admit(const struct admission *admission, struct obse
 		return;
 	}
 	lease = take_lease(admission->cookie);
-	limit = lease ? take_place_of(&cluster, limits, udp, retry) : EG_REASON_BLOCKED_NO_STATE;
+	limit = lease ? eg_take_place(cluster.state, cluster.counts, limits, udp, retry) : EG_REASON_BLOCKED_NO_STATE;
 	if (limit != EG_REASON_COUNT) {
 		seen->decision = block_by(workload, limit, workload->breaker_errno);
 		if (!goes_past_limit(admission, seen)) {

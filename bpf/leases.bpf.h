@@ -15,12 +15,15 @@
  * A place with a cookie and no live word is on its way in or out. Only whoever brought
  * it there touches it; nobody finds it.
  */
+#include <stdbool.h>
+
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 #include "config.bpf.h"
 #include "egress/lease.h"
 #include "maps.bpf.h"
+#include "repeat.bpf.h"
 
 /* 256 KiB of them. Cookies count up: sockets of about the same age have different homes. */
 #define HOMES 4096u
@@ -28,8 +31,6 @@
 #define PROBES_MAX 64
 /* Odd, so that a row comes by every place; large, so that neighbours' rows do not go together. */
 #define PROBE_STEP 40503u
-/* As many CPUs as there are may change one row at the same time. */
-#define ROW_ATTEMPTS_MAX 128
 
 /* Probe 0 is the home. */
 static __always_inline struct eg_lease *lease_at(__u64 cookie, __u32 probe)
@@ -60,18 +61,30 @@ static __always_inline bool is_lease_of(const struct eg_lease *lease, __u64 cook
 	return read_cookie(lease) == cookie && is_live(read_word(lease));
 }
 
+/* A walk along the row of a cookie. */
+struct row_walk {
+	__u64 cookie;
+	__u32 found; /* the probe that was looked for, or 0 */
+};
+
+static long probe_lease(__u32 number, void *shared)
+{
+	struct row_walk *walk = shared;
+	struct eg_lease *lease = lease_at(walk->cookie, number + 1);
+
+	if (!lease || !is_lease_of(lease, walk->cookie))
+		return ROUND_AGAIN;
+	walk->found = number + 1;
+	return ROUND_LAST;
+}
+
 /* Which probe of its row finds the lease, 0: none does. */
 __noinline __u32 eg_probe_lease(__u64 cookie, __u32 reach)
 {
-	for (__u32 probe = 1; probe <= PROBES_MAX; probe++) {
-		struct eg_lease *lease = lease_at(cookie, probe);
+	struct row_walk walk = {.cookie = cookie};
 
-		if (probe > reach)
-			return 0;
-		if (lease && is_lease_of(lease, cookie))
-			return probe;
-	}
-	return 0;
+	bpf_loop(reach < PROBES_MAX ? reach : PROBES_MAX, probe_lease, &walk, 0);
+	return walk.found;
 }
 
 static __always_inline __u64 read_row(const struct eg_lease *home)
@@ -100,49 +113,76 @@ static __always_inline bool take_place(struct eg_lease *place, __u64 cookie)
 	return __sync_val_compare_and_swap(&place->cookie, 0, cookie) == 0;
 }
 
+static long probe_place(__u32 number, void *shared)
+{
+	struct row_walk *walk = shared;
+	struct eg_lease *place = lease_at(walk->cookie, number + 1);
+
+	if (!place || read_cookie(place) != 0 || !take_place(place, walk->cookie))
+		return ROUND_AGAIN;
+	walk->found = number + 1;
+	return ROUND_LAST;
+}
+
 /* Which probe of its row found a free place, now taken; 0: none did. */
 __noinline __u32 eg_probe_place(__u64 cookie)
 {
-	for (__u32 probe = 1; probe <= PROBES_MAX; probe++) {
-		struct eg_lease *place = lease_at(cookie, probe);
+	struct row_walk walk = {.cookie = cookie};
 
-		if (place && read_cookie(place) == 0 && take_place(place, cookie))
-			return probe;
-	}
-	return 0;
+	bpf_loop(PROBES_MAX, probe_place, &walk, 0);
+	return walk.found;
+}
+
+/* What a home keeps of its row, to be changed. */
+struct row_change {
+	struct eg_lease *home;
+	__u32 probe;
+	bool changed;
+};
+
+static long add_displaced(__u32 number, void *shared)
+{
+	struct row_change *change = shared;
+	__u64 row = read_row(change->home);
+	__u32 reach = eg_row_reach(row), probe = change->probe;
+	__u64 next = eg_row(eg_row_displaced(row) + 1, reach > probe ? reach : probe);
+
+	(void)number;
+	change->changed = __sync_val_compare_and_swap(&change->home->row, row, next) == row;
+	return change->changed ? ROUND_LAST : ROUND_AGAIN;
 }
 
 /* One more that stands as far away as this; false when others were always faster. */
 __noinline int eg_note_displaced(struct eg_lease *home, __u32 probe)
 {
-	if (!home)
-		return 0;
-	for (int i = 0; i < ROW_ATTEMPTS_MAX; i++) {
-		__u64 row = read_row(home);
-		__u32 reach = eg_row_reach(row);
-		__u64 next = eg_row(eg_row_displaced(row) + 1, reach > probe ? reach : probe);
+	struct row_change change = {.home = home, .probe = probe};
 
-		if (__sync_val_compare_and_swap(&home->row, row, next) == row)
-			return 1;
-	}
-	return 0;
+	if (home)
+		attempt(add_displaced, &change);
+	return change.changed;
+}
+
+static long remove_displaced(__u32 number, void *shared)
+{
+	struct row_change *change = shared;
+	__u64 row = read_row(change->home), next = 0;
+	__u32 displaced = eg_row_displaced(row);
+
+	(void)number;
+	if (!displaced)
+		return ROUND_LAST;
+	if (displaced > 1)
+		next = eg_row(displaced - 1, eg_row_reach(row));
+	return __sync_val_compare_and_swap(&change->home->row, row, next) == row ? ROUND_LAST : ROUND_AGAIN;
 }
 
 /* One less. After the last nobody stands anywhere; a count that stays too high costs a search. */
 __noinline int eg_forget_displaced(struct eg_lease *home)
 {
-	if (!home)
-		return 0;
-	for (int i = 0; i < ROW_ATTEMPTS_MAX; i++) {
-		__u64 row = read_row(home);
-		__u32 displaced = eg_row_displaced(row);
+	struct row_change change = {.home = home};
 
-		if (!displaced)
-			return 0;
-		if (__sync_val_compare_and_swap(&home->row, row,
-						displaced > 1 ? eg_row(displaced - 1, eg_row_reach(row)) : 0) == row)
-			return 0;
-	}
+	if (home)
+		attempt(remove_displaced, &change);
 	return 0;
 }
 

@@ -136,12 +136,15 @@ static __always_inline bool is_for_a_task(const struct tcp_sock *tcp)
 }
 
 /* Bound to another device, it would never hear an answer from loopback. */
-static __always_inline bool can_be_redirected(const struct bpf_sock_addr *ctx, __u32 family,
-					      const struct eg_place *place)
+__noinline int eg_can_be_redirected(struct bpf_sock_addr *ctx, __u32 family, const struct eg_place *place)
 {
-	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(ctx->sk);
-	const struct sock *sk = (const struct sock *)tcp;
+	const struct tcp_sock *tcp;
+	const struct sock *sk;
 
+	if (!ctx->sk || !place)
+		return false;
+	tcp = bpf_skc_to_tcp_sock(ctx->sk);
+	sk = (const struct sock *)tcp;
 	if (ctx->sk->bound_dev_if > LOOPBACK_INDEX && is_loopback_place(place, family))
 		return false;
 	if (!tcp)
@@ -237,7 +240,7 @@ __noinline int eg_redirect(struct bpf_sock_addr *ctx, struct observation *seen, 
 			seen->decision = allow(EG_REASON_EXEMPT_RULE);
 		place = NULL;
 	}
-	if (place && (!can_be_redirected(ctx, seen->flow.family, place) || is_asker()))
+	if (place && (!eg_can_be_redirected(ctx, seen->flow.family, place) || is_asker()))
 		place = NULL;
 	if (place)
 		seen->decision = decide_redirect(workload, &seen->decision);

@@ -46,14 +46,18 @@ static __always_inline void write_user_timeout(struct bpf_sock_ops *ctx, __u32 t
 	bpf_setsockopt(ctx, SOL_TCP, TCP_USER_TIMEOUT, &value, sizeof(value));
 }
 
+static long mark_timed_once(__u32 number, void *shared)
+{
+	struct eg_lease *lease = *(struct eg_lease **)shared;
+	__u64 word = read_word(lease);
+
+	(void)number;
+	return change_word(lease, word, word | (__u64)EG_LEASE_TIMED << EG_LEASE_MARKS_SHIFT) ? ROUND_LAST : ROUND_AGAIN;
+}
+
 static __always_inline void mark_timed(struct eg_lease *lease)
 {
-	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		__u64 word = read_word(lease);
-
-		if (change_word(lease, word, word | (__u64)EG_LEASE_TIMED << EG_LEASE_MARKS_SHIFT))
-			return;
-	}
+	attempt(mark_timed_once, &lease);
 }
 
 /* At every lost SYN, so that whatever the application sets meanwhile lasts until the next one at most; its own smaller value wins. */
