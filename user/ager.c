@@ -2,6 +2,7 @@
 #include "ager.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -10,6 +11,8 @@
 #include "datapath/walk.h"
 
 #define PERIOD_NS (10 * UINT64_C(1000000000))
+/* So many are read in one call. */
+#define SLOTS_AT_ONCE 128u
 
 static void destinations_clear(struct eg_destinations *destinations)
 {
@@ -96,25 +99,33 @@ static int remove_old(const struct eg_ager *ager)
 	return eg_datapath_age(ager->datapath, &age);
 }
 
+/* What a slot has taken, once there is room in it. */
+static int look_at(const struct eg_ager *ager, const struct eg_maps *maps, uint32_t slot, struct eg_slot *value)
+{
+	int r;
+
+	if (!is_crowded(value->state.destinations, ager->quota))
+		return 0;
+	r = make_room(ager, slot, ager->quota / 2);
+	return r < 0 ? r : eg_maps_read_slot(maps, slot, value);
+}
+
 int eg_ager_look(const struct eg_ager *ager)
 {
 	struct eg_maps maps = eg_datapath_maps(ager->datapath);
-	struct eg_slot value;
+	_cleanup_free_ struct eg_slot *values = calloc(SLOTS_AT_ONCE, sizeof(*values));
 	uint64_t taken = 0;
-	int r = remove_old(ager);
+	uint32_t slot = 0;
+	int count = 0, r = values ? remove_old(ager) : -ENOMEM;
 
-	for (uint32_t slot = 0; r == 0; slot++) {
-		r = eg_maps_read_slot(&maps, slot, &value);
-		if (r == 0 && is_crowded(value.state.destinations, ager->quota)) {
-			r = make_room(ager, slot, ager->quota / 2);
-			if (r == 0)
-				r = eg_maps_read_slot(&maps, slot, &value);
+	while (r == 0 && (count = eg_maps_read_slots(&maps, slot, SLOTS_AT_ONCE, values)) > 0) {
+		for (int i = 0; i < count && r == 0; i++) {
+			r = look_at(ager, &maps, slot++, &values[i]);
+			taken += values[i].state.destinations;
 		}
-		if (r == 0)
-			taken += value.state.destinations;
 	}
-	if (r != -ENOENT)
-		return r;
+	if (r < 0 || count < 0)
+		return r < 0 ? r : count;
 	return is_crowded(taken, ager->capacity) ? make_room(ager, EG_ALL_SLOTS, ager->capacity / 2) : 0;
 }
 

@@ -355,8 +355,7 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 		/* By whoever was here before. */
 		memset(roster.extra[i], true, EG_SLOTS_MAX * sizeof(*roster.extra[i]));
 	}
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
-		r = eg_maps_read_info(&maps, slot, &roster.infos[slot]);
+	r = eg_maps_read_infos(&maps, roster.infos);
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
 		if (roster.infos[slot].use != EG_SLOT_LEAVING)
 			continue;

@@ -72,13 +72,11 @@ static int load(const struct eg_preflight_words *words, struct eg_cli_policy *po
 static int read_infos(const struct eg_maps *maps, struct eg_slot_info **ret_infos)
 {
 	_cleanup_free_ struct eg_slot_info *infos = calloc(EG_SLOTS_MAX, sizeof(*infos));
-	int r = infos ? 0 : -ENOMEM;
+	int r = infos ? eg_maps_read_infos(maps, infos) : -ENOMEM;
 
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++)
-		r = eg_maps_read_info(maps, slot, &infos[slot]);
-	if (r == 0 || r == -ENOENT)
+	if (r == 0)
 		*ret_infos = TAKE_PTR(infos);
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 /* Whose rules each slot would have, as the agent plans it. */

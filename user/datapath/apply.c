@@ -69,11 +69,19 @@ static int write_bank(struct eg_datapath *datapath, unsigned int bank, const str
 
 static int clear_array(const struct bpf_map *map)
 {
-	int r = 0;
+	struct eg_table_image zeros = {
+		.count = bpf_map__max_entries(map),
+		.key_size = bpf_map__key_size(map),
+		.value_size = bpf_map__value_size(map),
+	};
+	_cleanup_free_ __u32 *keys = zeros.keys = calloc(zeros.count, zeros.key_size);
+	_cleanup_free_ void *values = zeros.values = calloc(zeros.count, zeros.value_size);
 
-	for (__u32 i = 0; i < bpf_map__max_entries(map) && r == 0; i++)
-		r = remove_entry(map, &i);
-	return r;
+	if (!keys || !values)
+		return -ENOMEM;
+	for (__u32 i = 0; i < zeros.count; i++)
+		keys[i] = i;
+	return put_entries(map, &zeros);
 }
 
 static int clear_table(const struct bpf_map *map)

@@ -11,6 +11,23 @@
 
 static const __u32 only_entry = 0;
 
+/*
+ * Entries of an array from `first` on, at most `count`, in one call instead of thousands. How many they are: fewer
+ * where the array ends; or -errno.
+ */
+static int read_array(int fd, uint32_t first, uint32_t count, void *values)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+	_cleanup_free_ __u32 *keys = calloc(count, sizeof(*keys));
+	__u32 before = first - 1, last;
+	int r;
+
+	if (!keys)
+		return -ENOMEM;
+	r = bpf_map_lookup_batch(fd, first > 0 ? &before : NULL, &last, keys, values, &count, &options);
+	return r < 0 && r != -ENOENT ? r : (int)count;
+}
+
 int eg_maps_read_control(const struct eg_maps *maps, struct eg_control *ret_control)
 {
 	return bpf_map_lookup_elem(maps->control, &only_entry, ret_control);
@@ -34,6 +51,13 @@ int eg_maps_read_retired(const struct eg_maps *maps, struct eg_retired *ret_reti
 int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_info *ret_info)
 {
 	return bpf_map_lookup_elem(maps->infos, &slot, ret_info);
+}
+
+int eg_maps_read_infos(const struct eg_maps *maps, struct eg_slot_info ret_infos[EG_SLOTS_MAX])
+{
+	int r = read_array(maps->infos, 0, EG_SLOTS_MAX, ret_infos);
+
+	return r < 0 ? r : 0;
 }
 
 int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info)
@@ -80,6 +104,11 @@ int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot 
 	return bpf_map_lookup_elem(maps->slots, &slot, ret_slot);
 }
 
+int eg_maps_read_slots(const struct eg_maps *maps, uint32_t first, uint32_t count, struct eg_slot *ret_slots)
+{
+	return read_array(maps->slots, first, count, ret_slots);
+}
+
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts)
 {
 	struct eg_slot value;
@@ -108,41 +137,62 @@ int eg_maps_read_policy(const struct eg_maps *maps, uint32_t slot, struct eg_wor
 
 /* ---- the policy in force ---- */
 
-static int read_table(int fd, bool (*wanted)(const void *value), struct eg_table_image *table)
+/* Entries as eg_table_fill() takes them. */
+struct entries {
+	char *items;
+	size_t count, capacity;
+};
+
+static int add_entry(struct entries *entries, const struct eg_table_image *table, const void *key, const void *value)
 {
-	size_t size = table->key_size + table->value_size, count = 0, capacity = 0;
-	_cleanup_free_ char *entries = NULL;
-	char key[sizeof(struct eg_prefix_key)], *previous = NULL;
+	size_t size = table->key_size + table->value_size;
+	int r = eg_array_grow((void **)&entries->items, entries->count, &entries->capacity, size);
+	char *entry = r < 0 ? NULL : entries->items + entries->count++ * size;
+
+	if (r < 0)
+		return r;
+	memcpy(entry, key, table->key_size);
+	memcpy(entry + table->key_size, value, table->value_size);
+	return 0;
+}
+
+/* An array has an entry for every slot. */
+static int read_workloads(int fd, const struct eg_table_image *table, struct entries *entries)
+{
+	_cleanup_free_ struct eg_workload_policy *workloads = calloc(EG_SLOTS_MAX, sizeof(*workloads));
+	int count = workloads ? read_array(fd, 0, EG_SLOTS_MAX, workloads) : -ENOMEM, r = 0;
+
+	for (__u32 slot = 0; (int)slot < count && r == 0; slot++)
+		if (workloads[slot].flags & EG_WORKLOAD_PRESENT)
+			r = add_entry(entries, table, &slot, &workloads[slot]);
+	return count < 0 ? count : r;
+}
+
+static int read_others(int fd, const struct eg_table_image *table, struct entries *entries)
+{
+	char key[sizeof(struct eg_prefix_key)], value[sizeof(struct eg_rules)], *previous = NULL;
 
 	while (bpf_map_get_next_key(fd, previous, key) == 0) {
-		int r = eg_array_grow((void **)&entries, count, &capacity, size);
-		char *entry = r < 0 ? NULL : entries + count * size;
+		int r = bpf_map_lookup_elem(fd, key, value);
 
+		if (r == 0)
+			r = add_entry(entries, table, key, value);
 		if (r < 0)
 			return r;
-		memcpy(entry, key, table->key_size);
-		r = bpf_map_lookup_elem(fd, key, entry + table->key_size);
-		if (r < 0)
-			return r;
-		count += wanted(entry + table->key_size);
 		previous = key;
 	}
-	return eg_table_fill(table, entries, count);
+	return 0;
 }
 
-static bool is_any(const void *value)
+static int read_table(int fd, enum eg_table which, struct eg_table_image *table)
 {
-	(void)value;
-	return true;
-}
+	struct entries entries = {};
+	int r = which == EG_TABLE_WORKLOADS ? read_workloads(fd, table, &entries) : read_others(fd, table, &entries);
 
-/* An array has an entry for every slot. A value lies behind its key, and so on no boundary of its own. */
-static bool is_present(const void *value)
-{
-	struct eg_workload_policy policy;
-
-	memcpy(&policy, value, sizeof(policy));
-	return policy.flags & EG_WORKLOAD_PRESENT;
+	if (r == 0)
+		r = eg_table_fill(table, entries.items, entries.count);
+	free(entries.items);
+	return r;
 }
 
 static int read_bank(const struct eg_maps *maps, unsigned int bank, struct eg_image **ret_image)
@@ -151,8 +201,7 @@ static int read_bank(const struct eg_maps *maps, unsigned int bank, struct eg_im
 	int r = image ? 0 : -ENOMEM;
 
 	for (enum eg_table table = 0; table < EG_TABLE_COUNT && r == 0; table++)
-		r = read_table(maps->tables[bank][table], table == EG_TABLE_WORKLOADS ? is_present : is_any,
-			       &image->tables[table]);
+		r = read_table(maps->tables[bank][table], table, &image->tables[table]);
 	if (r == 0)
 		*ret_image = TAKE_PTR(image);
 	return r;

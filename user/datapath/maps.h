@@ -51,12 +51,16 @@ int eg_maps_write_agent(const struct eg_maps *maps, const struct eg_agent *agent
 int eg_maps_read_retired(const struct eg_maps *maps, struct eg_retired *ret_retired);
 /* -ENOENT for a slot that the maps do not have. */
 int eg_maps_read_info(const struct eg_maps *maps, uint32_t slot, struct eg_slot_info *ret_info);
+/* Of all slots; those that the maps do not have stay as they were. 0, or -errno. */
+int eg_maps_read_infos(const struct eg_maps *maps, struct eg_slot_info ret_infos[EG_SLOTS_MAX]);
 int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info);
 /* Gates do not let this cgroup's tasks by any more. 0 also when they never did. */
 int eg_maps_forget_cgroup(const struct eg_maps *maps, uint64_t cgroup_id);
 /* Whether a slot's links are on this cgroup, or just about to be. */
 bool eg_maps_is_enrolled(const struct eg_maps *maps, uint64_t cgroup_id);
 int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot);
+/* `count` slots from `first` on. How many the maps have of them, 0: none any more; or -errno. */
+int eg_maps_read_slots(const struct eg_maps *maps, uint32_t first, uint32_t count, struct eg_slot *ret_slots);
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
 /* What holds for a slot by the policy in force; without EG_WORKLOAD_PRESENT nothing does. */
 int eg_maps_read_policy(const struct eg_maps *maps, uint32_t slot, struct eg_workload_policy *ret_policy);
