@@ -102,7 +102,8 @@ static __always_inline void note_asker(void)
 	bpf_map_update_elem(&eg_askers, &process, &began, BPF_ANY);
 }
 
-static __always_inline bool is_asker(void)
+/* Global: for each step from one of the kernel's pointers to the next the verifier searches all of its types. */
+__noinline int eg_is_asker(void)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 	__u32 process = task->tgid;
@@ -240,7 +241,7 @@ __noinline int eg_redirect(struct bpf_sock_addr *ctx, struct observation *seen, 
 			seen->decision = allow(EG_REASON_EXEMPT_RULE);
 		place = NULL;
 	}
-	if (place && (!eg_can_be_redirected(ctx, seen->flow.family, place) || is_asker()))
+	if (place && (!eg_can_be_redirected(ctx, seen->flow.family, place) || eg_is_asker()))
 		place = NULL;
 	if (place)
 		seen->decision = decide_redirect(workload, &seen->decision);
