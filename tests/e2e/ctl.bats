@@ -266,7 +266,9 @@ gates_of_status() {
 	mkfifo end
 	exec 5<>end
 	within "$WORK" "$CLIENT" hold tcp $OUT4 $TCP 3 1 <end >held 3>&- 5>&- &
+	local holders=($!)
 	within "$WORK" "$CLIENT" hold tcp-abandon $hole 80 2 1 <end >pending 3>&- 5>&- &
+	holders+=($!)
 	wait_for 10 grep -q ok held
 	wait_for 10 grep -q ok pending
 	is "$(stat_of $c.upstream_cx_active web)" 5
@@ -277,7 +279,8 @@ gates_of_status() {
 	is "$(stat_of $c.circuit_breakers.default.remaining_rq web)" 1021
 	is "$(stat_of $c.circuit_breakers.default.cx_open web)" 0
 	exec 5>&-
-	wait
+	# And not for whoever ends a test that takes too long.
+	wait "${holders[@]}"
 	is "$(stat_of $c.upstream_cx_active web)" 0
 	is "$(stat_of $c.upstream_cx_destroy web)" 5
 	is "$(stat_of $c.circuit_breakers.default.remaining_cx web)" 1024
