@@ -21,6 +21,8 @@ EGRESSCTL=$EG_BUILD/egressctl
 # How many times as slow as most this machine is said to be: one that is emulated. Tests
 # do less there and wait longer; tests/lib/support/slow.h says the same in C.
 EG_SLOW=${EG_SLOW:-1}
+# Between two looks: on a slow machine one costs what others wait for.
+POLL_S=$((20 * EG_SLOW))e-3
 # Far more than any command of a test takes.
 RUN_LIMIT_S=$((60 * EG_SLOW))
 CLIENT=$EG_BUILD/tests/lib/client
@@ -74,7 +76,7 @@ wait_for() {
 			[ "$1" != nothing_left ] || leftovers >&2
 			return 1
 		fi
-		sleep 0.02
+		sleep $POLL_S
 	done
 }
 
@@ -136,9 +138,13 @@ remove_cgroup() { # kills what is in it, then removes the tree
 	find "$1" -depth -type d -exec rmdir {} +
 }
 
-# A zombie holds nothing any more once its other threads have ended too.
+# A zombie holds nothing any more once its other threads have ended too. Asked again and again: no process is made for it.
 is_gone() { # is_gone PID, be it as a process or as a zombie
-	[ ! -e "/proc/$1" ] || [ "$(sed -n 's/^\(State\|Threads\):.\([Z1]\)\b.*/\2/p' "/proc/$1/status" 2>/dev/null)" = $'Z\n1' ]
+	local stat
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+	# proc_pid_stat(5), from the state on: after a name that may have anything in it.
+	read -ra stat <<<"${stat##*) }"
+	[ "${stat[0]}" = Z ] && [ "${stat[17]}" = 1 ]
 }
 
 # ---- a test's own world
