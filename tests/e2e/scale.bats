@@ -13,6 +13,7 @@ setup() {
 }
 
 teardown() {
+	uninstall_after_churn
 	daemon_teardown
 }
 
@@ -238,4 +239,42 @@ start_scrapes() {
 	stop_watching $watcher
 	is "$(answers ok load)" 0
 	counters_conserve $(($(answers EPERM load) + 10))
+}
+
+# As after a race that cannot be made to happen: the kernel has not let go of a cgroup that is no more.
+@test "the map of a cgroup that is gone and that the kernel has not let go of is kept, also by an uninstall, and goes after it" {
+	policy false >policy.yaml
+	start_daemon
+	mkfifo end
+	exec 5<>end
+	# A socket is its cgroup's, wherever its process goes.
+	python3 -IS - "$WORK" "$EG_CGROUP/servers" 3>&- 5>&- >holder <<-'END' &
+		import os, socket, sys
+		for cgroup in sys.argv[1:]:
+		    with open(cgroup + "/cgroup.procs", "w") as procs:
+		        procs.write("0")
+		    sock = globals().get("sock") or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		print("ready", flush=True)
+		open("end").read()
+	END
+	wait_for 10 grep -q ready holder
+	rmdir "$WORK"
+	wait_for 30 test -e "$PINS-kept"
+	run "$EGRESSCTL" uninstall --stop
+	is "$status" 0
+	DAEMON=
+	has "$output" "kept $PINS-kept/eg_cgroups_"
+	[ ! -e "$PINS" ]
+	[ -n "$(ls "$PINS-kept")" ]
+	run "$EGRESSCTL" uninstall
+	has "$output" "kept $PINS-kept/eg_cgroups_"
+	exec 5>&-
+	wait $!
+	wait_for 10 uninstalls_all
+	run "$EGRESSCTL" uninstall
+	hasnt "$output" kept
+}
+
+uninstalls_all() {
+	"$EGRESSCTL" uninstall >/dev/null && [ ! -e "$PINS-kept" ]
 }

@@ -30,6 +30,7 @@ setup() {
 teardown() {
 	# Before enforcement ends under them.
 	[ -z "${pods[*]:-}" ] || kill "${pods[@]}" 2>/dev/null || true
+	uninstall_after_churn
 	daemon_teardown
 	[ -z "${MEMORY:-}" ] || rmdir "$MEMORY"
 }

@@ -110,7 +110,7 @@ leaked_state() {
 	while read -r what name cgroup; do
 		[ "$what" = link ] && [ "$cgroup" != 0 ] && [ -n "$(find "${EG_CGROUP%/*}" -xdev -inum "$cgroup" \
 			-not -path "$EG_CGROUP*" -print -quit 2>/dev/null)" ] || echo "$what $name $cgroup"
-	done < <("$KERNEL_STATE" | comm -13 "$BATS_TEST_TMPDIR/kernel-state" -)
+	done < <("$KERNEL_STATE" | sed '/^pin .*-kept\(\/\|$\)/d' | comm -13 "$BATS_TEST_TMPDIR/kernel-state" -)
 }
 
 # What a run of egressctl ought to have taken away with it.

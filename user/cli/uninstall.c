@@ -10,17 +10,22 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "datapath/inspect.h"
+#include "stranded.h"
 #include "workload/agent.h"
 #include "workload/cgroup.h"
 
 #define STOP_TIMEOUT_MS 10000
+/* The kernel lets go of a cgroup that was removed in a worker; of one whose sockets live on, later. */
+#define SETTLE_TIMEOUT_MS 2000
+#define SETTLE_STEP_MS 50
 
 static const struct eg_command_help help = {
 	.name = "uninstall",
 	.usage = "[--stop]",
 	.text = "Ends all enforcement of the agent and removes its links, maps and directory;\n"
 		"prints what it removes, and what is left that looks like ours. Counters are\n"
-		"lost. With nothing there it succeeds; with an agent running it refuses.",
+		"lost. With nothing there it succeeds; with an agent running it refuses. A map\n"
+	"that the kernel could not remove without harm is kept, and named.",
 };
 
 static int take_stop(const char *value, void *context)
@@ -92,6 +97,41 @@ static void say_removed(const char *path, void *context)
 	printf("removed %s\n", path);
 }
 
+static void count_kept(const struct eg_stranded_pin *pin, void *context)
+{
+	(void)pin;
+	++*(size_t *)context;
+}
+
+static void say_kept(const struct eg_stranded_pin *pin, void *context)
+{
+	(void)context;
+	printf("kept %s: %u of its cgroups are gone, and the kernel has not let go of what they had there; if it never "
+	       "does, it would write into freed memory when the map goes: call uninstall again later, or leave it\n",
+	       pin->path, pin->entries);
+}
+
+/* Before the maps go, and not without: that could end in a panic. */
+static int keep_what_must_stay(const char *directory)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (int waited_ms = 0; waited_ms <= SETTLE_TIMEOUT_MS; waited_ms += SETTLE_STEP_MS) {
+		kept = 0;
+		r = eg_stranded_look(directory, count_kept, &kept);
+		if (r < 0 || kept == 0)
+			break;
+		poll(NULL, 0, SETTLE_STEP_MS);
+	}
+	if (r == 0 && kept > 0)
+		r = eg_stranded_look(directory, say_kept, NULL);
+	if (r < 0)
+		eg_log_error("uninstall: cannot look for cgroups that went while they were enrolled: %s; nothing is removed",
+			     strerror(-r));
+	return r;
+}
+
 static int remove_pins(bool stop)
 {
 	_cleanup_free_ char *directory = NULL, *problem = NULL;
@@ -106,6 +146,8 @@ static int remove_pins(bool stop)
 		r = end_agent(directory, stop);
 	else
 		eg_log_error("uninstall: %s", problem ? problem : strerror(-r));
+	if (r == 0)
+		r = keep_what_must_stay(directory);
 	if (r < 0)
 		return r;
 	r = eg_pins_remove(directory, say_removed, &removed, &problem);
