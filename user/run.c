@@ -135,7 +135,8 @@ static int enforce(struct session *session)
 				  &session->links);
 
 	if (r < 0)
-		eg_log_error("cannot attach to %s: %s", session->cgroup.path, strerror(-r));
+		eg_log_error("cannot attach to %s: %s%s", session->cgroup.path, strerror(-r),
+			     r == -EPERM ? "; it needs CAP_NET_ADMIN, before Linux 6.9 beside CAP_SYS_ADMIN too" : "");
 	return r;
 }
 
