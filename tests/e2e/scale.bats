@@ -242,7 +242,7 @@ start_scrapes() {
 }
 
 # As after a race that cannot be made to happen: the kernel has not let go of a cgroup that is no more.
-@test "the map of a cgroup that is gone and that the kernel has not let go of is kept, also by an uninstall, and goes after it" {
+@test "a cgroup that is gone and that the kernel has not let go of: the map that it would free wrongly is kept, also by uninstall, and goes after it" {
 	policy false >policy.yaml
 	start_daemon
 	mkfifo end
