@@ -485,3 +485,38 @@ shown() {
 		has "$(tr '\n' ' ' <"$EG_ROOT/README.md" | tr -d '*')" "$line"
 	done
 }
+
+# make_links CGROUP: one link of a program that does nothing after the other, until there is a file `stop`.
+make_links() {
+	python3 -IS - "$1" <<-'END'
+		import ctypes, os, platform, struct, sys
+		number = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+		def bpf(command, attributes):
+		    buffer = ctypes.create_string_buffer(attributes, len(attributes))
+		    return ctypes.CDLL(None, use_errno=True).syscall(number, command, buffer, len(attributes))
+		code = ctypes.create_string_buffer(bytes.fromhex("b700000001000000" "9500000000000000"), 16)
+		license = ctypes.create_string_buffer(b"GPL")
+		PROG_LOAD, LINK_CREATE, CGROUP_SOCK, SOCK_CREATE = 5, 28, 9, 2
+		program = bpf(PROG_LOAD, struct.pack("IIQQ", CGROUP_SOCK, 2, ctypes.addressof(code), ctypes.addressof(license)) + bytes(104))
+		cgroup = os.open(sys.argv[1], os.O_RDONLY)
+		made = 0
+		while not os.path.exists("stop"):
+		    os.close(bpf(LINK_CREATE, struct.pack("IIII", program, cgroup, SOCK_CREATE, 0) + bytes(48)))
+		    made += 1
+		print(made)
+	END
+}
+
+# A link that is being made has a number before it can be opened.
+@test "status stands, whatever links others are just making" {
+	start_daemon
+	make_links "$EG_CALLER" >made 3>&- &
+	local maker=$!
+	for _ in $(seq "$(slow_count 200)"); do
+		"$EGRESSCTL" status >/dev/null || break
+	done 2>said
+	touch stop
+	wait $maker
+	is "$(cat said)" ""
+	[ "$(cat made)" -gt 100 ]
+}

@@ -288,19 +288,26 @@ int eg_inspect_cgroup(const struct eg_program_names *programs, const struct eg_l
 
 /* ---- the whole node ---- */
 
-static int add_found_link(uint32_t id, struct eg_found_links *links)
+int eg_inspect_link(uint32_t id, struct bpf_link_info *ret_link)
 {
 	_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
-	struct eg_found_link found = {.id = id};
-	struct bpf_link_info link = {};
-	struct bpf_prog_info program;
-	__u32 len = sizeof(link);
+	__u32 len = sizeof(*ret_link);
 
-	/* It may have gone since its id was read. */
+	*ret_link = (struct bpf_link_info){};
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (bpf_obj_get_info_by_fd(fd, &link, &len) < 0)
-		return -errno;
+		return errno == EAGAIN ? -ENOENT : -errno;
+	return bpf_obj_get_info_by_fd(fd, ret_link, &len) < 0 ? -errno : 0;
+}
+
+static int add_found_link(uint32_t id, struct eg_found_links *links)
+{
+	struct eg_found_link found = {.id = id};
+	struct bpf_prog_info program;
+	struct bpf_link_info link;
+	int r = eg_inspect_link(id, &link);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	if (link.type == BPF_LINK_TYPE_CGROUP)
 		found.cgroup_id = link.cgroup.cgroup_id;
 	else if (link.type == BPF_LINK_TYPE_NETNS)

@@ -3,6 +3,7 @@
 #define EG_DATAPATH_INSPECT_H
 
 /* What the kernel itself says is attached, whatever the maps and pins claim. Functions return 0, or -errno. */
+#include <linux/bpf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +86,12 @@ struct eg_found_link {
 struct eg_found_links {
 	EG_ARRAY(struct eg_found_link) list;
 };
+
+/*
+ * What the kernel says of the link with this id. 0, -ENOENT where there is none: it has gone since its id was read, or is
+ * only just being made, for which the kernel says EAGAIN; or -errno.
+ */
+int eg_inspect_link(uint32_t id, struct bpf_link_info *ret_link);
 
 /* All that are on a living cgroup or network namespace, node-wide. */
 int eg_inspect_links(struct eg_found_links *ret_links);

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "bpf/incoming.skel.h"
+#include "datapath/inspect.h"
 #include "datapath/object.h"
 #include "datapath/pinning.h"
 #include "datapath/pins.h"
@@ -217,22 +218,19 @@ static bool is_ours(const struct eg_lookup_list *ours, uint32_t program_id)
 
 static int add_other(uint32_t link_id, const struct eg_lookup_list *ours, struct eg_other_lookups *others)
 {
-	_cleanup_close_ int fd = bpf_link_get_fd_by_id(link_id), program_fd = -1;
 	struct eg_other_lookup other = {};
 	struct bpf_prog_info program = {};
-	struct bpf_link_info link = {};
-	__u32 len = sizeof(link);
+	_cleanup_close_ int program_fd = -1;
+	__u32 len = sizeof(program);
+	struct bpf_link_info link;
+	int r = eg_inspect_link(link_id, &link);
 
-	/* It may have gone since its id was read. */
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (bpf_obj_get_info_by_fd(fd, &link, &len) < 0)
-		return -errno;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	if (link.type != BPF_LINK_TYPE_NETNS || link.netns.attach_type != BPF_SK_LOOKUP || link.netns.netns_ino == 0 ||
 	    is_ours(ours, link.prog_id))
 		return 0;
 	program_fd = bpf_prog_get_fd_by_id(link.prog_id);
-	len = sizeof(program);
 	if (program_fd < 0 || bpf_obj_get_info_by_fd(program_fd, &program, &len) < 0)
 		return 0;
 	other.program_id = link.prog_id;
