@@ -149,3 +149,12 @@ fails() { # fails ENTRY TEXT...: this entry alone, and prove prints each text
 	EG_NO_SKIPS=1 judged 6.1/t.bats 6.1/console
 	is "$status" 1
 }
+
+@test "CI boots the same kernels as check-vm, and no file of tests/e2e is forgotten" {
+	local file
+	is "$(sed -n 's/^\([0-9.]*\) .*/\1/p' "$EG_ROOT/vmtest/ci.list" | sort)" \
+		"$(sed -n 's/^\([0-9.]*\) .*/\1/p' "$EG_ROOT/vmtest/kernels.list" | sort)"
+	for file in "$EG_ROOT"/tests/e2e/*.bats; do
+		grep -qE "[ -]tests/e2e/${file##*/}( |\$)" "$EG_ROOT/vmtest/ci.list" || { echo "in no list: $file" >&2; return 1; }
+	done
+}
