@@ -25,13 +25,13 @@
 #include "forbidden.h"
 #include "gates.h"
 #include "incoming.h"
+#include "keeper.h"
 #include "peer.h"
 #include "proxies.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/rules.h"
 #include "privileges.h"
-#include "stranded.h"
 #include "sweeper.h"
 #include "watches.h"
 #include "workload/agent.h"
@@ -87,7 +87,7 @@ struct daemon {
 	struct eg_sweeper sweeper;
 	struct eg_forbidden forbidden;
 	struct eg_ager ager;
-	struct eg_stranded stranded;
+	struct eg_keeper keeper;
 	struct eg_admin *admin;		/* NULL: none, which is said */
 	struct eg_addr_port admin_place;	/* where it listens by TCP; port 0: nowhere */
 };
@@ -423,7 +423,7 @@ static int on_sweep(void *context)
 	keep_pins_in_sight(daemon);
 	eg_sweeper_run(&daemon->sweeper);
 	eg_ager_run(&daemon->ager);
-	eg_stranded_run(&daemon->stranded);
+	eg_keeper_run(&daemon->keeper);
 	daemon->agent.sweep = eg_sweeper_report(&daemon->sweeper);
 	say_agent(daemon);
 	if (eg_forbidden_run(&daemon->forbidden)) {
@@ -587,7 +587,7 @@ static int open_datapath(struct daemon *daemon)
 	r = eg_datapath_open(daemon->directory, &options, &daemon->datapath, &problem);
 	daemon->sweeper.datapath = daemon->datapath;
 	daemon->forbidden.datapath = daemon->datapath;
-	daemon->stranded.directory = daemon->directory;
+	daemon->keeper.directory = daemon->directory;
 	daemon->ager = (struct eg_ager){
 		.datapath = daemon->datapath,
 		.quota = DESTINATION_QUOTA,

@@ -35,7 +35,7 @@ daemon_setup() {
 	DAEMON=
 }
 
-# For teardown() of tests in which cgroups come and go while they are enrolled: a map that may not go, see user/stranded.h, is
+# For teardown() of tests in which cgroups come and go while they are enrolled: a map that may not go, see user/datapath/stranded.h, is
 # kept, and is no leak.
 uninstall_after_churn() {
 	[ -z "${DAEMON:-}" ] || kill_daemon 2>/dev/null

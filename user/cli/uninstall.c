@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "datapath/inspect.h"
-#include "stranded.h"
+#include "datapath/stranded.h"
 #include "workload/agent.h"
 #include "workload/cgroup.h"
 
@@ -119,13 +119,13 @@ static int keep_what_must_stay(const char *directory)
 
 	for (int waited_ms = 0; waited_ms <= SETTLE_TIMEOUT_MS; waited_ms += SETTLE_STEP_MS) {
 		kept = 0;
-		r = eg_stranded_look(directory, count_kept, &kept);
+		r = eg_stranded_look(directory, eg_cgroup_is_there, count_kept, &kept);
 		if (r < 0 || kept == 0)
 			break;
 		poll(NULL, 0, SETTLE_STEP_MS);
 	}
 	if (r == 0 && kept > 0)
-		r = eg_stranded_look(directory, say_kept, NULL);
+		r = eg_stranded_look(directory, eg_cgroup_is_there, say_kept, NULL);
 	if (r < 0)
 		eg_log_error("uninstall: cannot look for cgroups that went while they were enrolled: %s; nothing is removed",
 			     strerror(-r));

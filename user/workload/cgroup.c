@@ -140,6 +140,13 @@ int eg_cgroup_find_path(uint64_t id, char **ret_path)
 	return *ret_path ? 0 : -ENOMEM;
 }
 
+bool eg_cgroup_is_there(uint64_t id)
+{
+	_cleanup_free_ char *path = NULL;
+
+	return eg_cgroup_find_path(id, &path) == 0;
+}
+
 /* What a /proc/PID/cgroup says. */
 static int read_path(const char *name, char **ret_path)
 {

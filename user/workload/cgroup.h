@@ -15,6 +15,8 @@ int eg_cgroup_mount_point(char **ret_path);
 
 /* The directory of the cgroup with this id. 0 with *ret_path (malloc), -ESTALE when it is gone, or -errno. */
 int eg_cgroup_find_path(uint64_t id, char **ret_path);
+/* False also where that cannot be told. */
+bool eg_cgroup_is_there(uint64_t id);
 
 /*
  * The directory of the calling process's cgroup, below wherever cgroup v2 is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#include "stranded.h"
+#include "datapath/stranded.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -13,17 +13,18 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/log.h"
 #include "egress/maps.h"
-#include "workload/cgroup.h"
 
 #define MAP_NAME "eg_cgroups"
 /* Entries come and go while they are listed; each of so many tries starts at the first one again. */
 #define TRIES 16
-#define PERIOD_NS (10 * UINT64_C(1000000000))
 
-typedef void said_fn(const struct eg_stranded_pin *pin, void *context);
+/* What a look asks of its caller. */
+struct asked {
+	eg_is_cgroup_fn *is_cgroup;
+	eg_stranded_said_fn *said;
+	void *context;
+};
 
 struct ids {
 	EG_ARRAY(uint64_t) list;
@@ -48,16 +49,8 @@ static int list_once(int fd, struct ids *ids)
 	return previous && bpf_map_lookup_elem(fd, previous, &enrolment) < 0 ? -EAGAIN : 0;
 }
 
-/* What cannot be found, for whatever reason, is taken for gone: a map that is kept does no harm. */
-static bool is_stranded(uint64_t id)
-{
-	_cleanup_free_ char *path = NULL;
-
-	return eg_cgroup_find_path(id, &path) < 0;
-}
-
 /* How many entries of cgroups that are no more a map has, or -errno. */
-static int count_stranded(int fd)
+static int count_stranded(int fd, eg_is_cgroup_fn *is_cgroup)
 {
 	struct ids ids = {};
 	int count = 0, r = -EAGAIN;
@@ -65,7 +58,7 @@ static int count_stranded(int fd)
 	for (int i = 0; i < TRIES && r == -EAGAIN; i++)
 		r = list_once(fd, &ids);
 	for (size_t i = 0; i < ids.list.len && r == 0; i++)
-		count += is_stranded(ids.list.items[i]);
+		count += !is_cgroup(ids.list.items[i]);
 	eg_array_clear(&ids.list);
 	return r < 0 ? r : count;
 }
@@ -95,7 +88,7 @@ static int keep(int fd, uint32_t id, const char *folder)
 	return bpf_obj_pin(fd, path) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int keep_agents(const char *directory, const char *folder)
+static int keep_agents(const char *directory, const char *folder, eg_is_cgroup_fn *is_cgroup)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
@@ -107,26 +100,26 @@ static int keep_agents(const char *directory, const char *folder)
 	fd = open_map(path, &info);
 	if (fd < 0)
 		return fd == -ENOENT || fd == -EPROTO ? 0 : fd;
-	count = count_stranded(fd);
+	count = count_stranded(fd, is_cgroup);
 	return count > 0 ? keep(fd, info.id, folder) : count;
 }
 
 /* One that is kept: says so, or lets go of it. */
-static int settle(const char *path, said_fn *said, void *context)
+static int settle(const char *path, const struct asked *asked)
 {
 	struct bpf_map_info info = {};
 	_cleanup_close_ int fd = open_map(path, &info);
-	int count = fd < 0 ? fd : count_stranded(fd);
+	int count = fd < 0 ? fd : count_stranded(fd, asked->is_cgroup);
 
 	if (count < 0)
 		return count;
 	if (count == 0)
 		return unlink(path) < 0 ? -errno : 0;
-	said(&(struct eg_stranded_pin){path, (uint32_t)count}, context);
+	asked->said(&(struct eg_stranded_pin){path, (uint32_t)count}, asked->context);
 	return 0;
 }
 
-static int settle_all(const char *folder, said_fn *said, void *context)
+static int settle_all(const char *folder, const struct asked *asked)
 {
 	DIR *pins = opendir(folder);
 	struct dirent *entry;
@@ -139,7 +132,7 @@ static int settle_all(const char *folder, said_fn *said, void *context)
 
 		if (strncmp(entry->d_name, MAP_NAME, strlen(MAP_NAME)) != 0)
 			continue;
-		r = asprintf(&path, "%s/%s", folder, entry->d_name) < 0 ? -ENOMEM : settle(path, said, context);
+		r = asprintf(&path, "%s/%s", folder, entry->d_name) < 0 ? -ENOMEM : settle(path, asked);
 	}
 	closedir(pins);
 	/* Not while there is one in it. */
@@ -147,36 +140,14 @@ static int settle_all(const char *folder, said_fn *said, void *context)
 	return r;
 }
 
-int eg_stranded_look(const char *directory, said_fn *said, void *context)
+int eg_stranded_look(const char *directory, eg_is_cgroup_fn *is_cgroup, eg_stranded_said_fn *said, void *context)
 {
+	const struct asked asked = {is_cgroup, said, context};
 	_cleanup_free_ char *folder = NULL;
 	int r;
 
 	if (asprintf(&folder, "%s-kept", directory) < 0)
 		return -ENOMEM;
-	r = keep_agents(directory, folder);
-	return r < 0 ? r : settle_all(folder, said, context);
-}
-
-/* ---- the agent's looks ---- */
-
-static void say_nothing(const struct eg_stranded_pin *pin, void *context)
-{
-	(void)pin;
-	(void)context;
-}
-
-void eg_stranded_run(struct eg_stranded *stranded)
-{
-	const uint64_t now = eg_now_ns();
-	int r;
-
-	if (now - stranded->looked_ns < PERIOD_NS)
-		return;
-	stranded->looked_ns = now;
-	r = eg_stranded_look(stranded->directory, say_nothing, NULL);
-	if (r < 0 && r != stranded->said_error)
-		eg_log_error("%s-kept: cannot look for cgroups that went while they were enrolled: %s", stranded->directory,
-			     strerror(-r));
-	stranded->said_error = r;
+	r = keep_agents(directory, folder, is_cgroup);
+	return r < 0 ? r : settle_all(folder, &asked);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#ifndef EG_STRANDED_H
-#define EG_STRANDED_H
+#ifndef EG_DATAPATH_STRANDED_H
+#define EG_DATAPATH_STRANDED_H
 
 /*
  * A defect of Linux, seen on 6.12 and in the sources of all that there are: a program that is attached to a cgroup
@@ -10,6 +10,7 @@
  *
  *   egressd-kept/eg_cgroups_ID    beside the agent's directory of pins, by the id of the map
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 struct eg_stranded_pin {
@@ -17,22 +18,15 @@ struct eg_stranded_pin {
 	uint32_t entries; /* of cgroups that are no more */
 };
 
+/* Whether there is a cgroup with this id. What cannot be told is to be false: a map that is kept does no harm. */
+typedef bool eg_is_cgroup_fn(uint64_t id);
+typedef void eg_stranded_said_fn(const struct eg_stranded_pin *pin, void *context);
+
 /*
  * Keeps the agent's map as long as it has such entries, and lets go of each that has none any more. Those of a cgroup
  * that went lately are among them, until the kernel has let go of it: later, where its sockets live on. 0 with said()
  * called for each map that is kept, or -errno.
  */
-int eg_stranded_look(const char *directory, void (*said)(const struct eg_stranded_pin *pin, void *context),
-		     void *context);
-
-/* The agent's own look, every ten seconds, so that a map is kept before somebody removes the pins by hand. */
-struct eg_stranded {
-	const char *directory;
-	uint64_t looked_ns; /* CLOCK_MONOTONIC */
-	int said_error;
-};
-
-/* Looks if the last time was long enough ago; logs when it begins to fail. What is kept is said by uninstall: mostly sockets that live on. */
-void eg_stranded_run(struct eg_stranded *stranded);
+int eg_stranded_look(const char *directory, eg_is_cgroup_fn *is_cgroup, eg_stranded_said_fn *said, void *context);
 
 #endif
