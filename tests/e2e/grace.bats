@@ -9,6 +9,11 @@ load ../lib/daemon
 HOLDER=$EG_BUILD/tests/lib/holder
 PORT=9100
 
+# slow SECONDS: as long as it takes here to look whether that time is not over.
+slow() {
+	echo $(($1 + EG_SLOW - 1))
+}
+
 setup() {
 	daemon_setup
 	start_listener "$EG_CGROUP/servers" "$EG_SERVER" $OUT4 $PORT
@@ -59,12 +64,12 @@ waits() { # COUNT
 	hold mapped busy ::ffff:$OUT4
 	hold udp udp
 	hold allowed busy $MESH4
-	policy false "gracePeriod: 3s" "excludeOutboundIPs: [$MESH4]" >policy.yaml
+	policy false "gracePeriod: $(slow 3)s" "excludeOutboundIPs: [$MESH4]" >policy.yaml
 	change 2
 	is "$(connects)" "errno EPERM"
 	wait_for 10 waits 4
 	lives ipv4 ipv6 mapped udp allowed
-	is "$(status_of "0 < d['workloads'][0]['grace_ms'] <= 3000")" True
+	is "$(status_of "0 < d['workloads'][0]['grace_ms'] <= $(slow 3)000")" True
 	has "$("$EGRESSCTL" status)" "4 connections that their policy forbids go on"
 	is "$(counted web ipv4.verdicts.blocked_guard)" 0
 	is "$(end_of ipv4) $(end_of ipv6) $(end_of mapped) $(end_of udp)" "ECONNABORTED ECONNABORTED ECONNABORTED ECONNABORTED"
@@ -91,8 +96,8 @@ waits() { # COUNT
 	policy true >policy.yaml
 	start_daemon
 	# Far longer than the grace that is to come: by what it says then it has lived through it.
-	hold busy busy $OUT4 6
-	policy false "gracePeriod: 2s" >policy.yaml
+	hold busy busy $OUT4 $((3 * $(slow 2)))
+	policy false "gracePeriod: $(slow 2)s" >policy.yaml
 	change 2
 	wait_for 10 waits 1
 	policy true >policy.yaml
@@ -110,7 +115,7 @@ is_blocked() {
 	policy true >policy.yaml
 	start_daemon
 	hold busy busy
-	policy false "gracePeriod: 2s" >policy.yaml
+	policy false "gracePeriod: $(slow 2)s" >policy.yaml
 	change 2
 	kill_daemon
 	is "$(counted web ipv4.verdicts.blocked_guard)" 0

@@ -87,8 +87,10 @@ change() {
 
 # From now on until_said() reads what the daemon says, line by line and without polling. $follower is who passes it on.
 follow_log() {
+	# By number, and not from its end: tail may take longer to come to that than the daemon to say the next line.
+	local next=$(($(wc -l <daemon.log) + 1))
 	mkfifo follow
-	tail --follow --lines=0 daemon.log >follow 2>/dev/null 3>&- &
+	tail --follow --lines="+$next" daemon.log >follow 2>/dev/null 3>&- &
 	follower=$!
 	exec {log}<follow
 }
@@ -104,8 +106,8 @@ stop_following_log() {
 
 # until_said PATTERN: of bash; lines before it are passed over.
 until_said() {
-	local line
-	while read -t $((20 * EG_SLOW)) -r -u "$log" line; do
+	local line deadline=$((SECONDS + 20 * EG_SLOW))
+	while [ $SECONDS -le $deadline ] && read -t $((20 * EG_SLOW)) -r -u "$log" line; do
 		# shellcheck disable=SC2053 # it is a pattern
 		[[ $line != $1 ]] || return 0
 	done
