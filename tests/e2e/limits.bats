@@ -6,6 +6,8 @@ load ../lib/common
 load ../lib/daemon
 
 setup() {
+	# A keeper, and a server, of more connections than a process may have by default.
+	ulimit -S -n 4096
 	daemon_setup
 	start_servers
 	mkfifo orders answers
