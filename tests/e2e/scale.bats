@@ -258,23 +258,25 @@ start_scrapes() {
 		open("end").read()
 	END
 	wait_for 10 grep -q ready holder
+	# There may be others, of tests before.
+	kept=$PINS-kept/eg_cgroups_$(bpftool map show pinned "$PINS/maps/eg_cgroups" | sed -n '1s/:.*//p')
 	rmdir "$WORK"
-	wait_for 30 test -e "$PINS-kept"
+	wait_for 30 test -e "$kept"
 	run "$EGRESSCTL" uninstall --stop
 	is "$status" 0
 	DAEMON=
-	has "$output" "kept $PINS-kept/eg_cgroups_"
+	has "$output" "kept $kept: 1 of its cgroups"
 	[ ! -e "$PINS" ]
-	[ -n "$(ls "$PINS-kept")" ]
+	[ -e "$kept" ]
 	run "$EGRESSCTL" uninstall
-	has "$output" "kept $PINS-kept/eg_cgroups_"
+	has "$output" "kept $kept: "
 	exec 5>&-
 	wait $!
 	wait_for 10 uninstalls_all
 	run "$EGRESSCTL" uninstall
-	hasnt "$output" kept
+	hasnt "$output" "$kept"
 }
 
 uninstalls_all() {
-	"$EGRESSCTL" uninstall >/dev/null && [ ! -e "$PINS-kept" ]
+	"$EGRESSCTL" uninstall >/dev/null && [ ! -e "$kept" ]
 }
