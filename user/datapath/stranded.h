@@ -3,7 +3,7 @@
 #define EG_DATAPATH_STRANDED_H
 
 /*
- * A defect of Linux, seen on 6.12 and in the sources of all that there are: a program that is attached to a cgroup
+ * A defect of Linux, seen on 6.12 and still in newer sources: a program that is attached to a cgroup
  * while that is removed may come after the kernel has let go of what the cgroup's programs had. Its entry of eg_cgroups
  * then stays on a list of memory that is freed, which is harmless until the map itself goes: the kernel writes there,
  * and panics if it notices. No call could prevent it; but it can be seen, and a map that is kept does no harm:
