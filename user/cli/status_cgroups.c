@@ -38,11 +38,9 @@ static const char *foreign_means(const struct eg_foreign *foreign, bool guarded)
 		return "it can take away what tells us of a connection's end";
 	if (guarded)
 		return "it can undo a refusal or change the destination; the guard drops what would leave by that, and "
-		       "TCP "
-		       "then waits for its timeout";
+		       "TCP then waits for its timeout";
 	return "it can undo a refusal or change the destination, and no guard looks at packets while passthrough is "
-	       "true: a "
-	       "connection that the circuit breaker refused would go on, and no limit would count it";
+	       "true: a connection that the circuit breaker refused would go on, and no limit would count it";
 }
 
 static int add_foreign_findings(struct eg_status *status, const char *name, const struct eg_inspection *inspection,
@@ -176,14 +174,22 @@ static int add_uncounted_finding(struct eg_status *status, const char *name, con
 
 	if (uncounted->outbound == 0)
 		return 0;
-	return eg_status_add(
-		status, name, "restart the workload; or wait, they count no more once they end",
-		"%" PRIu64 " outbound connections are older than the enrolment or the end of audit mode: no limit "
-			   "counts them and no timeout "
-		"ends them (outbound by inference: nothing listens on their ports); the policy forbids %" PRIu64
-		" of them; the first is to %s, port %u",
-		uncounted->outbound, uncounted->forbidden,
-		eg_addr_format(uncounted->first.family, &uncounted->first.remote, first), uncounted->first.remote_port);
+	return eg_status_add(status, name, "restart the workload; or wait, they count no more once they end",
+			     "%" PRIu64 " outbound connections are older than the enrolment or the end of audit mode: no "
+			     "limit counts them and no timeout ends them (outbound by inference: nothing listens on their "
+			     "ports); the policy forbids %" PRIu64 " of them; the first is to %s, port %u",
+			     uncounted->outbound, uncounted->forbidden,
+			     eg_addr_format(uncounted->first.family, &uncounted->first.remote, first),
+			     uncounted->first.remote_port);
+}
+
+static const char *unseen_means(const struct eg_status *status, const struct eg_workload_state *workload)
+{
+	if (!workload->guarded)
+		return "no limit counts them, no timeout ends them";
+	if (status->layers.lsm_error == 0)
+		return "they are judged where they connect and send, no limit counts them, no timeout ends them";
+	return "nothing judges what they send";
 }
 
 static int add_foreign_sockets_finding(struct eg_status *status, const struct eg_workload_state *workload)
@@ -194,16 +200,12 @@ static int add_foreign_sockets_finding(struct eg_status *status, const struct eg
 
 	if (count == 0)
 		return 0;
-	return !text ? -ENOMEM
-		     : eg_status_add(status, workload->slot->info.name,
-				     "start the workload in its cgroup, hand it no sockets; without the packet sockets "
-				     "that it has",
-				     "%zu open sockets are not seen by its cgroup's hooks: %s: %s", count, text,
-				     !workload->guarded ? "no limit counts them, no timeout ends them"
-				     : status->layers.lsm_error == 0
-					     ? "they are judged where they connect and send, no limit "
-					       "counts them, no timeout ends them"
-					     : "nothing judges what they send");
+	if (!text)
+		return -ENOMEM;
+	return eg_status_add(status, workload->slot->info.name,
+			     "start the workload in its cgroup, hand it no sockets; without the packet sockets that it has",
+			     "%zu open sockets are not seen by its cgroup's hooks: %s: %s", count, text,
+			     unseen_means(status, workload));
 }
 
 static struct eg_workload_state state_of(const struct eg_pinned_slot *slot, const struct eg_workload_policy *policy)
@@ -281,8 +283,7 @@ static int add_other_lookups(struct eg_status *status, const struct look *look,
 			r = eg_status_add(status, workload->slot->info.name,
 					  "make sure that you trust it, or have its owner detach it",
 					  "program %u '%s' (sk_lookup) is asked in its network namespace too: it can "
-					  "give a client "
-					  "that we refuse a socket",
+					  "give a client that we refuse a socket",
 					  other->program_id, other->name);
 	}
 	return r;

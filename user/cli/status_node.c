@@ -30,14 +30,14 @@ static int add_sweep_findings(struct eg_status *status)
 	if (r == 0 && sweep->unreachable)
 		r = eg_status_add(
 			status, NULL, "keep a process in the namespace, or a name for it in /run/netns",
-			"%u connections are over their timeouts and could not be destroyed: nothing in sight leads "
-			"to their network namespaces",
+			"%u connections are over their timeouts and could not be destroyed: nothing in sight leads to "
+			"their network namespaces",
 			sweep->unreachable);
 	if (r == 0 && sweep->ended_ns)
 		r = eg_status_add(
 			status, NULL, "hold no socket in flight, use no MPTCP",
-			"subflows of MPTCP, and sockets that no process has among its files, have no idle_timeout "
-			"and no max_connection_duration");
+			"subflows of MPTCP, and sockets that no process has among its files, have no idle_timeout and "
+			"no max_connection_duration");
 	if (r == 0 && !status->audit.agrees)
 		r = eg_status_add(status, eg_pinned_name(&status->pinned, status->audit.differs),
 				  "report it, and restart the workload",
@@ -78,8 +78,8 @@ static int add_strict_findings(struct eg_status *status)
 	if (r == 0 && is_looked_up)
 		r = eg_status_add(status, NULL, "make its namespaces before it listens, or drop CAP_SYS_ADMIN",
 				  "a network namespace that a workload with mTLS makes is found up to %d ms later, "
-				  "sockets of one "
-				  "that none of its processes is in are not: anyone may come in there until then",
+				  "sockets of one that none of its processes is in are not: anyone may come in there "
+				  "until then",
 				  EG_INCOMING_LOOK_MS);
 	return r;
 }
@@ -93,10 +93,8 @@ int eg_status_inspect_node(struct eg_status *status)
 	if (!status->alive)
 		r = eg_status_add(status, NULL, "start egressd",
 				  "no agent runs: cgroups that appear and policies that change are not taken up; "
-				  "idle_timeout and "
-				  "max_connection_duration end nothing; connections that a policy forbids are not "
-				  "ended, the guard "
-				  "drops what they send");
+				  "idle_timeout and max_connection_duration end nothing; connections that a policy "
+				  "forbids are not ended, the guard drops what they send");
 	if (r == 0 && status->sight == EG_AGENT_SEEN && eg_agent_is_stopped(&status->agent))
 		r = eg_status_add(status, NULL, "let it go on: kill -CONT, or end the debugger",
 				  "the agent is stopped (process %u): it does as little as a dead one",
