@@ -46,8 +46,10 @@
 #define SETTLE_MS 100
 /* Cgroups that come in a burst are enrolled together, but not later than this. */
 #define GATHER_MS 2
-/* What failed for want of something is tried again. */
+/* What failed for want of something is tried again; a reload less and less often, since all of it is done anew. */
 #define RETRY_MS 1000
+#define RELOAD_RETRY_MS 2000
+#define RELOAD_RETRY_MS_MAX 256000
 
 enum daemon_exit {
 	EXIT_STOPPED = 0,
@@ -73,6 +75,7 @@ struct daemon {
 	struct eg_watches watches;
 	uint64_t seen_fingerprint;	/* of the last settling look at the files */
 	uint64_t judged_fingerprint;	/* of the files that were last loaded or refused */
+	unsigned int reload_retry_ms;	/* when the last one that failed is made again; 0: it is not */
 	char *mount_point;
 	char *directory;		/* of the pins */
 	int lock_fd;			/* on that directory */
@@ -137,7 +140,7 @@ static void keep_error(struct daemon *daemon, const struct eg_diag *diag)
 	}
 }
 
-/* 0; -EBADMSG with everything that is wrong in diag; or -ENOMEM. */
+/* 0; -EBADMSG with everything that is wrong in diag; or -errno of a shortage. */
 static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct policy *ret_policy)
 {
 	_cleanup_(policy_clear) struct policy policy = {.model = eg_model_new()};
@@ -405,13 +408,18 @@ static void start_admin(struct daemon *daemon)
 
 /* ---- what happens while it runs ---- */
 
-static void keep_old_policy(struct daemon *daemon, const struct eg_diag *diag, int error)
+/* `retry_ms`: until it is tried again; 0: not before the files change. */
+static void keep_old_policy(struct daemon *daemon, const struct eg_diag *diag, int error, unsigned int retry_ms)
 {
+	char retry[32] = "";
+
 	daemon->agent.loads_failed++;
 	snprintf(daemon->agent.error, sizeof(daemon->agent.error), "%s", strerror(-error));
 	keep_error(daemon, diag);
-	eg_log_error("policy: not loaded, generation %llu stays in force: %s",
-		     (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->agent.error);
+	if (retry_ms)
+		snprintf(retry, sizeof(retry), "; trying again in %u s", retry_ms / 1000);
+	eg_log_error("policy: not loaded, generation %llu stays in force: %s%s",
+		     (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->agent.error, retry);
 	say_agent(daemon);
 }
 
@@ -454,7 +462,17 @@ static int take_new_policy(struct daemon *daemon, struct policy *policy)
 	return on_sweep(daemon);
 }
 
-/* 0 also when the files are wrong: then the old policy stays. */
+/* Of wrong files nobody needs to think again until they change; anything else may pass without a change to tell. */
+static unsigned int reload_retry_ms(const struct daemon *daemon, int error)
+{
+	if (error == -EBADMSG)
+		return 0;
+	if (daemon->reload_retry_ms == 0)
+		return RELOAD_RETRY_MS;
+	return daemon->reload_retry_ms < RELOAD_RETRY_MS_MAX ? daemon->reload_retry_ms * 2 : RELOAD_RETRY_MS_MAX;
+}
+
+/* 0 also when it fails: then the old policy stays. */
 static int load_anew(struct daemon *daemon)
 {
 	_cleanup_(policy_clear) struct policy policy = {};
@@ -467,10 +485,12 @@ static int load_anew(struct daemon *daemon)
 	if (r == 0)
 		r = put_in_force(daemon, &policy, &diag);
 	eg_diag_print(&diag, stderr);
+	daemon->reload_retry_ms = r < 0 ? reload_retry_ms(daemon, r) : 0;
 	if (r == 0)
 		return take_new_policy(daemon, &policy);
-	keep_old_policy(daemon, &diag, r);
-	return eg_watches_follow(&daemon->watches, daemon->mount_point, daemon->policy.model);
+	keep_old_policy(daemon, &diag, r, daemon->reload_retry_ms);
+	r = eg_watches_follow(&daemon->watches, daemon->mount_point, daemon->policy.model);
+	return r < 0 || !daemon->reload_retry_ms ? r : eg_timer_set(daemon->settle_timer, daemon->reload_retry_ms);
 }
 
 static int reload(struct daemon *daemon)
@@ -516,10 +536,10 @@ static int on_settled(void *context)
 				      &daemon->seen_fingerprint);
 
 	if (r < 0)
-		return r;
+		return eg_timer_set(daemon->settle_timer, RETRY_MS);
 	if (daemon->seen_fingerprint != before)
 		return eg_timer_set(daemon->settle_timer, SETTLE_MS);
-	return daemon->seen_fingerprint == daemon->judged_fingerprint ? 0 : reload(daemon);
+	return daemon->reload_retry_ms || daemon->seen_fingerprint != daemon->judged_fingerprint ? reload(daemon) : 0;
 }
 
 static int on_cgroups_changed(void *context)
@@ -539,7 +559,7 @@ static int on_gathered(void *context)
 	/* What is open in a cgroup that was enrolled a moment ago does not wait for the next sweep. */
 	if (r == 0)
 		return daemon->forbidden.is_due ? on_sweep(daemon) : 0;
-	keep_old_policy(daemon, &diag, r);
+	keep_old_policy(daemon, &diag, r, RETRY_MS);
 	return eg_timer_set(daemon->gather_timer, RETRY_MS);
 }
 
@@ -648,10 +668,10 @@ static int load_first_policy(struct daemon *daemon, struct policy *ret_policy, s
 	if (r < 0)
 		return fail(r, "cannot start", NULL);
 	r = load_policy(daemon, diag, ret_policy);
-	if (r == -EBADMSG)
+	if (r < 0) {
 		eg_diag_print(diag, stderr);
-	if (r < 0)
 		return fail(r, "policy", r == -EBADMSG ? "it has errors; nothing was changed" : NULL);
+	}
 	daemon->seen_fingerprint = daemon->judged_fingerprint;
 	return 0;
 }

@@ -337,9 +337,13 @@ static void sweep(struct session *session)
 /* How long to wait for the next one at most; it is made when it is due. */
 static int wait_for_sweep(struct session *session)
 {
+	int64_t left_ms;
+
 	if (now_ms() >= session->sweep_at_ms)
 		sweep(session);
-	return (int)(session->sweep_at_ms - now_ms());
+	/* It may have come due while we were not run: to poll(), a negative number is forever. */
+	left_ms = session->sweep_at_ms - now_ms();
+	return left_ms > 0 ? (int)left_ms : 0;
 }
 
 /* Waits for the command's end, whatever comes meanwhile. Returns its exit status. */

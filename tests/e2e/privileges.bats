@@ -4,6 +4,7 @@
 
 load ../lib/common
 load ../lib/daemon
+load ../lib/chaos
 
 HOLDER=$EG_BUILD/tests/lib/holder
 PORT=9100
@@ -180,6 +181,21 @@ hold_elsewhere_in_a() {
 	chmod 777 policies
 	kill -HUP "$DAEMON"
 	wait_for 20 says 1 "policies: not read: $PWD/policies may be written by others (mode 0777)"
+	chmod 1777 policies
+	kill -HUP "$DAEMON"
+	wait_for 20 says 1 "policies: not read: $PWD/policies may be written by others (mode 1777)"
+}
+
+@test "a policy of which nobody can tell whose it is, is not taken" {
+	require_strace
+	chmod 666 policy.yaml
+	for number in 1 2 3 4; do
+		run timeout 20 strace -qq -o calls -P "$PWD/policy.yaml" -e trace=newfstatat \
+			-e "inject=newfstatat:error=EIO:when=$number" "$EGRESSD" --admin none --policy "$PWD/policy.yaml"
+		is "$status" 3
+		cat calls >>injected
+	done
+	grep -q INJECTED injected
 }
 
 @test "--trust takes numbers of users and any, and says so" {

@@ -155,6 +155,32 @@ static void in_a_sticky_folder_what_is_ones_own_stays_so(void **state)
 	assert_refused("tmp/f", "tmp/f", "belongs to user 65534");
 }
 
+static void assert_folder(const char *path, int r)
+{
+	_cleanup_free_ char *problem = NULL;
+
+	assert_int_equal(eg_trust_check_folder(&(struct eg_trust){}, path, &problem), r);
+	assert_true(!problem == (r != -EACCES));
+}
+
+static void a_folder_that_is_read_whole_may_not_be_added_to(void **state)
+{
+	const struct eg_trust blind = {.is_blind = true};
+	char *problem;
+
+	(void)state;
+	make_folder("tmp", 01777);
+	make_folder("tmp/d", 0755);
+	assert_folder("tmp", -EACCES);
+	assert_folder("tmp/d", 0);
+	assert_folder("tmp/d/..", -EACCES);
+	assert_folder("missing", -ENOENT);
+	assert_folder("/", 0);
+	assert_int_equal(eg_trust_check_folder(&blind, "tmp", &problem), 0);
+	give_away("tmp/d");
+	assert_folder("tmp/d", -EACCES);
+}
+
 static void a_link_is_trusted_by_who_made_it_and_by_where_it_leads(void **state)
 {
 	(void)state;
@@ -185,11 +211,13 @@ static void a_config_map_is_trusted_where_its_mount_is_read_only(void **state)
 	make_file("map/..2026_01/policy.yaml", 0644);
 	make_folder("map/open", 0777);
 	make_file("map/open/policy.yaml", 0644);
+	assert_folder("map", -EACCES);
 	assert_int_equal(symlink("..2026_01", "map/..data"), 0);
 	assert_int_equal(symlink("..data/policy.yaml", "map/policy.yaml"), 0);
 	assert_refused("map/policy.yaml", "map", "may be written by others (mode 0777)");
 	assert_int_equal(mount(NULL, "map", NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	assert_trusted("map/policy.yaml");
+	assert_folder("map", 0);
 	assert_refused("map/open/policy.yaml", "map/open", "may be written by others (mode 0777)");
 	assert_int_equal(umount("map"), 0);
 }
@@ -217,6 +245,7 @@ int main(void)
 		FOLDER_TEST(trusting_a_user_is_not_trusting_those_who_may_write_the_files),
 		FOLDER_TEST(a_folder_on_the_way_counts_as_the_file_does),
 		FOLDER_TEST(in_a_sticky_folder_what_is_ones_own_stays_so),
+		FOLDER_TEST(a_folder_that_is_read_whole_may_not_be_added_to),
 		FOLDER_TEST(a_link_is_trusted_by_who_made_it_and_by_where_it_leads),
 		FOLDER_TEST(a_config_map_is_trusted_where_its_mount_is_read_only),
 		FOLDER_TEST(a_path_that_leads_nowhere_is_an_error_and_no_judgement),

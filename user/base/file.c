@@ -110,6 +110,11 @@ const char *eg_file_explain(int error)
 	}
 }
 
+bool eg_file_is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static int write_full(int fd, const char *bytes, size_t len)
 {
 	while (len > 0) {

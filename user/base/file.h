@@ -3,6 +3,7 @@
 #define EG_BASE_FILE_H
 
 /* Whole regular files, in and out. */
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -26,5 +27,7 @@ int eg_file_can_replace(const char *path);
 
 /* What an errno of eg_file_read() means for whoever named the file. */
 const char *eg_file_explain(int error);
+/* Whether it tells of this process or the machine (memory, descriptors) and not of the file: a moment later it may be read. */
+bool eg_file_is_shortage(int error);
 
 #endif

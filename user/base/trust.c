@@ -53,6 +53,12 @@ static bool others_may_write(const char *path, const struct stat *st)
 	return !S_ISDIR(st->st_mode) || (!(st->st_mode & S_ISVTX) && !is_read_only_mount(path));
 }
 
+/* What is theirs would be judged when it is there, and may come between that and the reading. */
+static bool others_may_add(const char *path, const struct stat *st)
+{
+	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0 && !is_read_only_mount(path);
+}
+
 __attribute__((format(printf, 2, 3))) static int refuse(char **ret_problem, const char *format, ...)
 {
 	va_list args;
@@ -152,22 +158,50 @@ static int begin(struct walk *walk, const char *path)
 	return len < 0 || (size_t)len >= sizeof(walk->rest) ? -ENAMETOOLONG : 0;
 }
 
+/* To the end of a path, which is where `at` then is. */
+static int go(struct walk *walk, const char *path, char **ret_problem)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+	int r = begin(walk, path);
+
+	if (r == 0 && lstat("/", &st) < 0)
+		r = -errno;
+	if (r == 0)
+		r = judge(walk->trust, "/", &st, ret_problem);
+	while (r == 0 && take_name(walk, name))
+		r = enter(walk, name, ret_problem);
+	return r;
+}
+
 int eg_trust_check(const struct eg_trust *trust, const char *path, char **ret_problem)
 {
 	struct walk walk = {.trust = trust};
-	char name[NAME_MAX + 1];
+
+	*ret_problem = NULL;
+	return trust->is_blind ? 0 : go(&walk, path, ret_problem);
+}
+
+int eg_trust_check_folder(const struct eg_trust *trust, const char *path, char **ret_problem)
+{
+	struct walk walk = {.trust = trust};
+	const char *folder;
 	struct stat st;
 	int r;
 
 	*ret_problem = NULL;
 	if (trust->is_blind)
 		return 0;
-	r = begin(&walk, path);
-	if (r == 0 && lstat("/", &st) < 0)
-		r = -errno;
-	if (r == 0)
-		r = judge(trust, "/", &st, ret_problem);
-	while (r == 0 && take_name(&walk, name))
-		r = enter(&walk, name, ret_problem);
-	return r;
+	r = go(&walk, path, ret_problem);
+	if (r < 0)
+		return r;
+	folder = walk.at[0] ? walk.at : "/";
+	if (lstat(folder, &st) < 0)
+		return -errno;
+	if (others_may_add(folder, &st))
+		return refuse(ret_problem,
+			      "%s may be written by others (mode %04o), who could add a policy: keep policies in a folder of "
+			      "their own, or trust everybody (--trust any)",
+			      folder, st.st_mode & 07777);
+	return 0;
 }

@@ -22,5 +22,10 @@ struct eg_trust {
  * in *ret_problem (malloc); or -errno of a path that cannot be followed.
  */
 int eg_trust_check(const struct eg_trust *trust, const char *path, char **ret_problem);
+/*
+ * The same for a folder of which all files are read: nobody else may add one either, so that
+ * a sticky folder that others may write does not pass.
+ */
+int eg_trust_check_folder(const struct eg_trust *trust, const char *path, char **ret_problem);
 
 #endif

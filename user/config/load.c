@@ -198,7 +198,7 @@ static int load_file(struct load *load, const char *path)
 	if (!file)
 		return -ENOMEM;
 	r = eg_file_read(path, EG_YAML_BYTES_MAX, &bytes, &len);
-	if (r == -ENOMEM)
+	if (eg_file_is_shortage(r))
 		return r;
 	if (r == -EFBIG)
 		add_finding(load, EG_SEVERITY_ERROR, file, "is larger than 16 MiB; split it into several files");
@@ -215,7 +215,7 @@ static int load_folder(struct load *load, const char *folder)
 	const char *kept = eg_arena_strdup(&load->model->arena, folder);
 	int r = kept ? eg_policy_files_list(folder, &files) : -ENOMEM;
 
-	if (r == -ENOMEM)
+	if (eg_file_is_shortage(r))
 		return r;
 	if (r < 0)
 		add_finding(load, EG_SEVERITY_ERROR, kept, strerror(-r));

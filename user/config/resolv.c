@@ -78,7 +78,7 @@ int eg_config_load_resolvers(const char *path, struct eg_diag *diag, struct eg_l
 	*ret_resolvers = NULL;
 	*ret_count = 0;
 	r = eg_file_read(path, RESOLV_BYTES_MAX, &text, &len);
-	if (r == -ENOMEM)
+	if (eg_file_is_shortage(r))
 		return r;
 	if (r < 0) {
 		eg_diag_add(diag, EG_SEVERITY_WARNING, (struct eg_origin){.file = path}, NULL,

@@ -8,7 +8,7 @@
 
 /*
  * An error for each file and folder of a policy that others than `trust` says could
- * change. What cannot be found is left to whoever reads it. 0, or -ENOMEM.
+ * change, or of which nobody can tell. 0, or -errno of a shortage (base/file.h).
  */
 int eg_policy_check_trust(const struct eg_trust *trust, const char *const *paths, size_t path_count,
 			  struct eg_diag *diag);

@@ -256,7 +256,7 @@ static int hash_file(uint64_t *hash, const char *path)
 	size_t len = 0;
 	int r = eg_file_read(path, EG_YAML_BYTES_MAX, &bytes, &len);
 
-	if (r == -ENOMEM)
+	if (eg_file_is_shortage(r))
 		return r;
 	hash_number(hash, (int64_t)strlen(path));
 	hash_bytes(hash, path, strlen(path));
@@ -270,7 +270,7 @@ static int hash_folder(uint64_t *hash, const char *folder)
 	_cleanup_(eg_policy_files_clear) struct eg_policy_files files = {};
 	int r = eg_policy_files_list(folder, &files);
 
-	if (r == -ENOMEM)
+	if (eg_file_is_shortage(r))
 		return r;
 	hash_number(hash, r < 0 ? r : (int64_t)files.paths.len);
 	for (size_t i = 0; i < files.paths.len; i++) {
