@@ -132,6 +132,7 @@ static void a_kind_of_ours_needs_our_api_version(void **state)
 {
 	(void)state;
 	assert_accepted("apiVersion: egressd.io/v1alpha1\nkind: Workload\nmetadata: {name: w}\nspec: {cgroup: /w}\n");
+	assert_accepted("api_version: egressd.io/v1alpha1\nkind: Workload\nmetadata: {name: w}\nspec: {cgroup: /w}\n");
 	assert_refused("apiVersion: kuma.io/v1alpha1\nkind: Workload\nmetadata: {name: w}\nspec: {cgroup: /w}\n",
 		       "p.yaml:1:13: error: apiVersion: the apiVersion of a Workload must be egressd.io/v1alpha1");
 	assert_refused("kind: Mesh\nmetadata: {name: w}\n", "the apiVersion of a Mesh must be kuma.io/v1alpha1");

@@ -128,6 +128,8 @@ static void a_port_of_the_proxy_is_left_to_it_and_the_applications_own_is_not(vo
 	struct world same = world_of(MESH("STRICT") SELF("port: 8080, serviceAddress: 127.0.0.1", "") WEB(""));
 	struct world transparent = world_of(MESH("STRICT") SELF("port: 8080",
 			"  transparentProxying: {redirectPortInbound: 15006, redirectPortOutbound: 15001}\n") WEB(""));
+	struct world snake = world_of(MESH("STRICT") SELF("port: 8080",
+			"  transparent_proxying: {redirect_port_inbound: 15006, redirect_port_inbound_v6: 15010}\n") WEB(""));
 
 	(void)state;
 	assert_comes_in(&world, "192.0.2.1", 8080);
@@ -137,6 +139,9 @@ static void a_port_of_the_proxy_is_left_to_it_and_the_applications_own_is_not(vo
 	assert_comes_in(&transparent, "::6", 8080);
 	assert_blocked(&transparent, "192.0.2.1", 8080);
 	assert_blocked(&transparent, "192.0.2.1", 15001);
+	assert_comes_in(&snake, "192.0.2.1", 15006);
+	assert_comes_in(&snake, "fd99::1", 15010);
+	world_free(&snake);
 	world_free(&world);
 	world_free(&same);
 	world_free(&transparent);
@@ -186,6 +191,8 @@ static void the_most_specific_mesh_tls_with_a_mode_goes_before_the_mesh(void **s
 		{MESH("STRICT") TLS("b", "kind: MeshSubset, tags: {team: y}", "mode: Permissive") ALONE("tags: {team: x}\n"),
 		 EG_INCOMING_STRICT},
 		{MESH("STRICT") TLS("s", "kind: Dataplane, sectionName: http", "mode: Permissive") ALONE(""), EG_INCOMING_STRICT},
+		{MESH("STRICT") TLS("s", "kind: Dataplane, section_name: http", "mode: Permissive") ALONE(""), EG_INCOMING_STRICT},
+		{MESH("PERMISSIVE") TLS("s", "kind: Dataplane, sectionName: null", "mode: Strict") ALONE(""), EG_INCOMING_STRICT},
 		{"type: Mesh\nname: default\nmtls: {backends: [{name: a, mode: STRICT}]}\n---\n" ALONE(""), EG_INCOMING_OFF},
 		{"type: Mesh\nname: default\nmtls: {enabledBackend: a, backends: [{name: a}]}\n---\n" ALONE(""), EG_INCOMING_STRICT},
 	};

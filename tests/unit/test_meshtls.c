@@ -70,6 +70,10 @@ static void an_inbound_can_be_named_by_a_policy_that_is_about_inbounds(void **st
 	assert_findings(INBOUND "  rules: [{default: {mode: Strict}}]\n",
 			"p.yaml:4:45: warning: spec: its mode changes nothing here: one inbound is not told apart from the "
 			"others\n");
+	assert_findings(POLICY "  targetRef: {kind: Dataplane, section_name: http}\n  rules: [{default: {mode: Strict}}]\n",
+			"p.yaml:4:46: warning: spec: its mode changes nothing here: one inbound is not told apart from the "
+			"others\n");
+	assert_findings(POLICY "  targetRef: {kind: Dataplane, sectionName: }\n  rules: [{default: {mode: Strict}}]\n", "");
 	assert_refused(INBOUND, "spec.targetRef.sectionName: can only be used with inbound policies");
 }
 

@@ -125,6 +125,8 @@ static void of_one_rank_the_template_created_last_wins(void **state)
 			       "creationTimestamp: '2024-02-08T14:48:33Z'}\nspec: {selectors: [{match: "
 			       "{kuma.io/service: web}}]}\n" CREATED("a", "2024-02-08T14:48:32Z"),
 			"b");
+	assert_template(TAGGED CREATED("a", "2024-02-08T14:48:33Z") "---\ntype: ProxyTemplate\nname: b\n"
+			       "creation_time: '2024-02-08T14:48:34Z'\nselectors: [{match: {kuma.io/service: web}}]\n", "b");
 	assert_refused(CREATED("a", "yesterday"), "creationTime: must be a point in time, as 2024-02-08T14:48:32Z, not yesterday");
 }
 

@@ -610,26 +610,16 @@ static int read_admin(struct eg_reader *reader, const struct eg_field *field, co
 }
 static const struct eg_type admin_type = {"object", read_admin};
 
-/* What is wrong with it was said by its schema. */
-static uint16_t redirect_port(const struct eg_yaml_node *node, const char *field)
-{
-	const struct eg_yaml_node *value = node->kind == EG_YAML_MAPPING ? eg_yaml_get(node, field) : NULL;
-	uint16_t port = 0;
-
-	return value && value->kind == EG_YAML_SCALAR && eg_parse_u16(value->text, &port) == 0 ? port : 0;
-}
-
 static int read_transparent(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 			    void *target)
 {
 	struct dataplane_draft *draft = target;
-
 	int r;
 
 	draft->transparent_proxying = node;
-	draft->dataplane->redirect_ports[0] = redirect_port(node, "redirectPortInbound");
-	draft->dataplane->redirect_ports[1] = redirect_port(node, "redirectPortInboundV6");
 	r = eg_read_object(reader, node, field->fields, &draft->transparent);
+	draft->dataplane->redirect_ports[0] = draft->transparent.inbound_port;
+	draft->dataplane->redirect_ports[1] = draft->transparent.inbound_port_v6;
 	draft->dataplane->redirect_port = draft->transparent.redirect_port;
 	draft->dataplane->redirects_ipv4_alone = draft->transparent.is_ipv4_alone;
 	return r;
@@ -642,7 +632,10 @@ static const struct eg_field networking_fields[] = {
 	 .type = &advertised_type,
 	 .doc = "The same, as others see it: a mesh destination."},
 	{.name = "inbound", .type = &inbounds_type, .fields = &inbound_schema, .doc = "Its ports."},
-	{.name = "gateway", .type = &gateway_type, .fields = &gateway_schema, .doc = "Checked; not read."},
+	{.name = "gateway",
+	 .type = &gateway_type,
+	 .fields = &gateway_schema,
+	 .doc = "Says that the proxy is a gateway, which anyone may come in to."},
 	{.name = "outbound",
 	 .type = &outbounds_type,
 	 .fields = &outbound_schema,

@@ -149,20 +149,23 @@ static int read_redirect_port(struct eg_reader *reader, const struct eg_field *f
 }
 static const struct eg_type redirect_port_type = {"whole number", read_redirect_port};
 
-#define REDIRECT_PORT(field) \
-	{ \
-		.name = (field), .type = &eg_checked_number, .range = &optional_port, .doc = "Checked; not read." \
-	}
-
 static const struct eg_field transparent_fields[] = {
-	REDIRECT_PORT("redirectPortInbound"),
+	{.name = "redirectPortInbound",
+	 .type = &redirect_port_type,
+	 .range = &optional_port,
+	 .offset = offsetof(struct eg_transparent, inbound_port),
+	 .doc = "Where the proxy takes what comes in. Anyone may come to this port, and the proxy judges."},
 	{.name = "redirectPortOutbound",
 	 .type = &redirect_port_type,
 	 .range = &optional_port,
 	 .offset = offsetof(struct eg_transparent, redirect_port),
 	 .doc = "Where the proxy listens, on 127.0.0.1 and ::1, for what goes out. A Workload that names this Dataplane "
 		"and has redirect sends its TCP to the mesh there."},
-	REDIRECT_PORT("redirectPortInboundV6"),
+	{.name = "redirectPortInboundV6",
+	 .type = &redirect_port_type,
+	 .range = &optional_port,
+	 .offset = offsetof(struct eg_transparent, inbound_port_v6),
+	 .doc = "The same, of IPv6, where it is another port."},
 	{.name = "directAccessServices", .type = &eg_checked_texts, .doc = "Not read."},
 	{.name = "reachableServices",
 	 .type = &eg_checked_texts,

@@ -14,8 +14,10 @@ extern const char *const eg_dataplane_states[];
 /* What is read of transparentProxying. */
 struct eg_transparent {
 	const struct eg_yaml_node *reachable_backends;
-	uint16_t redirect_port; /* redirectPortOutbound */
-	bool is_ipv4_alone;     /* ipFamilyMode: IPv4 */
+	uint16_t redirect_port;   /* redirectPortOutbound */
+	uint16_t inbound_port;    /* redirectPortInbound */
+	uint16_t inbound_port_v6; /* redirectPortInboundV6 */
+	bool is_ipv4_alone;       /* ipFamilyMode: IPv4 */
 };
 
 /* Of networking. */

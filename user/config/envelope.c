@@ -43,7 +43,7 @@ static const struct eg_schema kubernetes_envelope = {.name = "Kubernetes", EG_SC
 static const struct eg_yaml_node *find_member(const struct eg_reader *reader, const struct eg_schema *schema,
 					      const struct eg_yaml_node *mapping, const char *key)
 {
-	const struct eg_yaml_node *node = mapping ? eg_yaml_get(mapping, key) : NULL;
+	const struct eg_yaml_node *node = mapping ? eg_get_field(mapping, key) : NULL;
 
 	return node || !schema ? node : eg_find_misspelt(reader, schema, mapping, key);
 }
@@ -91,7 +91,7 @@ void eg_envelope_read_kind(struct eg_reader *reader, const struct eg_yaml_node *
 		return;
 	}
 	envelope->is_kubernetes =
-		!eg_yaml_get(root, "type") && (eg_yaml_get(root, "apiVersion") || eg_yaml_get(root, "kind"));
+		!eg_yaml_get(root, "type") && (eg_get_field(root, "apiVersion") || eg_yaml_get(root, "kind"));
 	if (eg_yaml_get(root, "type") && eg_yaml_get(root, "kind"))
 		eg_reader_error(reader, root, "has `type` (the Universal form) and `kind` (Kubernetes); remove one");
 	envelope->api_version = read_word(reader, NULL, root, "apiVersion", &envelope->api_version_node);

@@ -501,18 +501,16 @@ static int check_mapping(struct eg_reader *reader, const struct eg_yaml_node *ro
 }
 
 /* The list of either spelling, or NULL. */
-static const struct eg_yaml_node *peek_list(const struct eg_yaml_node *node, const char *camel, const char *snake)
+static const struct eg_yaml_node *peek_list(const struct eg_yaml_node *node, const char *name)
 {
-	const struct eg_yaml_node *list = node->kind == EG_YAML_MAPPING ? eg_yaml_get(node, camel) : NULL;
+	const struct eg_yaml_node *list = eg_get_field(node, name);
 
-	if (!list && node->kind == EG_YAML_MAPPING)
-		list = eg_yaml_get(node, snake);
 	return list && list->kind == EG_YAML_SEQUENCE ? list : NULL;
 }
 
 static int read_tcp_proxy_of(struct eg_reader *reader, const struct eg_yaml_node *chain, struct eg_envoy_value *value)
 {
-	const struct eg_yaml_node *filters = peek_list(chain, "filters", "filters");
+	const struct eg_yaml_node *filters = peek_list(chain, "filters");
 
 	for (uint32_t i = 0; filters && !value->tree && i < filters->count; i++) {
 		const char *name = peek_text(filters->items[i], "name");
@@ -533,7 +531,7 @@ static int read_tcp_proxy_of(struct eg_reader *reader, const struct eg_yaml_node
 /* Only the TCP proxy in it is looked at, the first one there is. */
 static int read_listener(struct eg_reader *reader, const struct eg_yaml_node *root, void *target)
 {
-	const struct eg_yaml_node *chains = peek_list(root, "filterChains", "filter_chains");
+	const struct eg_yaml_node *chains = peek_list(root, "filterChains");
 	const char *name = peek_text(root, "name");
 	struct eg_envoy_value *value = target;
 	int r = 0;

@@ -81,13 +81,13 @@ static const struct eg_type address_type = {"address and port", read_address};
 static int read_source(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		       void *target)
 {
-	static const char *const sources[] = {"inline", "inlineString", "inline_string", "secret", "file"};
+	static const char *const sources[] = {"inline", "inlineString", "secret", "file"};
 	int r = eg_read_object(reader, node, field->fields, target);
 
 	if (node->kind != EG_YAML_MAPPING)
 		return r;
 	for (size_t i = 0; i < EG_COUNT_OF(sources); i++) {
-		const struct eg_yaml_node *source = eg_yaml_get(node, sources[i]);
+		const struct eg_yaml_node *source = eg_get_field(node, sources[i]);
 
 		if (source && (source->kind != EG_YAML_SCALAR || source->text[0] != '\0'))
 			return r;

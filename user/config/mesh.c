@@ -145,7 +145,7 @@ static const struct backend *find_backend(const struct mtls *mtls, const char *n
 static int check_mtls(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	const struct mtls *mtls = target;
-	const struct eg_yaml_node *enabled = eg_yaml_get(node, "enabledBackend");
+	const struct eg_yaml_node *enabled = eg_get_field(node, "enabledBackend");
 	size_t before;
 
 	if (!mtls->enabled_backend || mtls->enabled_backend[0] == '\0' || find_backend(mtls, mtls->enabled_backend))

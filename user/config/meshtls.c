@@ -190,11 +190,10 @@ static int check_tls(struct eg_reader *reader, const struct eg_yaml_node *node, 
 /* One inbound is not told apart from the others: the policy would be looser or tighter than it says. */
 static void leave_out_sections(struct eg_reader *reader, const struct draft *draft)
 {
-	const struct eg_yaml_node *section =
-		draft->target_ref && draft->target_ref->kind == EG_YAML_MAPPING ? eg_yaml_get(draft->target_ref, "sectionName")
-										: NULL;
+	const struct eg_yaml_node *section = draft->target_ref ? eg_get_field(draft->target_ref, "sectionName") : NULL;
 
-	draft->policy->is_of_inbound = section && section->kind == EG_YAML_SCALAR && section->text[0] != '\0';
+	draft->policy->is_of_inbound = section && section->kind == EG_YAML_SCALAR && !eg_yaml_is_null(section) &&
+				       section->text[0] != '\0';
 	if (draft->policy->is_of_inbound && draft->policy->incoming.is_set)
 		eg_reader_say(reader, EG_SEVERITY_WARNING, section,
 			      "its mode changes nothing here: one inbound is not told apart from the others");

@@ -438,15 +438,26 @@ const struct eg_field *eg_field_find(const struct eg_schema *schema, const char 
 	return NULL;
 }
 
-bool eg_has_field(const struct eg_yaml_node *mapping, const char *name)
+const struct eg_yaml_node *eg_get_field(const struct eg_yaml_node *mapping, const char *name)
 {
+	const struct eg_yaml_node *found = NULL;
+
 	for (uint32_t i = 0; mapping->kind == EG_YAML_MAPPING && i < mapping->count; i += 2) {
 		const char *key = mapping->items[i]->text;
 
-		if ((strcmp(key, name) == 0 || is_snake_form(name, key)) && !eg_yaml_is_null(mapping->items[i + 1]))
-			return true;
+		if (strcmp(key, name) == 0)
+			return mapping->items[i + 1];
+		if (!found && is_snake_form(name, key))
+			found = mapping->items[i + 1];
 	}
-	return false;
+	return found;
+}
+
+bool eg_has_field(const struct eg_yaml_node *mapping, const char *name)
+{
+	const struct eg_yaml_node *value = eg_get_field(mapping, name);
+
+	return value && !eg_yaml_is_null(value);
 }
 
 bool eg_has_any_field(const struct eg_yaml_node *mapping, const struct eg_schema *schema)

@@ -101,6 +101,11 @@ extern const struct eg_type eg_type_errno;
 extern const struct eg_type eg_type_u32;
 int eg_read_object(struct eg_reader *reader, const struct eg_yaml_node *node, const struct eg_schema *schema,
 		   void *target);
+/*
+ * The value of a field in either spelling, of two the one that eg_read_object() reads;
+ * it may be null. NULL: none, or no mapping.
+ */
+const struct eg_yaml_node *eg_get_field(const struct eg_yaml_node *mapping, const char *name);
 /* Whether a mapping sets a field, in either spelling. null is as if it was left out. */
 bool eg_has_field(const struct eg_yaml_node *mapping, const char *name);
 /* The same of any field of a schema. */
