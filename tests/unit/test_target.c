@@ -162,6 +162,9 @@ static bool selects(const char *workloads, const char *ref)
 	WORKLOAD "dataplane: g\n---\ntype: Dataplane\nname: g\nnetworking:\n  address: 10.0.0.1\n" \
 		 "  gateway: {tags: {kuma.io/service: gate}}\n"
 
+#define TAGLESS_GATEWAY(gateway) \
+	WORKLOAD "dataplane: g\n---\ntype: Dataplane\nname: g\nnetworking: {address: 10.0.0.1, gateway: " gateway "}\n"
+
 static void mesh_selects_every_workload_of_the_policys_mesh(void **state)
 {
 	(void)state;
@@ -255,6 +258,8 @@ static void proxy_types_tell_gateways_from_the_rest(void **state)
 	assert_false(selects(AS_DATAPLANE, "{kind: Mesh, proxyTypes: [Gateway]}"));
 	assert_false(selects(GATEWAY, "{kind: Mesh, proxyTypes: [Sidecar]}"));
 	assert_true(selects(GATEWAY, "{kind: Mesh, proxyTypes: [Gateway]}"));
+	assert_true(selects(TAGLESS_GATEWAY("{type: DELEGATED}"), "{kind: Mesh, proxyTypes: [Gateway]}"));
+	assert_false(selects(TAGLESS_GATEWAY("{}"), "{kind: Mesh, proxyTypes: [Sidecar]}"));
 	assert_true(selects(GATEWAY, "{kind: MeshSubset, tags: {kuma.io/service: gate}, proxyTypes: [Sidecar, Gateway]}"));
 }
 

@@ -132,7 +132,7 @@ static bool selects_dataplane(const struct eg_policy_head *head, const struct eg
 
 static bool selects_proxy_type(const struct eg_target *target, const struct eg_identity *identity)
 {
-	const bool is_gateway = identity->dataplane && identity->dataplane->gateway_tags.len > 0;
+	const bool is_gateway = identity->dataplane && identity->dataplane->is_gateway;
 
 	return target->proxy_types == 0 || (target->proxy_types & (is_gateway ? EG_PROXY_GATEWAY : EG_PROXY_SIDECAR));
 }

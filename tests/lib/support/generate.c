@@ -370,7 +370,8 @@ static void add_dataplane(struct generator *generator, struct eg_model *model, c
 	if (chance(generator, 30))
 		dataplane->advertised_address = generate_host(generator, model);
 	dataplane->labels = generate_own_tags(generator, model);
-	if (chance(generator, 10))
+	dataplane->is_gateway = chance(generator, 10);
+	if (dataplane->is_gateway && chance(generator, 70))
 		dataplane->gateway_tags = generate_tags(generator, model, 2);
 	PUSH(&model->dataplanes, dataplane);
 	while (chance(generator, 50))

@@ -201,7 +201,7 @@ static bool has_labels(const struct who *who, const struct eg_tags *wanted)
 
 static bool is_for(const struct eg_policy_head *head, const struct who *who)
 {
-	const bool is_gateway = who->dataplane && who->dataplane->gateway_tags.len > 0;
+	const bool is_gateway = who->dataplane && who->dataplane->is_gateway;
 
 	if (head->is_shadow)
 		return false;
