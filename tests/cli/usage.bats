@@ -130,6 +130,12 @@ COMMANDS="run check explain status stats clusters flows destinations monitor top
 	is "$status" 2
 }
 
+@test "what Prometheus scrapes is whole: stats does not follow it" {
+	run --separate-stderr ctl stats --follow --format prometheus
+	is "$status" 2
+	has "$stderr" "--follow goes with --format text or json"
+}
+
 @test "top refuses an interval and a count that make no sense" {
 	for wrong in "--interval 0" "--interval 99ms" "--interval 2h" "--interval 2" "--count 0" "--count -1"; do
 		run --separate-stderr ctl top $wrong

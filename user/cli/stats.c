@@ -16,7 +16,8 @@ static const struct eg_command_help help = {
 	.text = "Prints what was counted, under Envoy's names and our own. Without WORKLOAD it\n"
 		"is the sum over the node, workloads that are gone included; the name of a\n"
 		"Workload with a glob sums its instances, NAME:PATH is one of them. In a sum\n"
-		"a circuit breaker is open when one of them is. Needs no running agent.",
+		"a circuit breaker is open when one of them is. Needs no running agent.\n"
+		"What Prometheus scrapes is not followed.",
 };
 
 struct words {
@@ -89,10 +90,20 @@ static int write_stats(void *context, FILE *out)
 	return eg_stats_write(&words->query, &snapshot, NULL, out);
 }
 
+/* The lines of a scrape that changed are no scrape: a family would be without its type. */
+static int parse(int argc, char **argv, struct words *words)
+{
+	int r = eg_listing_parse(argc, argv, &help, options, EG_COUNT_OF(options), &words->listing);
+
+	if (r == 0 && words->listing.follow && words->query.format == EG_STATS_PROMETHEUS)
+		r = eg_options_error(help.name, "--follow goes with --format text or json");
+	return r;
+}
+
 int eg_cmd_stats(int argc, char **argv)
 {
 	_cleanup_(words_clear) struct words words = {.pinned = EG_PINNED_NONE};
-	int r = eg_listing_parse(argc, argv, &help, options, EG_COUNT_OF(options), &words.listing);
+	int r = parse(argc, argv, &words);
 
 	if (r != 0)
 		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
