@@ -156,8 +156,15 @@ arrive() {
 	is "$output" "$1 reached, 0 astray, 0 failed"
 	is "$(counted web "$3.verdicts.redirected")" "$1"
 	is "$(stat_of "cluster.outbound_passthrough_$3.upstream_cx_total" web)" "$1"
+	is "$(to_hosts "$3")" "$1"
 	wait_for 10 has_stat "cluster.outbound_passthrough_$3.upstream_cx_active" 0
 	is "$(notes)" 0
+}
+
+# to_hosts FAMILY: what /clusters says, the proxy's address left out
+to_hosts() {
+	ctl clusters web | awk -F:: -v of="^outbound:passthrough:$1::[[]?(10[.]92|fd92)" '
+		$0 ~ of && $(NF - 1) == "cx_total" { sum += $NF } END { print sum + 0 }'
 }
 
 has_stat() { # NAME VALUE

@@ -36,18 +36,26 @@ static void add_destination(struct eg_clusters *clusters, uint32_t slot, struct 
 	assert_int_equal(eg_clusters_add_destinations(clusters, &slots, &destinations), 0);
 }
 
-static void add_socket(struct eg_clusters *clusters, uint16_t slot, const char *address, uint16_t port,
-		       enum eg_lease_state state)
+static void add_socket_with(struct eg_clusters *clusters, uint16_t slot, const char *address, uint16_t port,
+			    enum eg_lease_state state, enum eg_reason reason, enum eg_verdict verdict)
 {
 	struct eg_held_socket item = {
 		.word = eg_lease_word((__u8)state, 0, slot, 1, 1),
 		.remote_port = port,
 		.protocol = IPPROTO_TCP,
+		.reason = reason,
+		.verdict = verdict,
 	};
 	struct eg_walk walk = {.sockets = {&item, 1, 1}};
 
 	assert_int_equal(eg_addr_parse(address, &item.family, &item.remote), 0);
 	assert_int_equal(eg_clusters_add_sockets(clusters, &slots, &walk), 0);
+}
+
+static void add_socket(struct eg_clusters *clusters, uint16_t slot, const char *address, uint16_t port,
+		       enum eg_lease_state state)
+{
+	add_socket_with(clusters, slot, address, port, state, EG_REASON_PASSTHROUGH, EG_VERDICT_ALLOWED);
 }
 
 static void what_was_admitted_by_tcp_is_a_host_of_its_family(void **state)
@@ -86,6 +94,28 @@ static void what_was_not_admitted_or_is_not_the_clusters_is_no_host(void **state
 	add_socket(&clusters, SLOT + 1, "10.0.0.1", 80, EG_LEASE_ESTABLISHED);
 	eg_clusters_merge_hosts(&clusters);
 	assert_int_equal(clusters.ipv4.hosts.len, 0);
+	eg_clusters_clear(&clusters);
+}
+
+static void what_is_sent_to_a_proxy_is_a_host_where_it_wanted_to_go(void **state)
+{
+	struct eg_clusters clusters = {};
+
+	(void)state;
+	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_REDIRECTED, EG_VERDICT_ALLOWED,
+			2);
+	add_destination(&clusters, SLOT, flow_to("10.0.0.1", 80, IPPROTO_TCP), EG_REASON_REDIRECTED, EG_VERDICT_AUDITED,
+			3);
+	add_destination(&clusters, SLOT, flow_to("10.0.0.9", 53, IPPROTO_UDP), EG_REASON_REDIRECTED, EG_VERDICT_ALLOWED,
+			1);
+	add_socket_with(&clusters, SLOT, "127.0.0.1", 15001, EG_LEASE_ESTABLISHED, EG_REASON_REDIRECTED,
+			EG_VERDICT_ALLOWED);
+	add_socket_with(&clusters, SLOT, "10.0.0.1", 80, EG_LEASE_ESTABLISHED, EG_REASON_REDIRECTED, EG_VERDICT_AUDITED);
+	eg_clusters_merge_hosts(&clusters);
+	assert_int_equal(clusters.ipv4.hosts.len, 1);
+	assert_int_equal(clusters.ipv4.hosts.items[0].flow.port, 80);
+	assert_int_equal(clusters.ipv4.hosts.items[0].cx_total, 5);
+	assert_int_equal(clusters.ipv4.hosts.items[0].cx_active, 1);
 	eg_clusters_clear(&clusters);
 }
 
@@ -189,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_admitted_by_tcp_is_a_host_of_its_family),
 		cmocka_unit_test(what_was_not_admitted_or_is_not_the_clusters_is_no_host),
+		cmocka_unit_test(what_is_sent_to_a_proxy_is_a_host_where_it_wanted_to_go),
 		cmocka_unit_test(sockets_say_what_is_active_and_hosts_come_in_order),
 		cmocka_unit_test(limits_add_up_and_a_slot_without_a_policy_has_none),
 		cmocka_unit_test(without_a_walk_nothing_is_said_of_what_is_active),

@@ -48,10 +48,22 @@ static int add_host(struct eg_clusters *clusters, const struct eg_host *host)
 /* Whether such a connect is in the cluster's cx_total: audit mode lets those past a limit that it would refuse. */
 static bool is_admitted(unsigned int reason, unsigned int verdict)
 {
+	if (reason == EG_REASON_REDIRECTED)
+		return true;
 	if (verdict == EG_VERDICT_ALLOWED)
 		return reason == EG_REASON_PASSTHROUGH || reason == EG_REASON_MATCHED;
 	return verdict == EG_VERDICT_AUDITED && reason >= EG_REASON_BLOCKED_MAX_CONNECTIONS &&
 	       reason <= EG_REASON_BLOCKED_MAX_RETRIES;
+}
+
+/* Whether its peer is a host of the cluster: of one that was sent to a proxy it is that. Audit mode sends none. */
+static bool is_at_host(const struct eg_held_socket *socket)
+{
+	const __u8 state = eg_lease_state(socket->word);
+
+	if (socket->reason == EG_REASON_REDIRECTED && socket->verdict == EG_VERDICT_ALLOWED)
+		return false;
+	return state == EG_LEASE_ESTABLISHED || state == EG_LEASE_CONNECTING;
 }
 
 int eg_clusters_add_destinations(struct eg_clusters *clusters, const struct eg_slot_set *slots,
@@ -80,15 +92,13 @@ int eg_clusters_add_sockets(struct eg_clusters *clusters, const struct eg_slot_s
 	clusters->knows_active = true;
 	for (size_t i = 0; i < walk->sockets.len && r == 0; i++) {
 		const struct eg_held_socket *socket = &walk->sockets.items[i];
-		const __u8 state = eg_lease_state(socket->word);
 		const struct eg_host host = {
 			.flow = eg_held_flow(socket),
 			.cx_active = 1,
-			.rq_active = state == EG_LEASE_ESTABLISHED,
+			.rq_active = eg_lease_state(socket->word) == EG_LEASE_ESTABLISHED,
 		};
 
-		if ((state == EG_LEASE_ESTABLISHED || state == EG_LEASE_CONNECTING) &&
-		    slots->has[eg_lease_slot(socket->word) % EG_SLOTS_MAX])
+		if (is_at_host(socket) && slots->has[eg_lease_slot(socket->word) % EG_SLOTS_MAX])
 			r = add_host(clusters, &host);
 	}
 	return r;
