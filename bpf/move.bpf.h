@@ -79,10 +79,11 @@ static __always_inline void settle_cluster(struct eg_cluster_state *state, struc
 	state->draining = 0;
 }
 
-/* No program runs for the slot. Leases that sockets still have are of an earlier epoch from now on. */
+/* No program runs for the slot. Leases that sockets still have, and peers that wrote, are of an earlier epoch from now on. */
 static __always_inline void settle_slot(struct eg_slot *slot)
 {
 	slot->state.epoch++;
+	slot->state.peers = 0;
 	settle_cluster(&slot->state.ipv4, &slot->counts.ipv4.cluster);
 	settle_cluster(&slot->state.ipv6, &slot->counts.ipv6.cluster);
 }

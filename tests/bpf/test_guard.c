@@ -359,6 +359,76 @@ static void a_udp_server_answers_whoever_wrote_to_it_for_a_while_and_nobody_else
 	guarded_end(&guarded);
 }
 
+static void write_from_outside(const struct guarded *guarded, int client, uint16_t port)
+{
+	guarded_move(guarded->home);
+	assert_int_equal(guarded_send(client, NETWORK_IPV4, port), 0);
+	guarded_join(guarded);
+}
+
+static void a_udp_server_that_connects_to_who_wrote_answers_as_long_as_he_writes(void **state)
+{
+	struct guarded guarded;
+	uint16_t server_port, client_port;
+	int server, client;
+	char byte;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	server = bound(NETWORK_IPV4, &server_port);
+	guarded_move(guarded.home);
+	client = bound(NETWORK_IPV4, &client_port);
+	guarded_join(&guarded);
+	write_from_outside(&guarded, client, server_port);
+	assert_true(guarded_hears(server));
+	assert_int_equal(recv(server, &byte, 1, 0), 1);
+	assert_int_equal(network_connect(server, NETWORK_IPV4, client_port), 0);
+	for (int i = 0; i < 3; i++) {
+		age_peer(&guarded, 20000000000ull);
+		write_from_outside(&guarded, client, server_port);
+		assert_true(guarded_hears(server));
+		assert_int_equal(recv(server, &byte, 1, 0), 1);
+		assert_int_equal(send(server, "x", 1, 0), 1);
+	}
+	age_peer(&guarded, 31000000000ull);
+	assert_int_equal(send(server, "x", 1, 0), -1);
+	assert_int_equal(errno, EPERM);
+	close(client);
+	close(server);
+	guarded_end(&guarded);
+}
+
+/* A cgroup that was made anew under its path has the slot, and nothing of what the last one noted. */
+static void peers_of_a_cgroup_that_is_gone_take_no_place_of_the_next_one(void **state)
+{
+	static struct eg_slot_set moving;
+	struct guarded guarded;
+	uint16_t server_port, client_port;
+	int server, client;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	server = bound(NETWORK_IPV4, &server_port);
+	guarded_move(guarded.home);
+	client = bound(NETWORK_IPV4, &client_port);
+	guarded_join(&guarded);
+	write_from_outside(&guarded, client, server_port);
+	assert_true(guarded_hears(server));
+	assert_int_equal(peers_of(&guarded), 1);
+	guarded.links = eg_links_free(guarded.links);
+	moving.has[SLOT] = true;
+	moving.count = 1;
+	assert_int_equal(eg_datapath_settle(guarded.datapath, &moving), 0);
+	age_peer(&guarded, 31000000000ull);
+	assert_int_equal(eg_datapath_collect(guarded.datapath), 0);
+	assert_int_equal(peers_of(&guarded), 0);
+	close(client);
+	close(server);
+	guarded_end(&guarded);
+}
+
 /* A listener of the cgroup's own, and somebody from outside who connects to it. */
 static int connect_from_outside(struct guarded *guarded, int listener, uint16_t port, int *ret_accepted)
 {
@@ -610,6 +680,8 @@ int main(void)
 		cmocka_unit_test(a_protocol_that_the_workload_allows_is_judged_by_its_address),
 		cmocka_unit_test(an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is),
 		cmocka_unit_test(a_udp_server_answers_whoever_wrote_to_it_for_a_while_and_nobody_else),
+		cmocka_unit_test(a_udp_server_that_connects_to_who_wrote_answers_as_long_as_he_writes),
+		cmocka_unit_test(peers_of_a_cgroup_that_is_gone_take_no_place_of_the_next_one),
 		cmocka_unit_test(an_accepted_connection_answers_and_outlives_its_listener),
 		cmocka_unit_test(a_connection_that_was_accepted_before_answers_while_its_listener_stands),
 		cmocka_unit_test(a_policy_that_lets_everything_out_has_no_guard),
