@@ -366,7 +366,7 @@ int eg_guard_in(struct __sk_buff *skb)
 
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (sk && sk->protocol == IPPROTO_UDP && view.workload && (view.workload->flags & EG_WORKLOAD_GUARDED))
-		hear_datagram(skb, slot_id, &view);
+		hear_datagram(skb, sk, slot_id, &view);
 	return PACKET_PASS;
 }
 

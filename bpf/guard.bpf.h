@@ -570,8 +570,13 @@ static __always_inline bool read_sender(struct __sk_buff *skb, struct eg_flow *r
 	return true;
 }
 
-/* Those that may be answered by the policy need no note. */
-static __always_inline void hear_datagram(struct __sk_buff *skb, __u32 slot_id, const struct policy_view *view)
+/*
+ * Those that may be answered by the policy need no note. A socket that has a peer asked,
+ * and hears answers: they make an open session that is forbidden no server. One that
+ * connects to who wrote to it was noted before.
+ */
+static __always_inline void hear_datagram(struct __sk_buff *skb, const struct bpf_sock *sk, __u32 slot_id,
+					  const struct policy_view *view)
 {
 	struct eg_flow sender = {};
 	struct eg_peer_key key;
@@ -582,7 +587,8 @@ static __always_inline void hear_datagram(struct __sk_buff *skb, __u32 slot_id, 
 		return;
 	now = bpf_ktime_get_ns();
 	key = peer_key_of(bpf_get_socket_cookie(skb), &sender);
-	if (note_again(&key, now) || decide(view, &sender).verdict == EG_VERDICT_ALLOWED)
+	if (note_again(&key, now) || sk->state == BPF_TCP_ESTABLISHED ||
+	    decide(view, &sender).verdict == EG_VERDICT_ALLOWED)
 		return;
 	slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
 	if (slot)

@@ -32,16 +32,19 @@ struct graced {
 	int allowed, allowed_peer;
 };
 
-static int udp_pair(int *ret_peer)
+static int udp_pair(const char *address, int *ret_peer)
 {
-	struct sockaddr_storage own = network_address(NETWORK_IPV4, 0);
-	int fd = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	struct sockaddr_storage own = network_address(address, 0);
+	int fd = network_socket(address, SOCK_DGRAM, 0);
 	socklen_t len = sizeof(own);
 
-	*ret_peer = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
-	assert_int_equal(bind(*ret_peer, (struct sockaddr *)&own, sizeof(struct sockaddr_in)), 0);
+	*ret_peer = network_socket(address, SOCK_DGRAM, 0);
+	assert_int_equal(bind(*ret_peer, (struct sockaddr *)&own,
+			      own.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)),
+			 0);
 	assert_int_equal(getsockname(*ret_peer, (struct sockaddr *)&own, &len), 0);
-	assert_int_equal(network_connect(fd, NETWORK_IPV4, ntohs(((struct sockaddr_in *)&own)->sin_port)), 0);
+	/* The port stands at the same place for both families. */
+	assert_int_equal(network_connect(fd, address, ntohs(((struct sockaddr_in *)&own)->sin_port)), 0);
 	return fd;
 }
 
@@ -54,7 +57,7 @@ static void graced_make(struct graced *graced)
 	graced->mapped_peer = network_accept(graced->guarded.listener);
 	graced->allowed = network_connected(NETWORK_IPV6, graced->guarded.port);
 	graced->allowed_peer = network_accept(graced->guarded.listener);
-	graced->udp = udp_pair(&graced->udp_peer);
+	graced->udp = udp_pair(NETWORK_IPV4, &graced->udp_peer);
 	scope_add(&graced->guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV6), 0, EG_PROTO_ANY);
 }
 
@@ -235,6 +238,66 @@ static void the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answe
 	graced_end(&graced);
 }
 
+/* A peer outside, where no hook of the workload's judges what it sends. */
+static int pair_with_outside(const struct guarded *guarded, const char *address, int *ret_peer)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int fd, inside;
+
+	fd = udp_pair(address, &inside);
+	assert_int_equal(getpeername(fd, (struct sockaddr *)&peer, &len), 0);
+	close(inside);
+	guarded_move(guarded->home);
+	*ret_peer = network_socket(address, SOCK_DGRAM, 0);
+	assert_int_equal(bind(*ret_peer, (struct sockaddr *)&peer, len), 0);
+	guarded_join(guarded);
+	return fd;
+}
+
+static void answer_from_outside(const struct guarded *guarded, int peer, int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	char byte;
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+	/* The LSM's programs look at who sends, all others at where the socket was made. */
+	guarded_move(guarded->home);
+	assert_int_equal(sendto(peer, "y", 1, 0, (struct sockaddr *)&own, len), 1);
+	guarded_join(guarded);
+	assert_true(guarded_hears(fd));
+	assert_int_equal(recv(fd, &byte, 1, 0), 1);
+}
+
+static void a_session_whose_peer_answers_has_no_more_time_than_any_other(void **state)
+{
+	static const char *const addresses[] = {NETWORK_IPV4, NETWORK_IPV6};
+
+	(void)state;
+	for (size_t i = 0; i < EG_COUNT_OF(addresses); i++) {
+		struct graced graced;
+		int fd, peer;
+
+		guarded_make(&graced.guarded);
+		fd = pair_with_outside(&graced.guarded, addresses[i], &peer);
+		enrol_until(&graced, eg_now_ns() + HOUR_NS, 0);
+		let_walks_know(&graced);
+		assert_true(passes(fd, peer));
+		answer_from_outside(&graced.guarded, peer, fd);
+		assert_true(passes(fd, peer));
+		assert_int_equal(fate_of(&graced, fd), EG_FATE_WAITS);
+		end_time_of(&graced, fd);
+		answer_from_outside(&graced.guarded, peer, fd);
+		assert_int_equal(fate_of(&graced, fd), EG_FATE_ENDS);
+		assert_int_equal(send(fd, "x", 1, 0), -1);
+		assert_int_equal(errno, EPERM);
+		close(fd);
+		close(peer);
+		guarded_end(&graced.guarded);
+	}
+}
+
 static void a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none(void **state)
 {
 	struct graced graced;
@@ -290,6 +353,7 @@ int main(void)
 		cmocka_unit_test(what_is_open_and_forbidden_goes_on_for_its_time_and_what_is_new_or_raw_does_not),
 		cmocka_unit_test(a_later_policy_gives_no_more_time_and_one_that_allows_it_begins_anew),
 		cmocka_unit_test(the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answers),
+		cmocka_unit_test(a_session_whose_peer_answers_has_no_more_time_than_any_other),
 		cmocka_unit_test(a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none),
 		cmocka_unit_test(what_is_kept_goes_on_until_its_end_or_its_next_connect),
 	};
