@@ -375,6 +375,39 @@ $OUT4 $TCP tcp ipv4 blocked blocked-passthrough-off 1"
 		"('web', 'blocked', '$OUT4', $TCP, 'tcp', 'client')"
 }
 
+@test "whatever a cgroup is called, its name moves no cursor, ends no comment, and is no end of the JSON" {
+	local odd=$WORK/$'a\e[2K\rweb' broken=$WORK/$'b\xff' command lines
+	policy false | sed "s|cgroup: .*|cgroup: $WORK_PATH/*|" >policy.yaml
+	mkdir "$odd" "$broken"
+	start_daemon
+	for lines in 1 2; do
+		is "$(within "$odd" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
+		is "$(within "$broken" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
+	done
+	for command in status destinations "top --count 1 --interval 100ms" preflight "preflight --emit-policy"; do
+		"$EGRESSCTL" $command >shown || [ $? -eq 4 ]
+		is "$command $(count_raw shown)" "$command 0"
+		[[ $command == *emit* ]] || { has "$(cat shown)" 'web:a\x1b[2K\x0dweb' && has "$(cat shown)" 'web:b\xff'; }
+	done
+	is "$(count_raw daemon.log)" 0
+	"$EGRESSCTL" top --json --count 1 --interval 100ms >top.json
+	is "$(json top.json "sorted(w['workload'] for w in d['workloads'])")" "['(not UTF-8)', 'web:a\\x1b[2K\\rweb']"
+	"$EGRESSCTL" monitor --json >events 2>monitor.err 3>&- &
+	monitor=$!
+	wait_for 5 has_lines events 4
+	kill -TERM $monitor
+	wait $monitor
+	is "$(sort events | grep -c '"workload":"(not UTF-8)"')" 2
+}
+
+count_raw() { # FILE: lines that would move a cursor, or are no UTF-8
+	LC_ALL=C grep -ac $'[\e\r\xff]' "$1" || true
+}
+
+has_lines() { # FILE COUNT
+	[ "$(wc -l <"$1")" -ge "$2" ]
+}
+
 @test "detach refuses while an agent runs; with it dead it ends enforcement and keeps the totals" {
 	start_daemon
 	refuse_once

@@ -112,6 +112,22 @@ static void a_reason_is_counted_over_both_families(void **state)
 	assert_int_equal(eg_reason_count(&counts, EG_REASON_PASSTHROUGH), 0);
 }
 
+static void a_name_is_shown_as_it_is_but_for_what_a_terminal_obeys(void **state)
+{
+	char longest[EG_CGROUP_LEN + 8], buffer[EG_NAME_TEXT_MAX];
+
+	(void)state;
+	assert_string_equal(eg_name_format("web:caf\xc3\xa9-\\x2d.slice", buffer), "web:caf\xc3\xa9-\\x2d.slice");
+	assert_string_equal(eg_name_format("a\033[2K\rb\t\x7f\xc2\x9b\xff\xc3", buffer),
+			    "a\\x1b[2K\\x0db\\x09\\x7f\\xc2\\x9b\\xff\\xc3");
+	/* YAML ends a line, and with it a comment, there. */
+	assert_string_equal(eg_name_format("\xe2\x80\xa8\xe2\x80\xa9\xc2\x85\xe2\x80\xa7", buffer),
+			    "\\xe2\\x80\\xa8\\xe2\\x80\\xa9\\xc2\\x85\xe2\x80\xa7");
+	memset(longest, '\n', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(strlen(eg_name_format(longest, buffer)), EG_NAME_TEXT_MAX - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +139,7 @@ int main(void)
 		cmocka_unit_test(a_protocol_without_a_name_is_digits),
 		cmocka_unit_test(a_family_that_is_not_the_internets_stands_for_its_protocol),
 		cmocka_unit_test(a_reason_is_counted_over_both_families),
+		cmocka_unit_test(a_name_is_shown_as_it_is_but_for_what_a_terminal_obeys),
 	};
 
 	return cmocka_run_group_tests_name("names", tests, NULL, NULL);

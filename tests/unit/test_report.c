@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "export/json.h"
 #include "export/names.h"
 #include "export/report.h"
 
@@ -170,6 +171,17 @@ static void whatever_a_command_is_called_the_report_stays_json(void **state)
 	assert_string_equal(string_at(odd, "workload"), "(not UTF-8)");
 }
 
+static void whatever_a_workload_is_called_an_event_stays_json(void **state)
+{
+	const struct eg_event event = {.flow = {.family = EG_FAMILY_IPV4, .protocol = IPPROTO_TCP}};
+	json_auto_t *odd = eg_json_event(&event, "web:\xff"), *homeless = eg_json_event(&event, NULL);
+
+	(void)state;
+	assert_string_equal(string_at(odd, "workload"), "(not UTF-8)");
+	assert_non_null(homeless);
+	assert_null(json_object_get(homeless, "workload"));
+}
+
 static void counts_come_under_their_names(void **state)
 {
 	struct eg_totals totals = {
@@ -260,6 +272,7 @@ int main(void)
 		cmocka_unit_test(a_destination_has_bare_address_integer_port_and_its_verdict),
 		cmocka_unit_test(whatever_a_process_calls_itself_the_report_stays_json),
 		cmocka_unit_test(whatever_a_command_is_called_the_report_stays_json),
+		cmocka_unit_test(whatever_a_workload_is_called_an_event_stays_json),
 		cmocka_unit_test(counts_come_under_their_names),
 		cmocka_unit_test(a_histogram_has_its_samples_below_each_bound),
 		cmocka_unit_test(times_are_wall_clock_in_utc),

@@ -10,7 +10,7 @@
 
 /* What one finding may say, in bytes before escaping: keys and values of hostile files are part of it. */
 #define TEXT_MAX 1024
-#define ESCAPED_MAX (4 * TEXT_MAX + 1)
+#define ESCAPED_MAX EG_ESCAPED_MAX(TEXT_MAX)
 
 /* Of one severity; more are counted only. */
 #define FINDINGS_MAX 5000
@@ -30,22 +30,9 @@ const char *eg_severity_name(enum eg_severity severity)
  * Keys, values and file names come from outside: what would break a line, steer
  * a terminal or is no UTF-8 (which JSON cannot carry) is written as \xNN.
  */
-static void escape(const char *text, char escaped[ESCAPED_MAX])
+static const char *escape(const char *text, char escaped[ESCAPED_MAX])
 {
-	const char *s = text, *end = text + strnlen(text, TEXT_MAX - 1);
-
-	while (s < end) {
-		size_t len = eg_text_shown_len(s);
-
-		if (len > 0 && len <= (size_t)(end - s)) {
-			memcpy(escaped, s, len);
-			escaped += len;
-			s += len;
-		} else {
-			escaped += sprintf(escaped, "\\x%02x", (unsigned char)*s++);
-		}
-	}
-	*escaped = '\0';
+	return eg_text_escape(text, TEXT_MAX - 1, escaped);
 }
 
 static int compare_files(const char *a, const char *b)
@@ -134,10 +121,8 @@ static void add_escaped(struct eg_diag *diag, enum eg_severity severity, struct 
 	char file_escaped[ESCAPED_MAX], path_escaped[ESCAPED_MAX], text_escaped[ESCAPED_MAX];
 	struct eg_finding finding = {severity, origin, path_escaped, text_escaped};
 
-	if (origin.file) {
-		escape(origin.file, file_escaped);
-		finding.origin.file = file_escaped;
-	}
+	if (origin.file)
+		finding.origin.file = escape(origin.file, file_escaped);
 	escape(path, path_escaped);
 	escape(text, text_escaped);
 	if (was_said(diag, &finding))

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "base/text.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -19,9 +22,48 @@ size_t eg_text_shown_len(const char *text)
 		return 0; /* the C1 controls: terminals obey some of them */
 	if (len == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0)))
 		return 0; /* overlong, surrogates */
+	if (len == 3 && s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0xa8 || s[2] == 0xa9))
+		return 0; /* LS, PS */
 	if (len == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)))
 		return 0;
 	return len;
+}
+
+const char *eg_text_escape(const char *text, size_t len, char *escaped)
+{
+	const char *end = text + strnlen(text, len);
+	char *to = escaped;
+
+	while (text < end) {
+		size_t shown = eg_text_shown_len(text);
+
+		if (shown > 0 && shown <= (size_t)(end - text)) {
+			memcpy(to, text, shown);
+			to += shown;
+			text += shown;
+		} else {
+			to += sprintf(to, "\\x%02x", (unsigned char)*text++);
+		}
+	}
+	*to = '\0';
+	return escaped;
+}
+
+int eg_text_format_escaped(char **ret_text, const char *format, va_list args)
+{
+	_cleanup_free_ char *text = NULL;
+	char *escaped;
+	size_t len;
+
+	if (vasprintf(&text, format, args) < 0)
+		return -ENOMEM;
+	len = strlen(text);
+	escaped = malloc(EG_ESCAPED_MAX(len));
+	if (!escaped)
+		return -ENOMEM;
+	eg_text_escape(text, len, escaped);
+	*ret_text = escaped;
+	return 0;
 }
 
 static size_t line_break_len(const char *s, const char *end)

@@ -123,9 +123,9 @@ static void print_heading(void)
 static void print_row(const struct eg_destination *destination, const char *name)
 {
 	const struct eg_flow *flow = &destination->key.flow;
-	char protocol[12], ends[EG_ENDS_TEXT_MAX], last[EG_TIME_TEXT_MAX], comm[EG_COMM_LEN + 1];
+	char shown[EG_NAME_TEXT_MAX], protocol[12], ends[EG_ENDS_TEXT_MAX], last[EG_TIME_TEXT_MAX], comm[EG_COMM_LEN + 1];
 
-	printf("%-20s %-7s %-23s %-8s %-28s %8" PRIu64 "  %s  %s[%u]\n", name,
+	printf("%-20s %-7s %-23s %-8s %-28s %8" PRIu64 "  %s  %s[%u]\n", eg_name_format(name, shown),
 	       eg_outcome_name(destination->key.verdict), eg_reason_name(destination->key.reason),
 	       eg_protocol_name(flow->protocol, protocol), eg_ends_format(flow, destination->key.reason, ends),
 	       (uint64_t)destination->seen.count, eg_time_format(destination->seen.last_seen_ns, last),

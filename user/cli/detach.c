@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/pinned.h"
+#include "export/names.h"
 #include "workload/agent.h"
 #include "workload/cgroup.h"
 
@@ -86,10 +87,11 @@ static int detach_slot(struct detaching *detaching, struct eg_pinned_slot *slot,
 static void say_detached(const struct detaching *detaching, const struct eg_slot_info *info)
 {
 	_cleanup_free_ char *gate = find_gate(detaching, info->cgroup);
+	char name[EG_NAME_TEXT_MAX], cgroup[EG_NAME_TEXT_MAX];
 
-	printf("detached %s (%s)\n", info->name, info->cgroup);
+	printf("detached %s (%s)\n", eg_name_format(info->name, name), eg_name_format(info->cgroup, cgroup));
 	if (gate)
-		printf("the gate on %s refuses what %s sends from now on\n", gate, info->name);
+		printf("the gate on %s refuses what %s sends from now on\n", eg_name_format(gate, cgroup), name);
 }
 
 static int detach_all(struct eg_pinned *pinned)

@@ -2,20 +2,25 @@
 /* `explain` for programs. */
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/addr.h"
+#include "base/text.h"
 #include "cli/explain.h"
 #include "export/names.h"
 #include "policy/cluster.h"
 
 static json_t *origin_json(const struct eg_origin *origin)
 {
+	char file[EG_ESCAPED_MAX(PATH_MAX)];
+
 	if (!origin->file)
 		return json_string("default");
+	eg_text_escape(origin->file, PATH_MAX, file);
 	if (origin->line == 0)
-		return json_string(origin->file);
-	return json_sprintf("%s:%u:%u", origin->file, origin->line, origin->column);
+		return json_string(file);
+	return json_sprintf("%s:%u:%u", file, origin->line, origin->column);
 }
 
 static json_t *warning_json(const struct eg_finding *finding)

@@ -95,7 +95,7 @@ static void print_row(const struct eg_held_socket *socket, const char *workload)
 	const struct eg_flow flow = eg_held_ends(socket);
 	const uint64_t now = eg_now_ns();
 	const bool is_tcp = flow.protocol == IPPROTO_TCP;
-	char ends[EG_ENDS_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
+	char name[EG_NAME_TEXT_MAX], ends[EG_ENDS_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
 	char age[24] = "-", idle[24] = "-", rx[24] = "-", tx[24] = "-";
 
 	if (socket->opened_ns)
@@ -106,7 +106,7 @@ static void print_row(const struct eg_held_socket *socket, const char *workload)
 		snprintf(rx, sizeof(rx), "%" PRIu64, (uint64_t)socket->rx_bytes);
 		snprintf(tx, sizeof(tx), "%" PRIu64, (uint64_t)socket->tx_bytes);
 	}
-	printf("%-20s %-7s %-23s %-11s %-8s %-28s %11s %11s %12s %12s  %s[%u]\n", workload,
+	printf("%-20s %-7s %-23s %-11s %-8s %-28s %11s %11s %12s %12s  %s[%u]\n", eg_name_format(workload, name),
 	       socket->fate == EG_FATE_KEPT ? "kept" : eg_outcome_name(socket->verdict), eg_reason_name(socket->reason),
 	       eg_held_state_name(socket), eg_protocol_name(flow.protocol, protocol),
 	       eg_ends_format(&flow, socket->reason, ends), age, idle, rx, tx,

@@ -50,9 +50,10 @@ static bool is_wanted(const struct monitoring *monitoring, uint32_t slot, struct
 static void print_line(const struct eg_event *event, const char *workload)
 {
 	const struct eg_flow *flow = &event->flow;
-	char ends[EG_ENDS_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1], time[EG_TIME_TEXT_MAX];
+	char ends[EG_ENDS_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1], time[EG_TIME_TEXT_MAX], name[EG_NAME_TEXT_MAX];
 
-	printf("%s %s %s %s %s %s %s[%u]\n", eg_time_format(event->time_ns, time), *workload ? workload : "(none)",
+	printf("%s %s %s %s %s %s %s[%u]\n", eg_time_format(event->time_ns, time),
+	       *workload ? eg_name_format(workload, name) : "(none)",
 	       eg_outcome_name(event->verdict), eg_reason_name(event->reason),
 	       eg_protocol_name(flow->protocol, protocol), eg_ends_format(flow, event->reason, ends),
 	       eg_comm_format(event->comm, comm), event->pid);

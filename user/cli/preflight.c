@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "datapath/uncounted.h"
 #include "export/json.h"
@@ -111,7 +112,7 @@ int eg_preflight_add_gap(struct eg_preflight_report *report, const char *workloa
 	int r;
 
 	va_start(args, format);
-	r = vasprintf(&gap.what, format, args) < 0 ? -ENOMEM : 0;
+	r = eg_text_format_escaped(&gap.what, format, args);
 	va_end(args);
 	if (r < 0)
 		return r;

@@ -184,13 +184,23 @@ static int keep(struct keeping *keeping, const struct eg_cut *cut)
 	return r < 0 ? r : eg_array_push(&keep->flows, cut->flow);
 }
 
+/* What ends a line would end the comment. */
+static void print_gap(const struct eg_gap *gap)
+{
+	char name[EG_NAME_TEXT_MAX];
+
+	printf("# not recorded: %s%s%s\n", gap->workload ? eg_name_format(gap->workload, name) : "",
+	       gap->workload ? ": " : "", gap->what);
+}
+
 /* A client is kept by its Workload alone, whose list is written by hand. */
 static void print_client(const struct eg_pinned *pinned, const struct eg_cut *cut)
 {
-	char address[EG_ADDR_TEXT_MAX], protocol[12];
+	char name[EG_NAME_TEXT_MAX], address[EG_ADDR_TEXT_MAX], protocol[12];
 
 	printf("# %s: a client would be cut; its Workload keeps it with: allowIncoming: [{cidr: \"%s\", port: %u, protocol: %s}]\n",
-	       eg_pinned_name(pinned, cut->slot), eg_addr_format(cut->flow.family, &cut->flow.addr, address), cut->flow.port,
+	       eg_name_format(eg_pinned_name(pinned, cut->slot), name),
+	       eg_addr_format(cut->flow.family, &cut->flow.addr, address), cut->flow.port,
 	       eg_protocol_name(cut->flow.protocol, protocol));
 }
 
@@ -205,8 +215,7 @@ int eg_preflight_print_policy(const struct eg_preflight_report *report)
 		else
 			r = keep(&keeping, &report->preflight.cuts.items[i]);
 	for (size_t i = 0; i < report->gaps.len && r == 0; i++)
-		printf("# not recorded: %s%s%s\n", report->gaps.items[i].workload ? report->gaps.items[i].workload : "",
-		       report->gaps.items[i].workload ? ": " : "", report->gaps.items[i].what);
+		print_gap(&report->gaps.items[i]);
 	for (size_t i = 0; i < keeping.keeps.len && r == 0; i++)
 		sort_flows(&keeping.keeps.items[i]);
 	return r < 0 ? r : eg_keep_print(stdout, keeping.keeps.items, keeping.keeps.len);

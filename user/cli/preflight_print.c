@@ -29,12 +29,13 @@ static void print_head(const struct eg_preflight_words *words, size_t count, con
 static void print_cut(const struct eg_pinned *pinned, const struct eg_cut *cut)
 {
 	const struct eg_flow *flow = &cut->flow;
-	char ends[EG_ENDS_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
+	char name[EG_NAME_TEXT_MAX], ends[EG_ENDS_TEXT_MAX], protocol[12], comm[EG_COMM_LEN + 1];
 	char process[sizeof(comm) + 13], last[EG_TIME_TEXT_MAX];
 
 	snprintf(process, sizeof(process), "%s[%u]", eg_comm_format(cut->comm, comm), cut->pid);
 	printf("%-20s %-22s %-8s %-28s %8" PRIu64 " %6" PRIu64 " %12" PRIu64 " %12" PRIu64 "  %s\n",
-	       eg_pinned_name(pinned, cut->slot), process, eg_protocol_name(flow->protocol, protocol), eg_ends_format(flow, cut->reason, ends), cut->count,
+	       eg_name_format(eg_pinned_name(pinned, cut->slot), name), process,
+	       eg_protocol_name(flow->protocol, protocol), eg_ends_format(flow, cut->reason, ends), cut->count,
 	       cut->connections, cut->rx_bytes, cut->tx_bytes, eg_time_format(cut->last_seen_ns, last));
 }
 
@@ -64,8 +65,10 @@ void eg_preflight_print(const struct eg_preflight_report *report, const struct e
 		printf("\nnot recorded:\n");
 	for (size_t i = 0; i < report->gaps.len; i++) {
 		const struct eg_gap *gap = &report->gaps.items[i];
+		char name[EG_NAME_TEXT_MAX];
 
-		printf("- %s%s%s\n", gap->workload ? gap->workload : "", gap->workload ? ": " : "", gap->what);
+		printf("- %s%s%s\n", gap->workload ? eg_name_format(gap->workload, name) : "",
+		       gap->workload ? ": " : "", gap->what);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/cli.h"
 
 static const struct eg_command_help help = {
@@ -41,7 +42,7 @@ int eg_status_add(struct eg_status *status, const char *workload, const char *re
 	int r;
 
 	va_start(args, format);
-	r = vasprintf(&finding.what, format, args) < 0 ? -ENOMEM : 0;
+	r = eg_text_format_escaped(&finding.what, format, args);
 	va_end(args);
 	if (r == 0) {
 		r = eg_array_push(&status->findings, finding);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "export/names.h"
 
 static void print_sweep(const struct eg_status *status)
 {
@@ -122,11 +123,11 @@ static void print_workloads(const struct eg_status *status)
 	for (size_t i = 0; i < status->workloads.len; i++) {
 		const struct eg_workload_state *workload = &status->workloads.items[i];
 		const struct eg_slot_info *info = &workload->slot->info;
-		char window[WINDOW_TEXT_MAX];
+		char window[WINDOW_TEXT_MAX], name[EG_NAME_TEXT_MAX], cgroup[EG_NAME_TEXT_MAX];
 
 		format_window(info, window);
-		printf("%-8s %-28s %-14s %5u  %8s  %s\n", workload_text(workload), info->name, info->mesh,
-		       workload->slot->slot, window, info->cgroup);
+		printf("%-8s %-28s %-14s %5u  %8s  %s\n", workload_text(workload), eg_name_format(info->name, name),
+		       info->mesh, workload->slot->slot, window, eg_name_format(info->cgroup, cgroup));
 	}
 }
 
@@ -136,13 +137,15 @@ static void print_incoming(const struct eg_status *status)
 
 	for (size_t i = 0; i < status->workloads.len; i++) {
 		const struct eg_workload_state *workload = &status->workloads.items[i];
+		char name[EG_NAME_TEXT_MAX];
 
 		if (workload->incoming.mode == EG_INCOMING_OFF)
 			continue;
 		if (!has_heading)
 			printf("\n%-11s %-28s %s\n", "INCOMING", "WORKLOAD", "CLIENTS ARE LOOKED AT BY");
 		has_heading = true;
-		printf("%-11s %-28s ", eg_incoming_modes[workload->incoming.mode], workload->slot->info.name);
+		printf("%-11s %-28s ", eg_incoming_modes[workload->incoming.mode],
+		       eg_name_format(workload->slot->info.name, name));
 		eg_incoming_state_print(&workload->incoming);
 	}
 }
@@ -153,13 +156,14 @@ static void print_redirects(const struct eg_status *status)
 
 	for (size_t i = 0; i < status->workloads.len; i++) {
 		const struct eg_workload_state *workload = &status->workloads.items[i];
+		char name[EG_NAME_TEXT_MAX];
 
 		if (!workload->redirect.redirects)
 			continue;
 		if (!has_heading)
 			printf("\n%-11s %-28s %s\n", "REDIRECT", "WORKLOAD", "SENT TO");
 		has_heading = true;
-		eg_redirect_state_print(&workload->redirect, workload->slot->info.name);
+		eg_redirect_state_print(&workload->redirect, eg_name_format(workload->slot->info.name, name));
 	}
 }
 
@@ -170,9 +174,10 @@ static void print_gates(const struct eg_status *status)
 		       "REFUSES WHAT IS IN NO ENROLLED CGROUP BELOW");
 	for (size_t i = 0; i < status->gates.len; i++) {
 		const struct eg_gate_state *state = &status->gates.items[i];
+		char name[EG_NAME_TEXT_MAX], cgroup[EG_NAME_TEXT_MAX];
 
-		printf("%-8s %-28s  %s\n", enforced_text(state->enforced), state->gate.info.workload,
-		       state->gate.info.cgroup);
+		printf("%-8s %-28s  %s\n", enforced_text(state->enforced),
+		       eg_name_format(state->gate.info.workload, name), eg_name_format(state->gate.info.cgroup, cgroup));
 	}
 }
 
@@ -186,8 +191,9 @@ void eg_status_print(const struct eg_status *status)
 	printf("\nnot enforced:\n");
 	for (size_t i = 0; i < status->findings.len; i++) {
 		const struct eg_status_finding *finding = &status->findings.items[i];
+		char name[EG_NAME_TEXT_MAX];
 
-		printf("- %s%s%s\n    remedy: %s\n", finding->workload ? finding->workload : "",
+		printf("- %s%s%s\n    remedy: %s\n", finding->workload ? eg_name_format(finding->workload, name) : "",
 		       finding->workload ? ": " : "", finding->what, finding->remedy);
 	}
 }

@@ -225,17 +225,19 @@ static void print_table(const struct look *change)
 	       "ALLOWED/S", "REFUSED/S", "CONNECTIONS", "PENDING", "SESSIONS", "RX/S", "TX/S");
 	for (size_t i = 0; i < change->loads.len && i < rows; i++) {
 		const struct load *load = &change->loads.items[i];
+		char name[EG_NAME_TEXT_MAX];
 
-		printf("%-32s %12.1f %12.1f %11" PRIu64 " %8" PRIu64 " %8" PRIu64 " %14.0f %14.0f\n", load->name,
-		       (double)load->allowed / seconds, (double)load->refused / seconds, load->connections,
-		       load->pending, load->sessions, (double)load->rx_bytes / seconds,
+		printf("%-32s %12.1f %12.1f %11" PRIu64 " %8" PRIu64 " %8" PRIu64 " %14.0f %14.0f\n",
+		       eg_name_format(load->name, name), (double)load->allowed / seconds,
+		       (double)load->refused / seconds, load->connections, load->pending, load->sessions,
+		       (double)load->rx_bytes / seconds,
 		       (double)load->tx_bytes / seconds);
 	}
 }
 
 static json_t *json_of(const struct load *load)
 {
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "workload", load->name, "allowed",
+	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "workload", eg_json_string(load->name), "allowed",
 			 (json_int_t)load->allowed, "refused", (json_int_t)load->refused, "connections",
 			 (json_int_t)load->connections, "pending", (json_int_t)load->pending, "sessions",
 			 (json_int_t)load->sessions, "rx_bytes", (json_int_t)load->rx_bytes, "tx_bytes",

@@ -110,9 +110,9 @@ json_t *eg_json_event(const struct eg_event *event, const char *workload)
 	const struct eg_flow *flow = &event->flow;
 	char address[EG_ADDR_TEXT_MAX], protocol[12];
 
-	return json_pack("{s:o, s:s*, s:i, s:s, s:s, s:s, s:b, s:s, s:i, s:s, s:s, s:o, s:I, s:I}", "time",
-			 format_time(event->time_ns), "workload", workload, "slot", (int)event->slot, "direction",
-			 eg_direction_name(event->reason), "verdict", eg_verdict_name(event->verdict), "reason", eg_reason_name(event->reason), "enforced",
+	return json_pack("{s:o, s:o*, s:i, s:s, s:s, s:s, s:b, s:s, s:i, s:s, s:s, s:o, s:I, s:I}", "time",
+			 format_time(event->time_ns), "workload", workload ? eg_json_string(workload) : NULL, "slot",
+			 (int)event->slot, "direction", eg_direction_name(event->reason), "verdict", eg_verdict_name(event->verdict), "reason", eg_reason_name(event->reason), "enforced",
 			 event->verdict != EG_VERDICT_AUDITED, "address",
 			 eg_addr_format(flow->family, &flow->addr, address), "port", (int)flow->port, "protocol",
 			 eg_protocol_name(flow->protocol, protocol), "family", eg_family_name(flow->family), "comm",

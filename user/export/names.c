@@ -151,6 +151,12 @@ const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN
 	return buffer;
 }
 
+const char *eg_name_format(const char *name, char buffer[EG_NAME_TEXT_MAX])
+{
+	_Static_assert(EG_NAME_LEN <= EG_CGROUP_LEN, "a name fits as well");
+	return eg_text_escape(name, EG_CGROUP_LEN, buffer);
+}
+
 static const __u64 *reason_counters(const struct eg_family_counts *family)
 {
 	return (const __u64 *)&family->verdicts;

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/text.h"
 #include "egress/event.h"
 #include "egress/flow.h"
 #include "egress/lease.h"
+#include "egress/maps.h"
 #include "egress/stats.h"
 #include "egress/verdict.h"
 
@@ -44,6 +46,9 @@ const char *eg_place_format(const struct eg_flow *flow, char buffer[EG_PLACE_TEX
 const char *eg_ends_format(const struct eg_flow *flow, unsigned int reason, char buffer[EG_ENDS_TEXT_MAX]);
 /* A process's name for a terminal: what could move a cursor there is a question mark. Returns buffer. */
 const char *eg_comm_format(const char comm[EG_COMM_LEN], char buffer[EG_COMM_LEN + 1]);
+/* A workload's name or a cgroup's path for a terminal: whoever makes cgroups calls them what he likes. Returns buffer. */
+#define EG_NAME_TEXT_MAX EG_ESCAPED_MAX(EG_CGROUP_LEN)
+const char *eg_name_format(const char *name, char buffer[EG_NAME_TEXT_MAX]);
 /* How often a reason was given, in both families. */
 uint64_t eg_reason_count(const struct eg_slot_counts *counts, enum eg_reason reason);
 
