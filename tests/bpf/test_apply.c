@@ -225,6 +225,41 @@ static void a_replay_that_fails_is_mended_by_the_next_policy(void **state)
 	assert_both_banks_hold(datapath, &small);
 }
 
+/* What nobody could read is no shorter policy: the next one would leave what it has not seen where it stands. */
+static void a_table_that_cannot_be_read_to_its_end_is_no_policy(void **state)
+{
+	static const struct policy later = {.addresses = CAPACITY, .first_port = 500, .ports = 1};
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
+	struct eg_maps maps = eg_datapath_maps(datapath);
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	unsigned int active;
+
+	(void)state;
+	assert_int_equal(apply(datapath, &later), 0);
+	active = read_control(datapath).active;
+	assert_int_equal(eg_maps_read_image(&maps, &image), 0);
+	assert_int_equal(image->tables[EG_TABLE_EXACT].count, later.addresses);
+	image = eg_image_free(image);
+	for (enum eg_table table = 0; table < EG_TABLE_COUNT; table++) {
+		const int fd = maps.tables[active][table];
+
+		maps.tables[active][table] = -1;
+		assert_int_equal(eg_maps_read_image(&maps, &image), -EBADF);
+		maps.tables[active][table] = fd;
+	}
+}
+
+static void whether_a_cgroup_is_enrolled_is_no_when_the_kernel_says_so_and_then_alone(void **state)
+{
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
+	struct eg_maps maps = eg_datapath_maps(datapath);
+
+	(void)state;
+	assert_false(eg_maps_is_enrolled(&maps, 7));
+	maps.enrolled = -1;
+	assert_true(eg_maps_is_enrolled(&maps, 7));
+}
+
 /* ---- what sockets see ---- */
 
 /* The errno of a UDP connect, which sends nothing, from within the cgroup. */
@@ -269,6 +304,8 @@ int main(void)
 		cmocka_unit_test(a_first_policy_that_does_not_fit_leaves_none),
 		cmocka_unit_test(a_failure_in_a_later_batch_is_mended_too),
 		cmocka_unit_test(a_replay_that_fails_is_mended_by_the_next_policy),
+		cmocka_unit_test(a_table_that_cannot_be_read_to_its_end_is_no_policy),
+		cmocka_unit_test(whether_a_cgroup_is_enrolled_is_no_when_the_kernel_says_so_and_then_alone),
 		cmocka_unit_test(sockets_are_judged_by_the_old_policy_after_a_failure_and_by_the_next_one_then),
 	};
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -241,6 +242,29 @@ static uint32_t link_id(const char *directory, const struct eg_link_pin *pin)
 	return info.id;
 }
 
+/* Names and link ids below a directory, as text. */
+static char *picture(const char *directory)
+{
+	char *text = NULL, *command = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size), *in;
+	struct eg_link_pins pins = list_links(directory);
+	int c;
+
+	assert_true(asprintf(&command, "find %s -printf '%%p %%y %%m %%U\\n' | sort", directory) > 0);
+	in = popen(command, "re");
+	while ((c = fgetc(in)) != EOF)
+		fputc(c, out);
+	pclose(in);
+	for (size_t i = 0; i < pins.list.len; i++)
+		fprintf(out, "%s %u %u\n", pins.list.items[i].name, link_id(directory, &pins.list.items[i]),
+			pins.list.items[i].program_id);
+	fclose(out);
+	free(command);
+	eg_array_clear(&pins.list);
+	return text;
+}
+
 static bool is_enforced(const struct world *world)
 {
 	struct eg_link_pins pins = list_links(world->directory);
@@ -398,30 +422,53 @@ static void links_that_a_crash_or_root_took_away_are_attached_anew(void **state)
 	end_world(&world);
 }
 
-/* ---- refusals ---- */
-
-/* Names and link ids below a directory, as text. */
-static char *picture(const char *directory)
+/* Not one descriptor is left; returns what restore_descriptors() is to bring back. */
+static struct rlimit take_descriptors(void)
 {
-	char *text = NULL, *command = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size), *in;
-	struct eg_link_pins pins = list_links(directory);
-	int c;
+	struct rlimit old, none;
+	int lowest = dup(0);
 
-	assert_true(asprintf(&command, "find %s -printf '%%p %%y %%m %%U\\n' | sort", directory) > 0);
-	in = popen(command, "re");
-	while ((c = fgetc(in)) != EOF)
-		fputc(c, out);
-	pclose(in);
-	for (size_t i = 0; i < pins.list.len; i++)
-		fprintf(out, "%s %u %u\n", pins.list.items[i].name, link_id(directory, &pins.list.items[i]),
-			pins.list.items[i].program_id);
-	fclose(out);
-	free(command);
-	eg_array_clear(&pins.list);
-	return text;
+	/* All below the lowest free one are taken. */
+	assert_true(lowest >= 0);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){(rlim_t)lowest, old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return old;
 }
+
+static void restore_descriptors(const struct rlimit *old)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, old), 0);
+}
+
+/* Who cannot look at a link neither takes it for one that is gone nor removes it. */
+static void links_that_nobody_could_look_at_stay(void **state)
+{
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	struct rlimit old;
+	struct world world;
+	struct stat st;
+	int attached, detached;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	assert_int_equal(fstat(world.cgroup.fd, &st), 0);
+	before = picture(world.directory);
+	old = take_descriptors();
+	attached = eg_datapath_attach_for(world.datapath, world.cgroup.fd, SLOT, EG_WORKLOAD_GUARDED);
+	detached = eg_datapath_detach_for(world.datapath, SLOT, st.st_ino, EG_WORKLOAD_GUARDED);
+	restore_descriptors(&old);
+	after = picture(world.directory);
+	assert_int_equal(attached, -EMFILE);
+	assert_int_equal(detached, -EMFILE);
+	assert_string_equal(before, after);
+	assert_true(is_enforced(&world));
+	end_world(&world);
+}
+
+/* ---- refusals ---- */
 
 /* Neither an agent nor a reader takes the directory, both say why, and it stays as it is. */
 static void assert_refused(const char *directory, const char *why)
@@ -806,6 +853,7 @@ int main(void)
 		cmocka_unit_test(who_comes_after_finds_counters_slots_verdicts_and_links_as_they_were),
 		cmocka_unit_test(a_policy_is_applied_to_adopted_maps_whatever_the_idle_bank_holds),
 		cmocka_unit_test(links_that_a_crash_or_root_took_away_are_attached_anew),
+		cmocka_unit_test(links_that_nobody_could_look_at_stay),
 		cmocka_unit_test(a_directory_that_others_can_write_or_own_is_refused),
 		cmocka_unit_test(a_link_in_the_place_of_the_directory_is_refused_and_not_followed_by_removal),
 		cmocka_unit_test(maps_of_another_type_or_size_are_refused),

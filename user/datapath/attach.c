@@ -210,18 +210,27 @@ static int pin_path(const struct eg_datapath *datapath, uint32_t slot, uint64_t 
 	return r < 0 ? r : len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }
 
-/* Whether the link pinned at `path` is on the cgroup still: root may have detached it under us. */
-static bool is_on_cgroup(const char *path, uint64_t cgroup_id)
+/*
+ * 1 or 0: whether the link pinned at `path` is on the cgroup still, as root may have detached it under us. -errno:
+ * nobody could look, for want of a descriptor for example.
+ */
+static int is_on_cgroup(const char *path, uint64_t cgroup_id)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
 
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == BPF_LINK_TYPE_CGROUP &&
-	       info.cgroup.cgroup_id == cgroup_id;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return -errno;
+	return info.type == BPF_LINK_TYPE_CGROUP && info.cgroup.cgroup_id == cgroup_id;
 }
 
-/* A pin that is there was attached by us or by a process before us. */
+/*
+ * A pin that is there was attached by us or by a process before us. It is all that holds its link: one that could not
+ * be looked at stays, since what made the look fail would let no other take its place.
+ */
 static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, uint64_t cgroup_id,
 			  const struct bpf_program *program)
 {
@@ -229,8 +238,10 @@ static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t 
 	char path[PATH_MAX];
 	int r = pin_path(datapath, slot, cgroup_id, program, path, sizeof(path));
 
-	if (r < 0 || is_on_cgroup(path, cgroup_id))
-		return r;
+	if (r == 0)
+		r = is_on_cgroup(path, cgroup_id);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
 	link = bpf_program__attach_cgroup(program, cgroup_fd);

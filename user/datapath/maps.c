@@ -76,7 +76,7 @@ bool eg_maps_is_enrolled(const struct eg_maps *maps, uint64_t cgroup_id)
 {
 	__u32 slot;
 
-	return bpf_map_lookup_elem(maps->enrolled, &cgroup_id, &slot) == 0;
+	return bpf_map_lookup_elem(maps->enrolled, &cgroup_id, &slot) != -ENOENT;
 }
 
 int eg_maps_list_gates(const struct eg_maps *maps, struct eg_gate_list *gates)
@@ -168,20 +168,21 @@ static int read_workloads(int fd, const struct eg_table_image *table, struct ent
 	return count < 0 ? count : r;
 }
 
+/* A trie needs memory for each step, which the kernel may not have: that is not its end. */
 static int read_others(int fd, const struct eg_table_image *table, struct entries *entries)
 {
 	char key[sizeof(struct eg_prefix_key)], value[sizeof(struct eg_rules)], *previous = NULL;
+	int r;
 
-	while (bpf_map_get_next_key(fd, previous, key) == 0) {
-		int r = bpf_map_lookup_elem(fd, key, value);
-
+	while ((r = bpf_map_get_next_key(fd, previous, key)) == 0) {
+		r = bpf_map_lookup_elem(fd, key, value);
 		if (r == 0)
 			r = add_entry(entries, table, key, value);
 		if (r < 0)
 			return r;
 		previous = key;
 	}
-	return 0;
+	return r == -ENOENT ? 0 : r;
 }
 
 static int read_table(int fd, enum eg_table which, struct eg_table_image *table)

@@ -381,18 +381,24 @@ static int read_live_link(int links_fd, struct eg_link_pin *pin)
 	return 0;
 }
 
+/* What is no link, or one that cannot be detached, is unlinked all the same. `fd` may be negative. */
+static int detach_and_unlink(int fd, const char *path)
+{
+	if (fd >= 0)
+		bpf_link_detach(fd);
+	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 /*
  * The kernel lets go of an unlinked pin's link some time later, in a worker. Detached
  * first, it is off its cgroup when this returns, which whoever waits for its programs
- * relies on. A link that cannot be detached is unlinked all the same.
+ * relies on: one that cannot be opened stays.
  */
 int eg_pins_remove_link(const char *path)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
 
-	if (fd >= 0)
-		bpf_link_detach(fd);
-	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+	return fd < 0 && errno != ENOENT ? -errno : detach_and_unlink(fd, path);
 }
 
 static int remove_link(int links_fd, const char *name)
@@ -473,6 +479,14 @@ int eg_pins_remove_links(const char *directory, uint32_t slot, char **ret_proble
 
 /* ---- the end ---- */
 
+/* Of any kind. Nobody waits for programs any more: what cannot be opened goes too, if later. */
+static int remove_pin(const char *path)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	return detach_and_unlink(fd, path);
+}
+
 struct removal {
 	void (*said)(const char *path, void *context);
 	void *context;
@@ -510,7 +524,7 @@ static int remove_folder(const char *path, const struct removal *removal)
 		if (asprintf(&file, "%s/%s", path, entry->d_name) < 0)
 			r = -ENOMEM;
 		else
-			r = say_removed(file, remove_link(dirfd(folder), entry->d_name), removal);
+			r = say_removed(file, remove_pin(file), removal);
 	}
 	closedir(folder);
 	return r < 0 ? r : remove_directory(path, removal);
