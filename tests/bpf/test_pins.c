@@ -30,6 +30,7 @@
 #include "datapath/walk.h"
 
 #define SLOT 1u
+#define OTHER_SLOT 2u
 #define MESH "192.0.2.1"
 #define ELSEWHERE "198.51.100.1"
 
@@ -675,11 +676,28 @@ static void totals_are_folded_exactly_once_wherever_the_one_before_was_killed(vo
 	end_world(&world);
 }
 
-/* ---- removal ---- */
+/* The word for the slot that is half folded holds one: that of another must not take its place. */
+static void a_slot_that_is_half_folded_is_finished_before_another(void **state)
+{
+	struct eg_slot_info info = {.use = EG_SLOT_LEAVING, .cgroup_id = 8, .name = "other"};
+	struct world world;
+	struct eg_maps maps;
+
+	(void)state;
+	make_world(&world);
+	leave(&world, 3);
+	maps = eg_datapath_maps(world.datapath);
+	assert_int_equal(eg_maps_write_info(&maps, OTHER_SLOT, &info), 0);
+	fold_up_to(&world, FOLD_ADDED);
+	assert_int_equal(eg_maps_retire_slot(&maps, OTHER_SLOT), 0);
+	assert_int_equal(eg_maps_retire_slot(&maps, SLOT), 0);
+	assert_retired(&world, 3);
+	assert_int_equal(read_retired(&world).slots, 2);
+	end_world(&world);
+}
 
 /* ---- counts that move ---- */
 
-#define OTHER_SLOT 2u
 #define REFUSALS 100000
 
 static int try_often(void *unused)
@@ -734,6 +752,25 @@ static void counts_that_move_while_programs_count_are_each_in_one_place(void **s
 	assert_int_equal(cgroup_join(pid), 0);
 	assert_true(moves > 10);
 	assert_int_equal(refused_in_all(&world), each * (REFUSALS + 1));
+	end_world(&world);
+}
+
+/* An heir gets what is not in the sum already. */
+static void a_slot_that_is_half_folded_leaves_its_heir_nothing(void **state)
+{
+	uint32_t heirs[EG_SLOTS_MAX] = {[SLOT] = OTHER_SLOT};
+	struct eg_slot_set slots = {};
+	struct world world;
+
+	(void)state;
+	make_world(&world);
+	leave(&world, 3);
+	fold_up_to(&world, FOLD_ADDED);
+	eg_slot_set_add(&slots, SLOT);
+	assert_int_equal(eg_datapath_retire(world.datapath, &slots, heirs), 0);
+	assert_int_equal(refused_in_all(&world), 3);
+	assert_retired(&world, 3);
+	assert_int_equal(read_retired(&world).slots, 1);
 	end_world(&world);
 }
 
@@ -859,7 +896,9 @@ int main(void)
 		cmocka_unit_test(maps_of_another_type_or_size_are_refused),
 		cmocka_unit_test(maps_of_another_abi_are_refused_and_their_enforcement_stays_until_they_are_removed),
 		cmocka_unit_test(totals_are_folded_exactly_once_wherever_the_one_before_was_killed),
+		cmocka_unit_test(a_slot_that_is_half_folded_is_finished_before_another),
 		cmocka_unit_test(counts_that_move_while_programs_count_are_each_in_one_place),
+		cmocka_unit_test(a_slot_that_is_half_folded_leaves_its_heir_nothing),
 		cmocka_unit_test(counts_move_from_one_slot_to_another_or_not_at_all),
 		cmocka_unit_test(a_walk_that_does_not_come_to_its_end_has_failed),
 		cmocka_unit_test(removal_leaves_nothing_and_works_with_nothing_there),

@@ -456,6 +456,9 @@ int eg_datapath_retire(struct eg_datapath *datapath, const struct eg_slot_set *s
 	struct eg_maps maps = eg_datapath_maps(datapath);
 	int r = eg_object_wait_for_programs(datapath);
 
+	/* What is in the retired sum already is nobody's to inherit. */
+	if (r == 0)
+		r = eg_maps_finish_fold(&maps);
 	if (r == 0)
 		r = move_to_heirs(datapath, slots, heirs);
 	return r < 0 ? r : eg_maps_retire_slots(&maps, slots);

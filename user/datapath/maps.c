@@ -266,15 +266,20 @@ static void settle(struct eg_cluster_counts *counts, const struct eg_cluster_sta
 static int add_to_retired(const struct eg_maps *maps, struct eg_slot *value, uint32_t slot)
 {
 	struct eg_retired retired;
+	struct eg_slot_info info;
 	int r = eg_maps_read_retired(maps, &retired);
 
 	if (r < 0 || retired.folding == slot)
+		return r;
+	r = eg_maps_read_info(maps, slot, &info);
+	if (r < 0)
 		return r;
 	settle(&value->counts.ipv4.cluster, &value->state.ipv4);
 	settle(&value->counts.ipv6.cluster, &value->state.ipv6);
 	eg_counts_add(&retired.counts, &value->counts);
 	retired.folding = slot;
-	retired.slots++;
+	/* One that is free has been counted: whoever asks does not know that it is done. */
+	retired.slots += info.use != EG_SLOT_FREE;
 	return bpf_map_update_elem(maps->retired, &only_entry, &retired, BPF_ANY);
 }
 
@@ -330,10 +335,21 @@ static int fold(const struct eg_maps *maps, uint32_t slot)
 	return r;
 }
 
+/* eg_retired has one place to note which slot is folded: the next one's number would take it, and the counts be added again. */
+int eg_maps_finish_fold(const struct eg_maps *maps)
+{
+	struct eg_retired retired;
+	int r = eg_maps_read_retired(maps, &retired);
+
+	return r < 0 || retired.folding == 0 ? r : fold(maps, retired.folding);
+}
+
 int eg_maps_retire_slots(const struct eg_maps *maps, const struct eg_slot_set *slots)
 {
-	int r = drop_destinations(maps, slots);
+	int r = eg_maps_finish_fold(maps);
 
+	if (r == 0)
+		r = drop_destinations(maps, slots);
 	for (uint32_t slot = 0; slot < EG_SLOTS_MAX && r == 0; slot++)
 		if (slots->has[slot])
 			r = fold(maps, slot);

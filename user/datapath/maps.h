@@ -103,6 +103,11 @@ static inline void eg_slot_set_add(struct eg_slot_set *set, uint32_t slot)
 }
 
 /*
+ * The slot whose fold failed half way, or was the last thing that a process did which was killed: folds the rest of it.
+ * As below; 0 also when there is none.
+ */
+int eg_maps_finish_fold(const struct eg_maps *maps);
+/*
  * Folds the slots' totals into the retired sum, each once, whatever process did how
  * much of it before, drops their destinations, and marks them free. Their links are
  * gone and no program runs for them any more.
