@@ -301,11 +301,12 @@ static __always_inline __u64 payload_sent(const struct tcp_sock *tcp)
 	return sent > again ? sent - again : 0;
 }
 
+/* What was accepted is of no cluster. */
 static __always_inline void count_bytes(struct eg_lease *lease, __u64 word, const struct tcp_sock *tcp)
 {
 	struct cluster cluster;
 
-	if (!find_cluster(word, &cluster))
+	if (eg_lease_state(word) == EG_LEASE_TRUSTED || !find_cluster(word, &cluster))
 		return;
 	add_bytes(&cluster.counts->rx_bytes, &lease->rx_bytes, payload_received(tcp));
 	add_bytes(&cluster.counts->tx_bytes, &lease->tx_bytes, payload_sent(tcp));

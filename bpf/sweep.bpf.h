@@ -186,7 +186,7 @@ static __always_inline void end_unseen(struct eg_lease *lease, __u64 word)
 	free_lease(lease);
 }
 
-/* Payload that moved since the last sweep is activity, at the time of this one. */
+/* Payload that moved since the last sweep, and is counted, is activity, at the time of this one. */
 static __always_inline void note_activity(struct sock *sk, struct eg_lease *lease, __u64 word, __u64 now)
 {
 	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);

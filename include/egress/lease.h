@@ -105,7 +105,7 @@ struct eg_lease {
 	__u64 word;
 	__u64 cookie;    /* SO_COOKIE of the socket; 0: the place is free */
 	__u64 opened_ns; /* CLOCK_MONOTONIC; when it was admitted */
-	__u64 active_ns; /* when it was established, or a sweep last found new payload; 0 before */
+	__u64 active_ns; /* when it was established, or a sweep last found new payload; 0 before; TRUSTED: when it was released */
 	__u64 rx_bytes;  /* payload that is in the slot's counters already */
 	__u64 tx_bytes;
 	__u32 connect_timeout_ms : 24; /* of the policy that admitted it, EG_LEASE_TIMEOUT_MAX_MS at most */

@@ -464,6 +464,54 @@ static void an_accepted_connection_answers_and_outlives_its_listener(void **stat
 	guarded_end(&guarded);
 }
 
+/* As if the lease of an accepted socket was as old as a sweep lets nobody's become. */
+static void age_trusted(const struct guarded *guarded, int accepted)
+{
+	int leases = eg_datapath_map_fd(guarded->datapath, "eg_leases");
+	struct eg_lease lease = lease_get(leases, accepted);
+
+	assert_int_equal(eg_lease_state(lease.word), EG_LEASE_TRUSTED);
+	lease.opened_ns -= 3600000000000ull;
+	if (lease.active_ns)
+		lease.active_ns -= 3600000000000ull;
+	lease_put(leases, accepted, &lease);
+}
+
+static void an_accepted_connection_that_was_swept_counts_nowhere_and_answers_after_a_silence(void **state)
+{
+	struct eg_walk walk = {};
+	struct guarded guarded;
+	struct eg_slot_counts counts;
+	int listener, client, accepted;
+	uint16_t port;
+	char byte;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	listener = network_listen(0, 8, &port);
+	client = connect_from_outside(&guarded, listener, port, &accepted);
+	close(listener);
+	assert_int_equal(write(accepted, "x", 1), 1);
+	assert_true(guarded_hears(client));
+	assert_int_equal(read(client, &byte, 1), 1);
+	assert_int_equal(eg_datapath_sweep(guarded.datapath, &walk), 0);
+	assert_int_equal(walk.sockets.len, 0);
+	eg_walk_clear(&walk);
+	age_trusted(&guarded, accepted);
+	assert_int_equal(eg_datapath_collect(guarded.datapath), 0);
+	assert_int_equal(write(accepted, "y", 1), 1);
+	assert_true(guarded_hears(client));
+	network_close_pair(accepted, client);
+	for (int i = 0; i < 100 && lease_table_read(eg_datapath_map_fd(guarded.datapath, "eg_leases")).taken; i++)
+		poll(NULL, 0, 10);
+	counts = guarded_counts(&guarded);
+	assert_int_equal(counts.ipv4.cluster.tx_bytes, 0);
+	assert_int_equal(counts.ipv4.cluster.rx_bytes, 0);
+	assert_int_equal(counts.ipv4.verdicts.blocked_guard, 0);
+	guarded_end(&guarded);
+}
+
 static void a_connection_that_was_accepted_before_answers_while_its_listener_stands(void **state)
 {
 	struct guarded guarded;
@@ -683,6 +731,7 @@ int main(void)
 		cmocka_unit_test(a_udp_server_that_connects_to_who_wrote_answers_as_long_as_he_writes),
 		cmocka_unit_test(peers_of_a_cgroup_that_is_gone_take_no_place_of_the_next_one),
 		cmocka_unit_test(an_accepted_connection_answers_and_outlives_its_listener),
+		cmocka_unit_test(an_accepted_connection_that_was_swept_counts_nowhere_and_answers_after_a_silence),
 		cmocka_unit_test(a_connection_that_was_accepted_before_answers_while_its_listener_stands),
 		cmocka_unit_test(a_policy_that_lets_everything_out_has_no_guard),
 		cmocka_unit_test(what_is_known_of_a_connection_is_of_one_policy_and_the_next_one_judges_anew),
