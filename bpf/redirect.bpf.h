@@ -22,6 +22,7 @@
 #include "flow.bpf.h"
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
+#include "originals.bpf.h"
 
 #define DNS_PORT 53
 /* Every network namespace has its loopback device first. */
@@ -158,23 +159,6 @@ __noinline int eg_can_be_redirected(struct bpf_sock_addr *ctx, __u32 family, con
 }
 
 /* ---- what is kept ---- */
-
-static __always_inline bool has_room_for_original(void)
-{
-	__u32 zero = 0;
-	const __u64 *held = bpf_map_lookup_elem(&eg_orig_count, &zero);
-
-	return held && *(const volatile __u64 *)held < EG_ORIGINALS_MAX - EG_ORIGINALS_RESERVE;
-}
-
-static __always_inline void count_originals(__s64 change)
-{
-	__u32 zero = 0;
-	__u64 *held = bpf_map_lookup_elem(&eg_orig_count, &zero);
-
-	if (held)
-		__sync_fetch_and_add(held, change);
-}
 
 static __always_inline bool is_connect(enum eg_hook hook)
 {
@@ -313,13 +297,6 @@ static __always_inline bool is_same_end(const struct eg_flow *a, const struct eg
 	return a->family == b->family && a->port == b->port && a->addr.word_be[0] == b->addr.word_be[0] &&
 	       a->addr.word_be[1] == b->addr.word_be[1] && a->addr.word_be[2] == b->addr.word_be[2] &&
 	       a->addr.word_be[3] == b->addr.word_be[3];
-}
-
-static __always_inline bool is_epoch_of(__u32 slot_id, __u32 epoch)
-{
-	const struct eg_slot *slot = bpf_map_lookup_elem(&eg_slots, &slot_id);
-
-	return slot && slot->state.epoch == epoch;
 }
 
 /* The notes of a slot's earlier owners are nobody's. */

@@ -19,6 +19,7 @@
 #include "decide.bpf.h"
 #include "flow.bpf.h"
 #include "kernel.bpf.h"
+#include "originals.bpf.h"
 #include "reply.bpf.h"
 
 /* Far longer than a connect call takes from its hook to the state that it leaves the socket in. */
@@ -288,6 +289,28 @@ static long forget_peer(void *map, const struct eg_peer_key *key, struct eg_peer
 		__sync_fetch_and_add(&slot->state.peers, -1);
 	bpf_map_delete_elem(&eg_peers, key);
 	(void)map;
+	return 0;
+}
+
+/* ---- connections that were redirected ---- */
+
+/*
+ * Callback over the table: no program tells of the end of connections whose workload is
+ * gone, was made anew or redirects no more, and the accepted sockets of the proxy have
+ * copies of their notes.
+ */
+static long collect_original(void *map, const struct eg_original_key *key, const struct eg_original *original,
+			     void *nothing)
+{
+	struct policy_view view = view_policy(original->slot);
+
+	(void)map;
+	(void)nothing;
+	if (is_epoch_of(original->slot, original->epoch) && does_redirect(view.workload))
+		return 0;
+	/* Somebody may see its end at this very moment: one of both counts it. */
+	if (bpf_map_delete_elem(&eg_originals, key) == 0)
+		count_originals(-1);
 	return 0;
 }
 

@@ -136,5 +136,6 @@ int eg_collect(void *ctx)
 	(void)ctx;
 	bpf_for_each_map_elem(&eg_leases, collect_lease, &now, 0);
 	bpf_for_each_map_elem(&eg_peers, forget_peer, &now, 0);
+	bpf_for_each_map_elem(&eg_originals, collect_original, NULL, 0);
 	return 0;
 }

@@ -13,8 +13,9 @@
  *     the client's, when the connection is established;
  *   recvmsg() of a client whose datagrams a local resolver answers.
  *
- * What is kept with a socket ends with it. A note ends when the client's socket closes,
- * or is void once its slot has another owner.
+ * What is kept with a socket ends with it. A note ends when the client's socket closes. It
+ * is void once its slot has another owner, and nobody may see that end then, nor once its
+ * workload redirects no more: the agent clears such away.
  */
 #include "egress/flow.h"
 

@@ -471,6 +471,59 @@ static void what_is_redirected_is_not_ended_as_forbidden_and_what_was_open_befor
 	end_world(&world);
 }
 
+/* Where its programs are gone, no event takes the note of a connection away. */
+static void notes_of_a_workload_that_no_longer_redirects_are_cleared_away(void **state)
+{
+	struct world world;
+	int client, accepted;
+
+	(void)state;
+	make_world(&world);
+	join_world(&world);
+	client = network_connected(ASKED_IPV4, ASKED_PORT);
+	accepted = accept_of(&world);
+	assert_int_equal(eg_datapath_collect(world.breaker.datapath), 0);
+	assert_int_equal(count_notes(&world), 1);
+	assert_int_equal(count_entries(&world), 1);
+	world.breaker.subject.redirect_ipv4 = world.breaker.subject.redirect_ipv6 = (struct eg_redirect_policy){};
+	join_world(&world);
+	assert_int_equal(eg_datapath_collect(world.breaker.datapath), 0);
+	assert_int_equal(count_notes(&world), 0);
+	assert_int_equal(count_entries(&world), 0);
+	/* Its end, wherever that is seen, takes nothing away any more. */
+	network_close_pair(client, accepted);
+	end_world(&world);
+}
+
+static void notes_of_a_slots_earlier_owner_are_cleared_away(void **state)
+{
+	struct world world;
+	struct eg_original note = {.slot = BREAKER_SLOT, .asked = {.family = EG_FAMILY_IPV4}};
+	struct eg_original_key key = {.family = EG_FAMILY_IPV4};
+	uint32_t zero = 0;
+	uint64_t held = 2;
+
+	(void)state;
+	make_world(&world);
+	join_world(&world);
+	for (key.local_port = 1; key.local_port <= held; key.local_port++) {
+		note.epoch = breaker_slot(&world.breaker).state.epoch + key.local_port - 1;
+		assert_int_equal(bpf_map_update_elem(eg_datapath_map_fd(world.breaker.datapath, "eg_originals"), &key,
+						     &note, BPF_NOEXIST),
+				 0);
+	}
+	assert_int_equal(bpf_map_update_elem(eg_datapath_map_fd(world.breaker.datapath, "eg_orig_count"), &zero, &held,
+					     BPF_EXIST),
+			 0);
+	assert_int_equal(eg_datapath_collect(world.breaker.datapath), 0);
+	assert_int_equal(count_notes(&world), 1);
+	assert_int_equal(count_entries(&world), 1);
+	world.breaker.subject.redirect_ipv4 = world.breaker.subject.redirect_ipv6 = (struct eg_redirect_policy){};
+	breaker_apply(&world.breaker);
+	assert_int_equal(eg_datapath_collect(world.breaker.datapath), 0);
+	end_world(&world);
+}
+
 static void the_first_subflow_of_mptcp_is_redirected(void **state)
 {
 	struct world world;
@@ -703,6 +756,8 @@ int main(void)
 		cmocka_unit_test(a_socket_that_is_bound_is_redirected),
 		cmocka_unit_test(the_guard_lets_connections_to_a_proxy_of_another_address_by),
 		cmocka_unit_test(what_is_redirected_is_not_ended_as_forbidden_and_what_was_open_before_is),
+		cmocka_unit_test(notes_of_a_workload_that_no_longer_redirects_are_cleared_away),
+		cmocka_unit_test(notes_of_a_slots_earlier_owner_are_cleared_away),
 		cmocka_unit_test(the_first_subflow_of_mptcp_is_redirected),
 		cmocka_unit_test(fast_open_is_redirected),
 		cmocka_unit_test(traffic_of_the_mesh_is_sent_to_its_proxy_and_is_mesh),
