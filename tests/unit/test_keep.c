@@ -149,6 +149,24 @@ static void assert_lists_equal(const struct eg_workload *a, const struct eg_work
 	}
 }
 
+static void a_redirect_that_names_nothing_stays_one(void **state)
+{
+	struct policy *before = policy_read("type: Workload\nname: web\nmesh: default\ncgroup: /w\nredirect: {}\n"), *after;
+	struct eg_keep keep = keep_of("web");
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	keep.workload = before->model->workloads.items[0];
+	assert_true(keep.workload->redirect.is_set);
+	add_flow(&keep, "192.0.2.200", 9, IPPROTO_UDP);
+	text = print(&keep, 1);
+	after = policy_read(text);
+	assert_true(after->model->workloads.items[0]->redirect.is_set);
+	policy_free(before);
+	policy_free(after);
+	eg_array_clear(&keep.flows);
+}
+
 static void a_workload_says_all_that_it_said_and_what_is_new(void **state)
 {
 	struct policy *before = policy_read(WRITTEN), *after;
@@ -226,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_by_tcp_is_in_a_policy_and_the_rest_in_the_workload),
+		cmocka_unit_test(a_redirect_that_names_nothing_stays_one),
 		cmocka_unit_test(a_workload_says_all_that_it_said_and_what_is_new),
 		cmocka_unit_test(what_no_rule_can_name_is_said_in_a_comment),
 		cmocka_unit_test(a_policy_that_would_beat_it_is_named),

@@ -259,9 +259,13 @@ static void print_places(FILE *out, const char *name, const struct eg_optional_p
 
 static void print_redirect(FILE *out, const struct eg_redirect *redirect)
 {
+	const bool is_empty = !redirect->proxy_cgroup && !redirect->to.ipv4.is_set && !redirect->to.ipv6.is_set &&
+			      !redirect->dns.ipv4.is_set && !redirect->dns.ipv6.is_set;
+
 	if (!redirect->is_set)
 		return;
-	fprintf(out, "redirect:\n");
+	/* Nothing below it would be null, which is as if it was left out. */
+	fprintf(out, is_empty ? "redirect: {}\n" : "redirect:\n");
 	print_places(out, "to", &redirect->to);
 	print_places(out, "dns", &redirect->dns);
 	if (redirect->proxy_cgroup)
