@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "cli/interrupt.h"
 
@@ -38,20 +39,17 @@ static bool has_line(const struct text *text, char *line)
 
 static int read_text(eg_follow_write_t write, void *context, struct text *ret_text)
 {
-	_cleanup_(text_clear) struct text text = {};
-	size_t len;
-	FILE *out = open_memstream(&text.bytes, &len);
-	int r;
+	_cleanup_(eg_buffer_clear) struct eg_buffer text = {};
+	FILE *out = eg_buffer_open(&text);
+	int r, whole;
 
 	if (!out)
 		return -errno;
 	r = write(context, out);
-	if (fclose(out) != 0 && r == 0)
-		r = -errno;
-	if (r < 0)
-		return r;
-	*ret_text = text;
-	text = (struct text){};
+	whole = eg_buffer_close(&text, out);
+	if (whole < 0 || r < 0)
+		return whole < 0 ? whole : r;
+	*ret_text = (struct text){.bytes = TAKE_PTR(text.bytes)};
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "egress/lease.h"
 #include "export/json.h"
@@ -47,9 +48,9 @@ static void print_socket(FILE *out, const struct eg_held_socket *socket)
 
 char *eg_foreign_text(const struct eg_walk *walk, uint32_t slot)
 {
-	char *text = NULL;
-	size_t len, said = 0;
-	FILE *out = open_memstream(&text, &len);
+	_cleanup_(eg_buffer_clear) struct eg_buffer text = {};
+	FILE *out = eg_buffer_open(&text);
+	size_t said = 0;
 
 	if (!out)
 		return NULL;
@@ -61,10 +62,7 @@ char *eg_foreign_text(const struct eg_walk *walk, uint32_t slot)
 		fputs(said > 1 ? ", " : "", out);
 		print_socket(out, &walk->sockets.items[at]);
 	}
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
+	return eg_buffer_close(&text, out) == 0 ? TAKE_PTR(text.bytes) : NULL;
 }
 
 static json_t *socket_json(const struct eg_held_socket *socket)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "export/clusters.h"
 #include "export/http.h"
@@ -96,30 +97,28 @@ static int answer_scrape(struct eg_admin *admin, struct eg_stats_query *query, s
 	return 0;
 }
 
-/* What was written to a memory stream becomes the answer, unless `r` says that this failed. */
-static int take_text(FILE *out, int r, const char *type, char **text, const size_t *len, struct eg_http_answer *answer)
+/* What was written to the stream becomes the answer, unless `r` says that this failed. */
+static int take_text(FILE *out, int r, const char *type, struct eg_buffer *text, struct eg_http_answer *answer)
 {
-	/* The text is whole, and stays where it is, once its stream is closed. */
-	if (fclose(out) != 0 && r == 0)
-		r = -ENOMEM;
-	if (r < 0)
-		return r;
-	*answer = (struct eg_http_answer){.status = OK, .type = type, .text = TAKE_PTR(*text), .len = *len};
+	int whole = eg_buffer_close(text, out);
+
+	if (whole < 0 || r < 0)
+		return whole < 0 ? whole : r;
+	*answer = (struct eg_http_answer){.status = OK, .type = type, .text = TAKE_PTR(text->bytes), .len = text->len};
 	return 0;
 }
 
 static int answer_text(struct eg_admin *admin, const struct eg_stats_query *query, const struct eg_snapshot *snapshot,
 		       struct eg_http_answer *answer)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
+	_cleanup_(eg_buffer_clear) struct eg_buffer text = {};
+	FILE *out = eg_buffer_open(&text);
 	int r;
 
 	if (!out)
 		return -ENOMEM;
 	r = eg_stats_write(query, snapshot, admin->has_baseline ? &admin->baseline : NULL, out);
-	return take_text(out, r, query->format == EG_STATS_JSON ? "application/json" : NULL, &text, &len, answer);
+	return take_text(out, r, query->format == EG_STATS_JSON ? "application/json" : NULL, &text, answer);
 }
 
 static int answer_query(struct eg_admin *admin, struct eg_stats_query *query, struct eg_http_answer *answer)
@@ -237,10 +236,9 @@ static int answer_page(struct eg_admin *admin, const struct eg_http_request *req
 		       int (*write_json)(const struct eg_pinned *listed, FILE *out), struct eg_http_answer *answer)
 {
 	struct page page = {.json = !write_text};
+	_cleanup_(eg_buffer_clear) struct eg_buffer text = {};
 	struct eg_pinned listed = {};
-	char *text = NULL;
 	FILE *out = NULL;
-	size_t len;
 	int r = 0;
 
 	for (size_t i = 0; i < request->parameters.len && r == 0; i++)
@@ -248,13 +246,12 @@ static int answer_page(struct eg_admin *admin, const struct eg_http_request *req
 	if (r == 0)
 		r = list_slots(admin, page.workload, &listed, answer);
 	if (r == 0) {
-		out = open_memstream(&text, &len);
+		out = eg_buffer_open(&text);
 		r = !out ? -ENOMEM : page.json ? write_json(&listed, out) : write_text(&listed, out);
 	}
 	eg_array_clear(&listed.slots);
 	if (out)
-		r = take_text(out, r, page.json ? "application/json" : NULL, &text, &len, answer);
-	free(text);
+		r = take_text(out, r, page.json ? "application/json" : NULL, &text, answer);
 	return r < 0 ? r : 0;
 }
 
@@ -297,16 +294,15 @@ static int answer_config(struct eg_admin *admin, const struct eg_http_request *r
 static int answer_server_info(struct eg_admin *admin, const struct eg_http_request *request,
 			      struct eg_http_answer *answer)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
+	_cleanup_(eg_buffer_clear) struct eg_buffer text = {};
+	FILE *out = eg_buffer_open(&text);
 	int r;
 
 	(void)request;
 	if (!out)
 		return -ENOMEM;
 	r = eg_pages_write_server_info(&admin->pinned.maps, (eg_now_ns() - admin->started_ns) / NSEC_PER_SEC, out);
-	return take_text(out, r, "application/json", &text, &len, answer);
+	return take_text(out, r, "application/json", &text, answer);
 }
 
 static int answer_help(struct eg_admin *admin, const struct eg_http_request *request, struct eg_http_answer *answer);
@@ -336,9 +332,9 @@ static const struct route {
 
 static int write_help(const char *before, unsigned int status, struct eg_http_answer *answer)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
+	_cleanup_(eg_buffer_clear) struct eg_buffer text = {};
+	FILE *out = eg_buffer_open(&text);
+	int r;
 
 	if (!out)
 		return -ENOMEM;
@@ -346,12 +342,10 @@ static int write_help(const char *before, unsigned int status, struct eg_http_an
 	for (size_t i = 0; i < EG_COUNT_OF(routes); i++)
 		fprintf(out, "  %s%s: %s\n", routes[i].path, strcmp(routes[i].method, "POST") == 0 ? " (POST)" : "",
 			routes[i].help);
-	if (fclose(out) != 0)
-		return -ENOMEM;
-	answer->status = status;
-	answer->len = len;
-	answer->text = TAKE_PTR(text);
-	return 0;
+	r = take_text(out, 0, NULL, &text, answer);
+	if (r == 0)
+		answer->status = status;
+	return r;
 }
 
 static int answer_help(struct eg_admin *admin, const struct eg_http_request *request, struct eg_http_answer *answer)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/text.h"
 #include "export/names.h"
 
@@ -13,50 +14,15 @@
 #define NSEC_PER_SEC 1e9
 #define MSEC_PER_SEC 1e3
 
-/* ---- text that grows ---- */
+/* ---- text ---- */
 
-struct text {
-	char *bytes;
-	size_t len;
-	size_t capacity;
-	bool failed; /* there was no memory for all of it */
-};
-
-static char *make_room(struct text *text, size_t len)
+static void add(struct eg_buffer *text, const char *string)
 {
-	size_t wanted = text->capacity ? text->capacity : 4096;
-	char *grown;
-
-	while (wanted < text->len + len)
-		wanted *= 2;
-	if (wanted > text->capacity) {
-		grown = realloc(text->bytes, wanted);
-		text->failed |= !grown;
-		if (!grown)
-			return NULL;
-		text->bytes = grown;
-		text->capacity = wanted;
-	}
-	return text->bytes + text->len;
-}
-
-static void add_bytes(struct text *text, const char *bytes, size_t len)
-{
-	char *to = make_room(text, len);
-
-	if (!to)
-		return;
-	memcpy(to, bytes, len);
-	text->len += len;
-}
-
-static void add(struct text *text, const char *string)
-{
-	add_bytes(text, string, strlen(string));
+	eg_buffer_add(text, string, strlen(string));
 }
 
 /* A scrape has hundreds of thousands of them: printf() would take as long as all else together. */
-static void add_number(struct text *text, uint64_t value)
+static void add_number(struct eg_buffer *text, uint64_t value)
 {
 	char digits[20];
 	size_t at = sizeof(digits);
@@ -65,10 +31,10 @@ static void add_number(struct text *text, uint64_t value)
 		digits[--at] = (char)('0' + value % 10);
 		value /= 10;
 	} while (value > 0);
-	add_bytes(text, digits + at, sizeof(digits) - at);
+	eg_buffer_add(text, digits + at, sizeof(digits) - at);
 }
 
-static void add_real(struct text *text, double value)
+static void add_real(struct eg_buffer *text, double value)
 {
 	char digits[32];
 
@@ -77,21 +43,21 @@ static void add_real(struct text *text, double value)
 }
 
 /* What is no UTF-8, or a control character, is written as bytes. */
-static void add_escaped(struct text *text, const char *value)
+static void add_escaped(struct eg_buffer *text, const char *value)
 {
 	for (size_t len; *value; value += len) {
 		char hex[8];
 
 		len = eg_text_shown_len(value);
 		if (*value == '\\' || *value == '"') {
-			add_bytes(text, "\\", 1);
+			eg_buffer_add(text, "\\", 1);
 		} else if (len == 0) {
 			snprintf(hex, sizeof(hex), "\\\\x%02x", (unsigned char)*value);
 			add(text, hex);
 			len = 1;
 			continue;
 		}
-		add_bytes(text, value, len);
+		eg_buffer_add(text, value, len);
 	}
 }
 
@@ -116,7 +82,7 @@ struct eg_prometheus {
 	struct eg_snapshot snapshot;
 	struct subject *subjects; /* of the workloads, then of what has no slot */
 	uint64_t *wanted;         /* for each row of the table a bit for each index that is asked for */
-	struct text text;         /* made, and not taken yet */
+	struct eg_buffer text;    /* made, and not taken yet */
 	int error;                /* of the filter */
 	enum phase phase;
 	size_t row;     /* of the phase's table */
@@ -458,13 +424,13 @@ static int write_labels(const struct eg_counted *workload, char **ret_labels)
 		{"\",kuma_io_service=\"", workload->service},
 		{"\",workload=\"", workload->name},
 	};
-	struct text text = {};
+	struct eg_buffer text = {};
 
 	for (size_t i = 0; i < EG_COUNT_OF(labels); i++) {
 		add(&text, labels[i][0]);
 		add_escaped(&text, labels[i][1]);
 	}
-	add_bytes(&text, "\"", sizeof("\""));
+	eg_buffer_add(&text, "\"", sizeof("\""));
 	*ret_labels = text.bytes;
 	return text.failed ? -ENOMEM : 0;
 }
@@ -540,7 +506,7 @@ struct eg_prometheus *eg_prometheus_free(struct eg_prometheus *p)
 		free(p->subjects[i].labels);
 	free(p->subjects);
 	free(p->wanted);
-	free(p->text.bytes);
+	eg_buffer_clear(&p->text);
 	eg_snapshot_clear(&p->snapshot);
 	eg_stats_query_clear(&p->query);
 	free(p);
