@@ -124,6 +124,23 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook
 	return answer(&seen, refused_before);
 }
 
+/*
+ * To the very peer that the socket has, since before the policy that forbids it: the guard
+ * judges that, and knows until when it goes on. Only where the peer is a mapped address
+ * does the kernel come here with a send() that names none.
+ */
+static __always_inline bool is_of_open_session(const struct bpf_sock_addr *ctx, const struct observation *seen)
+{
+	const struct bpf_sock *sk = ctx->sk;
+	struct eg_flow peer;
+
+	if (seen->decision.verdict != EG_VERDICT_BLOCKED ||
+	    seen->decision.reason != EG_REASON_BLOCKED_PASSTHROUGH_OFF || !sk || sk->state != BPF_TCP_ESTABLISHED)
+		return false;
+	peer = peer_of(sk);
+	return is_same_end(&peer, &seen->flow);
+}
+
 /* A datagram of a socket that is not connected holds nothing. */
 static __always_inline int judge_datagram(struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)
 {
@@ -134,6 +151,8 @@ static __always_inline int judge_datagram(struct bpf_sock_addr *ctx, enum eg_hoo
 	admit_answer(ctx, &seen);
 	if (redirects)
 		eg_redirect(ctx, &seen, &place);
+	if (is_of_open_session(ctx, &seen))
+		return ANSWER_PROCEED;
 	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
 		note_refused_datagram(bpf_get_socket_cookie(ctx), &seen.flow);
 	/* Where everything may leave there is no guard that would ask. */

@@ -272,7 +272,7 @@ static void answer_from_outside(const struct guarded *guarded, int peer, int fd)
 
 static void a_session_whose_peer_answers_has_no_more_time_than_any_other(void **state)
 {
-	static const char *const addresses[] = {NETWORK_IPV4, NETWORK_IPV6};
+	static const char *const addresses[] = {NETWORK_IPV4, NETWORK_IPV6, NETWORK_MAPPED};
 
 	(void)state;
 	for (size_t i = 0; i < EG_COUNT_OF(addresses); i++) {
@@ -292,6 +292,52 @@ static void a_session_whose_peer_answers_has_no_more_time_than_any_other(void **
 		assert_int_equal(fate_of(&graced, fd), EG_FATE_ENDS);
 		assert_int_equal(send(fd, "x", 1, 0), -1);
 		assert_int_equal(errno, EPERM);
+		close(fd);
+		close(peer);
+		guarded_end(&graced.guarded);
+	}
+}
+
+static uint16_t peer_port(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	assert_int_equal(getpeername(fd, (struct sockaddr *)&peer, &len), 0);
+	return ntohs(((struct sockaddr_in *)&peer)->sin_port);
+}
+
+/* send() to a mapped peer, and whatever names an address, comes by a hook that would refuse it. */
+static void a_session_goes_on_also_where_a_hook_sees_each_datagram(void **state)
+{
+	static const char *const addresses[] = {NETWORK_IPV4, NETWORK_IPV6, NETWORK_MAPPED};
+
+	(void)state;
+	for (size_t i = 0; i < EG_COUNT_OF(addresses); i++) {
+		struct eg_slot_counts counts;
+		struct graced graced;
+		uint16_t port;
+		int fd, peer;
+		char byte;
+
+		guarded_make(&graced.guarded);
+		fd = pair_with_outside(&graced.guarded, addresses[i], &peer);
+		port = peer_port(fd);
+		enrol_until(&graced, eg_now_ns() + HOUR_NS, EG_WORKLOAD_KEEPS);
+		let_walks_know(&graced);
+		assert_true(passes(fd, peer));
+		assert_int_equal(guarded_send(fd, addresses[i], port), 0);
+		assert_true(guarded_hears(peer) && recv(peer, &byte, 1, 0) == 1);
+		counts = guarded_counts(&graced.guarded);
+		assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off + counts.ipv6.verdicts.blocked_passthrough_off, 0);
+		assert_int_equal(guarded_send(fd, addresses[i], 9), EPERM);
+		counts = guarded_counts(&graced.guarded);
+		assert_int_equal(counts.ipv4.verdicts.blocked_passthrough_off + counts.ipv6.verdicts.blocked_passthrough_off, 1);
+		end_time_of(&graced, fd);
+		assert_int_equal(guarded_send(fd, addresses[i], port), EPERM);
+		assert_int_equal(fate_of(&graced, fd), EG_FATE_KEPT);
+		assert_int_equal(guarded_send(fd, addresses[i], port), 0);
+		assert_true(passes(fd, peer));
 		close(fd);
 		close(peer);
 		guarded_end(&graced.guarded);
@@ -354,6 +400,7 @@ int main(void)
 		cmocka_unit_test(a_later_policy_gives_no_more_time_and_one_that_allows_it_begins_anew),
 		cmocka_unit_test(the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answers),
 		cmocka_unit_test(a_session_whose_peer_answers_has_no_more_time_than_any_other),
+		cmocka_unit_test(a_session_goes_on_also_where_a_hook_sees_each_datagram),
 		cmocka_unit_test(a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none),
 		cmocka_unit_test(what_is_kept_goes_on_until_its_end_or_its_next_connect),
 	};
