@@ -212,7 +212,7 @@ static __always_inline struct eg_slot *find_slot(__u32 *slot_id)
 
 /*
  * Programs of descendant cgroups, and those attached before ours, have run: what
- * they refused never leaves, so it is not counted as admitted.
+ * they refused never leaves, so it is not counted as admitted, nor as let go by audit mode.
  */
 __noinline int eg_account(struct observation *seen, int refused_before)
 {
@@ -225,7 +225,7 @@ __noinline int eg_account(struct observation *seen, int refused_before)
 	slot_id = seen->slot_id;
 	slot = find_slot(&slot_id);
 	seen->slot_id = slot_id;
-	if (slot && seen->decision.verdict == EG_VERDICT_ALLOWED && refused_before)
+	if (slot && seen->decision.verdict != EG_VERDICT_BLOCKED && refused_before)
 		count(&slot->counts.refused_before);
 	else if (slot)
 		account(slot, seen, true);

@@ -346,6 +346,45 @@ static void audit_mode_redirects_nothing_and_says_what_would_be(void **state)
 	end_world(&world);
 }
 
+/* Another owner's program that refuses connects by IPv4; its link. */
+static int refuse_connects(const struct breaker *breaker)
+{
+	static const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
+	_cleanup_close_ int fd =
+		bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "refuse", "GPL", insns, EG_COUNT_OF(insns), &options);
+	int link;
+
+	assert_true(fd >= 0);
+	link = bpf_link_create(fd, breaker->cgroup.fd, BPF_CGROUP_INET4_CONNECT, NULL);
+	assert_true(link >= 0);
+	return link;
+}
+
+static void what_was_refused_before_is_no_connection_in_audit_mode_either(void **state)
+{
+	struct world world;
+	struct eg_slot slot;
+	int link;
+
+	(void)state;
+	make_world(&world);
+	world.breaker.subject.mode = EG_MODE_AUDIT;
+	/* Ours come after it: they are attached anew. */
+	link = refuse_connects(&world.breaker);
+	join_world(&world);
+	assert_int_equal(network_connect(network_socket(ASKED_IPV4, SOCK_STREAM, 0), ASKED_IPV4, ASKED_PORT), EPERM);
+	slot = breaker_slot(&world.breaker);
+	assert_int_equal(slot.counts.refused_before, 1);
+	assert_int_equal(slot.counts.ipv4.cluster.cx_total, 0);
+	assert_int_equal(slot.counts.not_enforced, 0);
+	close(link);
+	end_world(&world);
+}
+
 static void redirected_connections_are_held_to_the_limits_of_the_cluster(void **state)
 {
 	struct world world;
@@ -751,6 +790,7 @@ int main(void)
 		cmocka_unit_test(a_socket_that_cannot_be_redirected_is_blocked_and_counted),
 		cmocka_unit_test(what_passthrough_lets_out_is_not_redirected),
 		cmocka_unit_test(audit_mode_redirects_nothing_and_says_what_would_be),
+		cmocka_unit_test(what_was_refused_before_is_no_connection_in_audit_mode_either),
 		cmocka_unit_test(redirected_connections_are_held_to_the_limits_of_the_cluster),
 		cmocka_unit_test(a_socket_that_connects_again_has_the_peer_of_its_last_connect),
 		cmocka_unit_test(a_socket_that_is_bound_is_redirected),
