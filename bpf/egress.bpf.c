@@ -119,6 +119,8 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook
 		eg_redirect(ctx, &seen, &place);
 	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
 		note_refused_connect(bpf_get_socket_cookie(ctx), &seen.flow);
+	else if (is_udp(&seen))
+		forget_refused_connect(bpf_get_socket_cookie(ctx), &seen.flow);
 	eg_admit(ctx, &seen, refused_before);
 	send_to(ctx, hook, &seen, &place);
 	return answer(&seen, refused_before);

@@ -36,6 +36,15 @@ static __always_inline bool is_refused_connect(__u64 cookie, const struct eg_flo
 	return bpf_map_lookup_elem(&eg_refused, &key);
 }
 
+/* Of UDP alone: TCP that holds a lease was admitted since, and the guard sees that at no cost to those that connect. */
+static __always_inline void forget_refused_connect(__u64 cookie, const struct eg_flow *flow)
+{
+	const struct eg_peer_key key = peer_key_of(cookie, flow);
+
+	if (bpf_map_lookup_elem(&eg_refused, &key))
+		bpf_map_delete_elem(&eg_refused, &key);
+}
+
 /* A socket has one note of its datagrams, under no address. */
 static __always_inline void note_refused_datagram(__u64 cookie, const struct eg_flow *flow)
 {

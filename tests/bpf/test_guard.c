@@ -232,6 +232,60 @@ static void a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_o
 	guarded_end(&guarded);
 }
 
+/* Bound, on the address; and its port. */
+static int bound(const char *address, uint16_t *ret_port)
+{
+	int fd = network_socket(address, SOCK_DGRAM, 0);
+	struct sockaddr_storage own = network_address(address, 0);
+	socklen_t len = own.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&own, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+	/* The port stands at the same place for both families. */
+	*ret_port = ntohs(((struct sockaddr_in *)&own)->sin_port);
+	return fd;
+}
+
+static void apply_again(struct guarded *guarded, bool passthrough)
+{
+	struct eg_subject subject = subject_of(SLOT, &guarded->mesh);
+
+	subject.passthrough = passthrough;
+	image_apply(guarded->datapath, &subject);
+}
+
+/* On the same socket, once the policy allows it. */
+static void a_connect_that_is_allowed_after_a_refused_one_is_open_when_the_next_policy_comes(void **state)
+{
+	struct guarded guarded;
+	uint16_t port;
+	int tcp, peer, udp, server;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	tcp = network_socket(NETWORK_IPV4, SOCK_STREAM, 0);
+	udp = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	server = bound(NETWORK_IPV4, &port);
+	assert_int_equal(network_connect(tcp, NETWORK_IPV4, guarded.port), EPERM);
+	assert_int_equal(network_connect(udp, NETWORK_IPV4, port), EPERM);
+	apply_again(&guarded, true);
+	assert_int_equal(network_connect(tcp, NETWORK_IPV4, guarded.port), 0);
+	peer = network_accept(guarded.listener);
+	assert_int_equal(network_connect(udp, NETWORK_IPV4, port), 0);
+	apply_again(&guarded, false);
+	give_grace(&guarded);
+	assert_int_equal(send(udp, "x", 1, 0), 1);
+	assert_true(guarded_hears(server));
+	assert_int_equal(send(tcp, "x", 1, 0), 1);
+	assert_true(guarded_hears(peer));
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 0);
+	network_close_pair(tcp, peer);
+	close(udp);
+	close(server);
+	guarded_end(&guarded);
+}
+
 static void sockets_that_would_escape_are_not_made_and_usual_ones_are(void **state)
 {
 	struct guarded guarded;
@@ -284,20 +338,6 @@ static void an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is(voi
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, long_value, sizeof(long_value)), 0);
 	close(fd);
 	guarded_end(&guarded);
-}
-
-/* Bound, on the address; and its port. */
-static int bound(const char *address, uint16_t *ret_port)
-{
-	int fd = network_socket(address, SOCK_DGRAM, 0);
-	struct sockaddr_storage own = network_address(address, 0);
-	socklen_t len = own.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&own, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
-	/* The port stands at the same place for both families. */
-	*ret_port = ntohs(((struct sockaddr_in *)&own)->sin_port);
-	return fd;
 }
 
 static uint32_t peers_of(const struct guarded *guarded)
@@ -582,13 +622,6 @@ static void send_many(int fd, int count)
 		assert_true(send(fd, "x", 1, 0) == 1 || errno == ECONNREFUSED);
 }
 
-static void apply_again(struct guarded *guarded)
-{
-	struct eg_subject subject = subject_of(SLOT, &guarded->mesh);
-
-	image_apply(guarded->datapath, &subject);
-}
-
 static void what_is_known_of_a_connection_is_of_one_policy_and_the_next_one_judges_anew(void **state)
 {
 	struct guarded guarded;
@@ -602,12 +635,12 @@ static void what_is_known_of_a_connection_is_of_one_policy_and_the_next_one_judg
 	assert_int_equal(known_of(&guarded, fd).generation, 0);
 	send_many(fd, MANY_SEGMENTS);
 	assert_int_equal(generation_of(&guarded, fd, 1), 1);
-	apply_again(&guarded);
+	apply_again(&guarded, false);
 	send_many(fd, MANY_SEGMENTS);
 	assert_int_equal(generation_of(&guarded, fd, 2), 2);
 	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_guard, 0);
 	guarded.mesh.rules.len = 0;
-	apply_again(&guarded);
+	apply_again(&guarded, false);
 	assert_int_equal(send(fd, "x", 1, 0), 1);
 	for (int i = 0; i < 1000 && guarded_counts(&guarded).ipv6.verdicts.blocked_guard == 0; i++)
 		poll(NULL, 0, 10);
@@ -724,6 +757,7 @@ int main(void)
 		cmocka_unit_test(a_routing_header_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_source_route_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_one_that_was_open_before),
+		cmocka_unit_test(a_connect_that_is_allowed_after_a_refused_one_is_open_when_the_next_policy_comes),
 		cmocka_unit_test(sockets_that_would_escape_are_not_made_and_usual_ones_are),
 		cmocka_unit_test(a_protocol_that_the_workload_allows_is_judged_by_its_address),
 		cmocka_unit_test(an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is),
