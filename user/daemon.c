@@ -69,6 +69,7 @@ struct daemon {
 	struct eg_loop *loop;
 	struct eg_timer *settle_timer;	/* policy files */
 	struct eg_timer *gather_timer;	/* cgroups */
+	bool is_gathering;		/* it is about to say so */
 	struct eg_timer *sweep_timer;
 	struct eg_timer *watchdog_timer;
 	struct eg_timer *look_timer;	/* network namespaces */
@@ -80,6 +81,8 @@ struct daemon {
 	char *directory;		/* of the pins */
 	int lock_fd;			/* on that directory */
 	bool lacks_pins;		/* they are out of sight, which was said */
+	int unfinished;			/* why not all is done that follows from the policy in force, -errno; 0: it is */
+	bool is_looks_error;		/* the agent's error is that of a look at cgroups, not of a load */
 	struct eg_datapath *datapath;
 	struct eg_roster roster;
 	struct eg_gates gates;
@@ -123,8 +126,9 @@ static void daemon_clear(struct daemon *daemon)
 /* ---- the policy files ---- */
 
 /* The first error, for `status`; stderr has them all. */
-static void keep_error(struct daemon *daemon, const struct eg_diag *diag)
+static void format_error(const struct eg_diag *diag, int error, char text[EG_ERROR_LEN])
 {
+	snprintf(text, EG_ERROR_LEN, "%s", strerror(-error));
 	for (size_t i = 0; i < diag->findings.len; i++) {
 		const struct eg_finding *finding = &diag->findings.items[i];
 		char place[32] = "";
@@ -133,9 +137,8 @@ static void keep_error(struct daemon *daemon, const struct eg_diag *diag)
 			continue;
 		if (finding->origin.line > 0)
 			snprintf(place, sizeof(place), ":%u:%u", finding->origin.line, finding->origin.column);
-		snprintf(daemon->agent.error, sizeof(daemon->agent.error), "%s%s: %s%s%s",
-			 finding->origin.file ? finding->origin.file : "policy", place, finding->path,
-			 *finding->path ? ": " : "", finding->text);
+		snprintf(text, EG_ERROR_LEN, "%s%s: %s%s%s", finding->origin.file ? finding->origin.file : "policy", place,
+			 finding->path, *finding->path ? ": " : "", finding->text);
 		return;
 	}
 }
@@ -170,6 +173,23 @@ static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct polic
 	return 0;
 }
 
+/* ---- looks at cgroups ---- */
+
+/* What comes meanwhile does not put it off: somebody may make cgroups all the time. */
+static int look_soon(struct daemon *daemon)
+{
+	if (daemon->is_gathering)
+		return 0;
+	daemon->is_gathering = true;
+	return eg_timer_set(daemon->gather_timer, GATHER_MS);
+}
+
+/* Unless something comes before. */
+static int look_later(struct daemon *daemon)
+{
+	return daemon->is_gathering ? 0 : eg_timer_set(daemon->gather_timer, RETRY_MS);
+}
+
 /* ---- the pins ---- */
 
 static int pin_anew(struct daemon *daemon, char **ret_problem)
@@ -200,7 +220,7 @@ static void keep_pins_in_sight(struct daemon *daemon)
 	r = pin_anew(daemon, &problem);
 	/* What could not be attached meanwhile is looked for. */
 	if (r == 0)
-		r = eg_timer_set(daemon->gather_timer, GATHER_MS);
+		r = look_soon(daemon);
 	if (r == 0)
 		eg_log_warning("pins: %s was unmounted; all is pinned there anew", daemon->directory);
 	else if (!daemon->lacks_pins)
@@ -253,59 +273,128 @@ static int follow_doors(struct daemon *daemon)
 	return r < 0 || look_again ? eg_timer_set(daemon->look_timer, EG_INCOMING_LOOK_MS) : 0;
 }
 
+/* What a policy wants of the node, as it is now. */
+struct wanted {
+	struct eg_slot_plans plans;
+	struct eg_gates gates;
+	struct eg_proxies proxies;
+};
+
+static void wanted_clear(struct wanted *wanted)
+{
+	eg_slot_plans_clear(&wanted->plans);
+	eg_gates_clear(&wanted->gates);
+	eg_proxies_clear(&wanted->proxies);
+}
+
+/* Below another file system, or none, no cgroup could be found, and all would seem to be gone. */
+static int check_mount(const struct daemon *daemon, struct eg_diag *diag)
+{
+	if (eg_cgroup_is_mounted(daemon->mount_point))
+		return 0;
+	eg_diag_add(diag, EG_SEVERITY_ERROR, (struct eg_origin){}, NULL,
+		    "cgroup v2 was unmounted from %s, or covered: what is enforced stays, and no cgroup is added until it is there",
+		    daemon->mount_point);
+	return -ENODEV;
+}
+
+static void say_left_out(const struct eg_slot_plans *plans, struct eg_diag *diag)
+{
+	if (!eg_slot_plans_fit(plans))
+		eg_diag_add(diag, EG_SEVERITY_ERROR, (struct eg_origin){}, NULL,
+			    "there are %u cgroups more than the %u that can be enrolled: let the policy name fewer",
+			    plans->left_out - plans->leaving, EG_SLOTS_MAX - 1);
+}
+
 /*
- * The cgroups of a policy get slots and the policy is put in force, as one: what
- * cannot be compiled or applied leaves all as it is. 0, -EBADMSG with diag, or
- * -errno.
+ * 0, -EBADMSG with diag, or -errno. A policy that was taken before goes on without what an error is about: a cgroup that
+ * somebody made must not keep others from being enrolled.
  */
-static int put_in_force(struct daemon *daemon, const struct policy *policy, struct eg_diag *diag)
+static int list_wanted(struct daemon *daemon, const struct policy *policy, bool is_known, struct eg_diag *diag,
+		       struct wanted *wanted)
 {
 	_cleanup_(eg_instances_clear) struct eg_instances instances = {};
-	_cleanup_(eg_slot_plans_clear) struct eg_slot_plans plans = {};
-	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
-	_cleanup_(eg_gates_clear) struct eg_gates gates = {};
-	_cleanup_(eg_proxies_clear) struct eg_proxies proxies = {};
-	bool try_again = false;
-	int r;
+	int r = check_mount(daemon, diag);
 
-	keep_pins_in_sight(daemon);
-	r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
-
-	if (r == 0 && eg_diag_has_errors(diag))
+	if (r == 0)
+		r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
+	if (r == 0)
+		r = eg_slots_plan(daemon->roster.infos, EG_SLOTS_MAX, policy->model, &instances, &wanted->plans);
+	if (r == 0)
+		say_left_out(&wanted->plans, diag);
+	if (r == 0 && !is_known && eg_diag_has_errors(diag))
 		r = -EBADMSG;
 	if (r == 0)
-		r = eg_slots_plan(daemon->roster.infos, EG_SLOTS_MAX, policy->model, &instances, &plans);
-	if (r == 0)
-		r = eg_gates_list_wanted(daemon->mount_point, policy->model, &gates);
-	if (r == 0)
-		r = eg_proxies_list_wanted(daemon->mount_point, &plans, &proxies);
-	/* A look at cgroups that found nothing new makes no generation. */
-	if (r == 0 && policy == &daemon->policy && eg_roster_is_done(&daemon->roster, &plans) &&
-	    eg_gates_are_done(&daemon->gates, &gates) && eg_proxies_are_done(&daemon->proxies, &proxies))
-		return 0;
-	if (r == 0)
-		r = compile_policy(policy, &plans, &proxies, diag, &image);
-	if (r == 0)
-		r = eg_proxies_add_new(&daemon->proxies, daemon->datapath, daemon->mount_point, &proxies);
+		r = eg_gates_list_wanted(daemon->mount_point, policy->model, &wanted->gates);
+	return r < 0 ? r : eg_proxies_list_wanted(daemon->mount_point, &wanted->plans, &wanted->proxies);
+}
+
+static bool is_done(const struct daemon *daemon, const struct wanted *wanted)
+{
+	return !daemon->unfinished && eg_roster_is_done(&daemon->roster, &wanted->plans) &&
+	       eg_gates_are_done(&daemon->gates, &wanted->gates) &&
+	       eg_proxies_are_done(&daemon->proxies, &wanted->proxies);
+}
+
+/* What has to be there before the policy is in force. */
+static int prepare(struct daemon *daemon, const struct wanted *wanted, const struct eg_image *image)
+{
+	int r = eg_proxies_add_new(&daemon->proxies, daemon->datapath, daemon->mount_point, &wanted->proxies);
+
 	if (r == 0)
 		r = eg_roster_add_extras(&daemon->roster, image);
+	return r < 0 ? r : eg_doors_prepare(&daemon->doors, image);
+}
+
+/* What follows when it is. */
+static int finish(struct daemon *daemon, struct wanted *wanted)
+{
+	bool try_again = false;
+	int r = eg_gates_remove_old(&daemon->gates, daemon->datapath, &wanted->gates);
+
 	if (r == 0)
-		r = eg_doors_prepare(&daemon->doors, image);
-	if (r == 0)
-		r = apply(daemon, &plans, &image);
-	if (r == 0)
-		r = eg_gates_remove_old(&daemon->gates, daemon->datapath, &gates);
-	if (r == 0)
-		r = eg_roster_carry_out(&daemon->roster, &plans, &try_again);
+		r = eg_roster_carry_out(&daemon->roster, &wanted->plans, &try_again);
 	if (r == 0)
 		r = eg_roster_remove_extras(&daemon->roster);
 	if (r == 0)
 		r = follow_doors(daemon);
 	if (r == 0)
-		r = eg_proxies_remove_old(&daemon->proxies, daemon->datapath, &proxies);
+		r = eg_proxies_remove_old(&daemon->proxies, daemon->datapath, &wanted->proxies);
+	if (r == 0)
+		r = eg_gates_add_new(&daemon->gates, daemon->datapath, daemon->mount_point, &wanted->gates);
 	if (r == 0 && try_again)
-		r = eg_timer_set(daemon->gather_timer, RETRY_MS);
-	return r < 0 ? r : eg_gates_add_new(&daemon->gates, daemon->datapath, daemon->mount_point, &gates);
+		r = look_later(daemon);
+	/* Whoever has left has made room. */
+	if (r == 0 && wanted->plans.left_out && wanted->plans.leaving)
+		r = look_soon(daemon);
+	return r;
+}
+
+/*
+ * The cgroups of a policy get slots and the policy is put in force, as one: what cannot be compiled or applied leaves all as
+ * it is. Once it is in force it stays so: what fails then is kept in `unfinished`, and the next look has it again.
+ * `is_known`: see list_wanted(). 0, -EBADMSG with diag, or -errno.
+ */
+static int put_in_force(struct daemon *daemon, const struct policy *policy, bool is_known, struct eg_diag *diag)
+{
+	_cleanup_(wanted_clear) struct wanted wanted = {};
+	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
+	int r;
+
+	keep_pins_in_sight(daemon);
+	r = list_wanted(daemon, policy, is_known, diag, &wanted);
+	/* A look at cgroups that found nothing new makes no generation. */
+	if (r == 0 && policy == &daemon->policy && is_done(daemon, &wanted))
+		return 0;
+	if (r == 0)
+		r = compile_policy(policy, &wanted.plans, &wanted.proxies, diag, &image);
+	if (r == 0)
+		r = prepare(daemon, &wanted, image);
+	if (r == 0)
+		r = apply(daemon, &wanted.plans, &image);
+	if (r == 0)
+		daemon->unfinished = finish(daemon, &wanted);
+	return r;
 }
 
 /* Who started us may be watching. Without an answer to this we go on as well. */
@@ -414,13 +503,57 @@ static void keep_old_policy(struct daemon *daemon, const struct eg_diag *diag, i
 	char retry[32] = "";
 
 	daemon->agent.loads_failed++;
-	snprintf(daemon->agent.error, sizeof(daemon->agent.error), "%s", strerror(-error));
-	keep_error(daemon, diag);
+	format_error(diag, error, daemon->agent.error);
+	daemon->is_looks_error = false;
 	if (retry_ms)
 		snprintf(retry, sizeof(retry), "; trying again in %u s", retry_ms / 1000);
 	eg_log_error("policy: not loaded, generation %llu stays in force: %s%s",
 		     (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->agent.error, retry);
 	say_agent(daemon);
+}
+
+/* All is as the policy in force says, as far as a look can tell. What a load was refused for is still so. */
+static void forget_looks_error(struct daemon *daemon)
+{
+	if (!daemon->is_looks_error)
+		return;
+	daemon->is_looks_error = false;
+	daemon->agent.error[0] = '\0';
+	eg_log_info("cgroups: all is as the policy says");
+	say_agent(daemon);
+}
+
+/* Said when it begins, and not with each look that finds it so; a load that was refused goes before. */
+static void keep_looks_error(struct daemon *daemon, struct eg_diag *diag, int error)
+{
+	const bool is_free = daemon->is_looks_error || !*daemon->agent.error;
+	char text[EG_ERROR_LEN];
+
+	format_error(diag, error, text);
+	if (is_free && strcmp(text, daemon->agent.error) == 0)
+		return;
+	eg_diag_print(diag, stderr);
+	eg_log_error("cgroups: not all is as generation %llu says: %s",
+		     (unsigned long long)eg_datapath_generation(daemon->datapath), text);
+	if (!is_free)
+		return;
+	strcpy(daemon->agent.error, text);
+	daemon->is_looks_error = true;
+	say_agent(daemon);
+}
+
+/* `error`: what kept a look from its end. A cgroup that is wrong is looked at again when it changes, anything else soon. */
+static int end_look(struct daemon *daemon, struct eg_diag *diag, int error)
+{
+	if (error == 0)
+		error = daemon->unfinished;
+	if (error == 0 && eg_diag_has_errors(diag))
+		error = -EBADMSG;
+	if (error < 0)
+		keep_looks_error(daemon, diag, error);
+	else
+		forget_looks_error(daemon);
+	return error < 0 && error != -EBADMSG ? look_later(daemon) : 0;
 }
 
 /* Whoever reads the pins is to know when the last sweep was. */
@@ -442,7 +575,7 @@ static int on_sweep(void *context)
 			    eg_forbidden_period_ms(&daemon->forbidden, daemon->sweeper.period_ms));
 }
 
-static int take_new_policy(struct daemon *daemon, struct policy *policy)
+static int take_new_policy(struct daemon *daemon, struct policy *policy, struct eg_diag *diag)
 {
 	int r;
 
@@ -450,6 +583,7 @@ static int take_new_policy(struct daemon *daemon, struct policy *policy)
 	daemon->policy = *policy;
 	*policy = (struct policy){};
 	daemon->agent.error[0] = '\0';
+	daemon->is_looks_error = false;
 	follow_place(daemon);
 	/* Whoever waits for the line below is to find it in the pins. */
 	r = say_agent(daemon);
@@ -459,7 +593,8 @@ static int take_new_policy(struct daemon *daemon, struct policy *policy)
 		    (unsigned long long)eg_datapath_generation(daemon->datapath), daemon->policy.model->workloads.len);
 	/* Its timeouts may be shorter than what the next sweep waits for. */
 	daemon->sweeper.wanted_ms = eg_model_sweep_interval_ms(daemon->policy.model);
-	return on_sweep(daemon);
+	r = end_look(daemon, diag, 0);
+	return r < 0 ? r : on_sweep(daemon);
 }
 
 /* Of wrong files nobody needs to think again until they change; anything else may pass without a change to tell. */
@@ -483,11 +618,11 @@ static int load_anew(struct daemon *daemon)
 	if (r == 0)
 		r = eg_watches_follow(&daemon->watches, daemon->mount_point, policy.model);
 	if (r == 0)
-		r = put_in_force(daemon, &policy, &diag);
+		r = put_in_force(daemon, &policy, false, &diag);
 	eg_diag_print(&diag, stderr);
 	daemon->reload_retry_ms = r < 0 ? reload_retry_ms(daemon, r) : 0;
 	if (r == 0)
-		return take_new_policy(daemon, &policy);
+		return take_new_policy(daemon, &policy, &diag);
 	keep_old_policy(daemon, &diag, r, daemon->reload_retry_ms);
 	r = eg_watches_follow(&daemon->watches, daemon->mount_point, daemon->policy.model);
 	return r < 0 || !daemon->reload_retry_ms ? r : eg_timer_set(daemon->settle_timer, daemon->reload_retry_ms);
@@ -544,23 +679,22 @@ static int on_settled(void *context)
 
 static int on_cgroups_changed(void *context)
 {
-	struct daemon *daemon = context;
-
-	return eg_timer_set(daemon->gather_timer, GATHER_MS);
+	return look_soon(context);
 }
 
 static int on_gathered(void *context)
 {
 	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
 	struct daemon *daemon = context;
-	int r = put_in_force(daemon, &daemon->policy, &diag);
+	int r;
 
-	eg_diag_print(&diag, stderr);
+	daemon->is_gathering = false;
+	r = put_in_force(daemon, &daemon->policy, true, &diag);
+	if (!eg_diag_has_errors(&diag))
+		eg_diag_print(&diag, stderr);
+	r = end_look(daemon, &diag, r);
 	/* What is open in a cgroup that was enrolled a moment ago does not wait for the next sweep. */
-	if (r == 0)
-		return daemon->forbidden.is_due ? on_sweep(daemon) : 0;
-	keep_old_policy(daemon, &diag, r, RETRY_MS);
-	return eg_timer_set(daemon->gather_timer, RETRY_MS);
+	return r == 0 && daemon->forbidden.is_due ? on_sweep(daemon) : r;
 }
 
 static int on_look(void *context)
@@ -681,7 +815,8 @@ static int take_first_policy(struct daemon *daemon, struct policy *policy, struc
 	int r = eg_watches_follow(&daemon->watches, daemon->mount_point, policy->model);
 
 	if (r == 0)
-		r = put_in_force(daemon, policy, diag);
+		/* Another agent had it before, or one like it. */
+		r = put_in_force(daemon, policy, eg_roster_has_any(&daemon->roster), diag);
 	eg_diag_print(diag, stderr);
 	if (r < 0) {
 		eg_log_error("policy: cannot start with it: %s; what is enforced stays so",
@@ -689,7 +824,7 @@ static int take_first_policy(struct daemon *daemon, struct policy *policy, struc
 		return r;
 	}
 	daemon->agent.state = EG_AGENT_RUNNING;
-	r = take_new_policy(daemon, policy);
+	r = take_new_policy(daemon, policy, diag);
 	if (r < 0)
 		return r;
 	tell_manager(daemon, "READY=1");

@@ -91,6 +91,14 @@ static int open_cgroup(const struct eg_roster *roster, const struct eg_slot_info
 	return st.st_ino == info->cgroup_id ? TAKE_FD(fd) : -ENOENT;
 }
 
+bool eg_roster_has_any(const struct eg_roster *roster)
+{
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
+		if (roster->infos[slot].use == EG_SLOT_ENROLLED)
+			return true;
+	return false;
+}
+
 int eg_roster_open_cgroup(const struct eg_roster *roster, uint32_t slot)
 {
 	return open_cgroup(roster, &roster->infos[slot]);
@@ -182,6 +190,16 @@ static int collect(struct eg_roster *roster, const struct eg_slot_plans *plans, 
 	return r;
 }
 
+/* A cgroup may have another slot by now: that a slot was to leave was written down, and then its name came back. */
+static bool has_other_slot(const struct eg_roster *roster, uint32_t slot)
+{
+	for (uint32_t other = 1; other < EG_SLOTS_MAX; other++)
+		if (other != slot && roster->infos[other].use == EG_SLOT_ENROLLED &&
+		    roster->infos[other].cgroup_id == roster->infos[slot].cgroup_id)
+			return true;
+	return false;
+}
+
 /* In one go for all of them. */
 static int end_links(struct eg_roster *roster, const struct eg_slot_set *slots)
 {
@@ -194,7 +212,8 @@ static int end_links(struct eg_roster *roster, const struct eg_slot_set *slots)
 		if (!slots->has[slot])
 			continue;
 		roster->attached[slot] = false;
-		r = eg_maps_forget_cgroup(&maps, roster->infos[slot].cgroup_id);
+		if (!has_other_slot(roster, slot))
+			r = eg_maps_forget_cgroup(&maps, roster->infos[slot].cgroup_id);
 	}
 	return r < 0 ? r : eg_datapath_release(roster->datapath, slots);
 }
@@ -356,14 +375,11 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 		memset(roster.extra[i], true, EG_SLOTS_MAX * sizeof(*roster.extra[i]));
 	}
 	r = eg_maps_read_infos(&maps, roster.infos);
-	for (uint32_t slot = 1; slot < EG_SLOTS_MAX && r == 0; slot++) {
-		if (roster.infos[slot].use != EG_SLOT_LEAVING)
-			continue;
-		eg_slot_set_add(&leaving, slot);
-		r = eg_maps_forget_cgroup(&maps, roster.infos[slot].cgroup_id);
-	}
-	if (r == 0 && leaving.count > 0)
-		r = eg_datapath_release(datapath, &leaving);
+	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
+		if (roster.infos[slot].use == EG_SLOT_LEAVING)
+			eg_slot_set_add(&leaving, slot);
+	if (r == 0)
+		r = end_links(&roster, &leaving);
 	if (r == 0)
 		r = retire(&roster, &leaving);
 	if (r < 0)

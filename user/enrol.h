@@ -37,6 +37,9 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 int eg_roster_add_extras(struct eg_roster *roster, const struct eg_image *image);
 int eg_roster_remove_extras(struct eg_roster *roster);
 
+/* Whether a slot has a cgroup. */
+bool eg_roster_has_any(const struct eg_roster *roster);
+
 /* The directory of a slot's cgroup. A descriptor, -ENOENT when it is gone or another one now, or -errno. */
 int eg_roster_open_cgroup(const struct eg_roster *roster, uint32_t slot);
 

@@ -183,7 +183,8 @@ uint32_t eg_forbidden_period_ms(const struct eg_forbidden *forbidden, uint32_t p
 {
 	uint64_t now = eg_now_ns(), wait_ms;
 
-	if (!forbidden->until_ns)
+	/* A deadline that has passed is looked at anew; a look that fails is not made again at once. */
+	if (!forbidden->until_ns || forbidden->said_error)
 		return period_ms;
 	wait_ms = forbidden->until_ns > now ? (forbidden->until_ns - now) / NSEC_PER_MSEC + 1 : 1;
 	return wait_ms < period_ms ? (uint32_t)wait_ms : period_ms;

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "datapath/pins.h"
+#include "workload/cgroup.h"
 #include "workload/discover.h"
 
 void eg_gates_clear(struct eg_gates *gates)
@@ -72,7 +73,10 @@ static int add_wanted(const char *mount_point, const struct eg_workload *workloa
 		return r;
 	if (asprintf(&path, "%s%s", mount_point, directory) < 0)
 		return -ENOMEM;
-	if (stat(path, &st) < 0 || find(wanted, st.st_ino))
+	/* Any other answer says nothing of a gate that stands. */
+	if (stat(path, &st) < 0)
+		return eg_cgroup_is_gone(errno) ? 0 : -errno;
+	if (find(wanted, st.st_ino))
 		return 0;
 	if ((size_t)snprintf(info->workload, sizeof(info->workload), "%s", workload->name) >= sizeof(info->workload) ||
 	    (size_t)snprintf(info->cgroup, sizeof(info->cgroup), "%s", directory) >= sizeof(info->cgroup))
@@ -121,12 +125,14 @@ int eg_gates_remove_old(struct eg_gates *gates, struct eg_datapath *datapath, co
 	int r = 0;
 
 	for (size_t i = 0; i < gates->list.len; i++) {
-		const struct eg_standing_gate *standing = &gates->list.items[i];
+		const struct eg_standing_gate standing = gates->list.items[i];
+		bool goes = r == 0 && !find(wanted, standing.gate.cgroup_id);
 
-		if (r == 0 && !find(wanted, standing->gate.cgroup_id))
-			r = eg_datapath_remove_gate(datapath, standing->gate.cgroup_id);
-		else
-			gates->list.items[kept++] = *standing;
+		if (goes)
+			r = eg_datapath_remove_gate(datapath, standing.gate.cgroup_id);
+		/* What did not succeed is tried again. */
+		if (!goes || r < 0)
+			gates->list.items[kept++] = standing;
 	}
 	gates->list.len = kept;
 	return r;
@@ -145,7 +151,9 @@ static int add(struct eg_gates *gates, struct eg_datapath *datapath, const char 
 	if (asprintf(&path, "%s%s", mount_point, wanted->gate.info.cgroup) < 0)
 		return -ENOMEM;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != wanted->gate.cgroup_id)
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return eg_cgroup_is_gone(errno) ? 0 : -errno;
+	if (st.st_ino != wanted->gate.cgroup_id)
 		return 0;
 	r = eg_datapath_add_gate(datapath, fd, &wanted->gate.info);
 	if (r < 0)

@@ -15,6 +15,7 @@
 struct look {
 	uint32_t flags[EG_SLOTS_MAX];
 	struct eg_netns_set sets[EG_SLOTS_MAX];
+	bool is_cut[EG_SLOTS_MAX]; /* there may be more namespaces than its set has */
 	struct eg_lookup_list lookups; /* pinned before the look */
 };
 
@@ -150,7 +151,7 @@ static bool can_look_up(const struct look *look, uint32_t slot)
 {
 	const struct eg_netns_set *set = &look->sets[slot];
 
-	if (set->inodes.len == 0 || (look->flags[slot] & EG_WORKLOAD_DROPS))
+	if (set->inodes.len == 0 || look->is_cut[slot] || (look->flags[slot] & EG_WORKLOAD_DROPS))
 		return false;
 	for (size_t i = 0; i < set->inodes.len; i++)
 		if (is_shared(look, slot, set->inodes.items[i]))
@@ -248,7 +249,8 @@ static int list_namespaces(struct eg_doors *doors, struct look *look)
 			continue;
 		fd = eg_roster_open_cgroup(doors->roster, slot);
 		r = fd < 0 ? fd : eg_netns_list(fd, &look->sets[slot]);
-		if (r == -ENOENT || r == -ENODEV)
+		look->is_cut[slot] = r == -ELOOP;
+		if (r == -ENOENT || r == -ENODEV || r == -ELOOP)
 			r = 0;
 	}
 	return r;

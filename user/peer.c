@@ -42,8 +42,9 @@ static bool is_below_enrolled(const char *directory, const struct eg_maps *maps)
 
 	if (!path)
 		return true;
-	while (*path && stat(path, &st) == 0) {
-		if (eg_maps_is_enrolled(maps, st.st_ino))
+	while (*path) {
+		/* One that has just gone may have been one. */
+		if (stat(path, &st) < 0 || eg_maps_is_enrolled(maps, st.st_ino))
 			return true;
 		end = strrchr(path, '/');
 		*(end ? end : path) = '\0';

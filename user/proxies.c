@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "datapath/pins.h"
+#include "workload/cgroup.h"
 
 void eg_proxies_clear(struct eg_proxies *proxies)
 {
@@ -69,6 +70,8 @@ static int add_wanted(const char *mount_point, const struct eg_slot_plan *plan, 
 		return -ENOMEM;
 	if (stat(path, &st) == 0)
 		proxy.cgroup_id = st.st_ino;
+	else if (!eg_cgroup_is_gone(errno))
+		return -errno;
 	proxy.cgroup = cgroup;
 	r = eg_array_push(&wanted->list, proxy);
 	if (r == 0)
@@ -129,13 +132,14 @@ static int serve(struct eg_datapath *datapath, const char *mount_point, const st
 	if (asprintf(&path, "%s%s", mount_point, proxy->cgroup) < 0)
 		return -ENOMEM;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != proxy->cgroup_id) {
-		eg_log_warning("%s: the proxy's cgroup is not there: until it is, no proxy is told where connections "
-			       "wanted to go, nor left alone",
-			       proxy->cgroup);
-		return 0;
-	}
-	return eg_datapath_serve_pinned(datapath, fd);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == proxy->cgroup_id)
+		return eg_datapath_serve_pinned(datapath, fd);
+	if (fd < 0 && !eg_cgroup_is_gone(errno))
+		return -errno;
+	eg_log_warning("%s: the proxy's cgroup is not there: until it is, no proxy is told where connections wanted to "
+		       "go, nor left alone",
+		       proxy->cgroup);
+	return 0;
 }
 
 int eg_proxies_add_new(const struct eg_proxies *proxies, struct eg_datapath *datapath, const char *mount_point,

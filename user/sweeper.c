@@ -103,14 +103,27 @@ static void say_error(struct eg_sweeper *sweeper)
 }
 
 /* The table is large, and what is left over in it does no harm for a while. */
-static int collect(struct eg_sweeper *sweeper)
+static void collect(struct eg_sweeper *sweeper)
 {
 	uint64_t now = time_ns(CLOCK_MONOTONIC);
+	int r;
 
 	if (now - sweeper->collected_ns < COLLECT_PERIOD_MS * NSEC_PER_MSEC)
-		return 0;
+		return;
 	sweeper->collected_ns = now;
-	return eg_datapath_collect(sweeper->datapath);
+	r = eg_datapath_collect(sweeper->datapath);
+	if (r < 0 && r != sweeper->said_collect_error)
+		eg_log_error("sweep: what ended connections left over is not collected: %s", strerror(-r));
+	sweeper->said_collect_error = r;
+}
+
+static void take(struct eg_sweeper *sweeper, const struct eg_sweep *sweep)
+{
+	eg_sweep_clear(&sweeper->last);
+	sweeper->last = *sweep;
+	sweeper->swept_ns = time_ns(CLOCK_MONOTONIC);
+	sweeper->destroyed += sweep->destroyed;
+	say_unreachable(sweeper);
 }
 
 void eg_sweeper_run(struct eg_sweeper *sweeper)
@@ -118,15 +131,10 @@ void eg_sweeper_run(struct eg_sweeper *sweeper)
 	struct eg_sweep sweep = {};
 
 	sweeper->error = eg_sweep_run(sweeper->datapath, &sweep);
-	if (sweeper->error == 0)
-		sweeper->error = collect(sweeper);
 	say_error(sweeper);
 	if (sweeper->error == 0) {
-		eg_sweep_clear(&sweeper->last);
-		sweeper->last = sweep;
-		sweeper->swept_ns = time_ns(CLOCK_MONOTONIC);
-		sweeper->destroyed += sweep.destroyed;
-		say_unreachable(sweeper);
+		take(sweeper, &sweep);
+		collect(sweeper);
 	}
 	sweeper->period_ms = eg_sweep_period_ms(eg_datapath_shortest_timeout_ms(sweeper->datapath), sweeper->wanted_ms,
 						sweeper->last.took_ns);

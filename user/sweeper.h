@@ -54,6 +54,7 @@ struct eg_sweeper {
 	uint64_t swept_ns;       /* CLOCK_MONOTONIC, when that ended; 0: none yet */
 	size_t said_unreachable; /* what the log says last */
 	int said_error;
+	int said_collect_error;
 };
 
 /* Sweeps, logs what changed for the worse, and says in period_ms when the next one is due. */

@@ -140,3 +140,20 @@ trace_action() {
 	verdicts_hold
 	stop_tracing
 }
+
+# From here on pins are on a BPF file system of the test's own, in a mount namespace of its own: that of process $mounts.
+own_bpffs() {
+	# shellcheck disable=SC2016 # for the other shell
+	unshare --mount sh -c 'while umount -l "$1" 2>/dev/null; do :; done; mount -t bpf bpf "$1" && echo ready && exec sleep 1000' sh "$bpffs" >mounts 3>&- &
+	mounts=$!
+	wait_for 10 grep -q ready mounts
+	PINS=/proc/$mounts/root$bpffs/egressd
+	DAEMON_IN=(nsenter "--mount=/proc/$mounts/ns/mnt" "--wd=$PWD")
+	printf '#!/bin/sh\nexec nsenter --mount=/proc/%s/ns/mnt "%s" "$@"\n' $mounts "$EGRESSCTL" >ctl
+	chmod +x ctl
+	EGRESSCTL=$PWD/ctl
+}
+
+there() {
+	nsenter "--mount=/proc/$mounts/ns/mnt" "$@"
+}

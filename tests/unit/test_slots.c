@@ -385,11 +385,33 @@ static void a_full_table_takes_no_more_and_says_so(void **state)
 	add_cgroup(node, web, "web:c", "/web/c", 9);
 	assert_int_equal(plan(node), 0);
 	add_cgroup(node, web, "web:d", "/web/d", 10);
-	assert_int_equal(plan(node), -ENOSPC);
+	assert_string_equal(plans(node), "1 enrol web:a /web/a 7\n2 enrol web:b /web/b 8\n3 enrol web:c /web/c 9\n");
+	assert_int_equal(node->plans.left_out, 1);
+	assert_false(eg_slot_plans_fit(&node->plans));
+}
+
+static void who_leaves_a_full_table_makes_room(void **state)
+{
+	struct node *node = *state;
+	const struct eg_workload *web = add_workload(node, "web", "/web/*");
+
+	for (uint32_t slot = 1; slot < SLOTS; slot++)
+		has_slot(node, slot, EG_SLOT_ENROLLED, slot == 2 ? "web:b" : "web:gone", 4 + slot);
+	add_cgroup(node, web, "web:a", "/web/a", 21);
+	add_cgroup(node, web, "web:b", "/web/b", 6);
+	add_cgroup(node, web, "web:c", "/web/c", 23);
 	/* Slots that are only leaving are not free yet. */
-	node->instances.list.len = 3;
-	has_slot(node, 2, EG_SLOT_LEAVING, "old", 5);
-	assert_int_equal(plan(node), -ENOSPC);
+	assert_int_equal(plan(node), 0);
+	assert_int_equal(node->plans.list.len, 3);
+	assert_int_equal(node->plans.leaving, 2);
+	assert_int_equal(node->plans.left_out, 2);
+	assert_true(eg_slot_plans_fit(&node->plans));
+	has_slot(node, 1, EG_SLOT_FREE, "", 0);
+	has_slot(node, 3, EG_SLOT_FREE, "", 0);
+	assert_int_equal(plan(node), 0);
+	assert_int_equal(node->plans.list.len, 3);
+	assert_int_equal(node->plans.leaving, 0);
+	assert_int_equal(node->plans.left_out, 0);
 }
 
 int main(void)
@@ -418,6 +440,7 @@ int main(void)
 		TEST(a_slot_that_is_leaving_goes_on_leaving_and_its_name_gets_another),
 		TEST(two_slots_of_one_name_are_not_both_kept),
 		TEST(a_full_table_takes_no_more_and_says_so),
+		TEST(who_leaves_a_full_table_makes_room),
 	};
 
 	return cmocka_run_group_tests_name("slots", tests, NULL, NULL);

@@ -93,7 +93,9 @@ static int plan(const struct eg_pinned *pinned, struct eg_cli_policy *policy, st
 		r = -EBADMSG;
 	if (r == 0)
 		r = read_infos(&pinned->maps, &infos);
-	return r < 0 ? r : eg_slots_plan(infos, EG_SLOTS_MAX, policy->model, instances, ret_plans);
+	if (r == 0)
+		r = eg_slots_plan(infos, EG_SLOTS_MAX, policy->model, instances, ret_plans);
+	return r == 0 && !eg_slot_plans_fit(ret_plans) ? -ENOSPC : r;
 }
 
 static int resolve(struct eg_judges *judges, const struct eg_slot_plans *plans)

@@ -64,6 +64,9 @@ static int add_escape_findings(struct eg_status *status, const char *name, const
 	struct eg_escapes escapes;
 	int r = eg_escapes_read(path, &escapes);
 
+	if (r == -ELOOP)
+		r = eg_status_add(status, name, "nest them less deeply",
+				  "cgroups below it are nested more deeply than is looked at: who could escape in there is not seen");
 	for (enum eg_escape escape = 0; escape < EG_ESCAPE_COUNT && r == 0; escape++) {
 		const struct eg_escapers *with = &escapes.with[escape];
 		char pids[EG_ESCAPE_PIDS * 12 + 8] = "";

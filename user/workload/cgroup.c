@@ -69,7 +69,7 @@ static const char *below(const char *path, const char *root)
 }
 
 /* A mount may be covered by another one, which may have the same folders. */
-static bool is_cgroup2(const char *path)
+bool eg_cgroup_is_mounted(const char *path)
 {
 	struct statfs fs;
 
@@ -96,7 +96,7 @@ static int find_directory(const char *cgroup, char **ret_path)
 			continue;
 		if (asprintf(&path, "%s%s", point, strcmp(rest, "/") == 0 ? "" : rest) < 0)
 			return -ENOMEM;
-		if (!is_cgroup2(path))
+		if (!eg_cgroup_is_mounted(path))
 			continue;
 		*ret_path = TAKE_PTR(path);
 		return 0;
@@ -180,10 +180,9 @@ int eg_cgroup_path_of(pid_t pid, char **ret_path)
 
 /* ---- looking into one ---- */
 
-/* What the kernel says of the files of a cgroup that was removed, which is as good as empty. */
-static bool is_gone(int error)
+bool eg_cgroup_is_gone(int error)
 {
-	return error == ENOENT || error == ENODEV;
+	return error == ENOENT || error == ENODEV || error == ENOTDIR;
 }
 
 /* Process 0 is one of a pid namespace that we do not see. A threaded cgroup lists its processes in the one above. */
@@ -195,7 +194,7 @@ int eg_cgroup_each_process(int cgroup_fd, int (*take)(pid_t pid, void *context),
 	int r = 0;
 
 	if (fd < 0)
-		return is_gone(errno) ? 0 : -errno;
+		return eg_cgroup_is_gone(errno) ? 0 : -errno;
 	file = fdopen(fd, "r");
 	if (!file)
 		return -errno;
@@ -206,26 +205,48 @@ int eg_cgroup_each_process(int cgroup_fd, int (*take)(pid_t pid, void *context),
 	return r;
 }
 
-static int each_in_tree(int cgroup_fd, unsigned int depth, int (*take)(pid_t pid, void *context), void *context)
+static DIR *open_entries(int cgroup_fd)
+{
+	_cleanup_close_ int fd = openat(cgroup_fd, ".", OPEN_DIR);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (directory)
+		TAKE_FD(fd);
+	return directory;
+}
+
+/* One walk. */
+struct tree {
+	int (*take)(pid_t pid, void *context);
+	void *context;
+	bool is_cut; /* it goes deeper than we do */
+};
+
+static int each_in_tree(struct tree *tree, int cgroup_fd, unsigned int depth)
 {
 	struct dirent *entry;
 	DIR *directory;
-	int r = eg_cgroup_each_process(cgroup_fd, take, context);
+	int r = eg_cgroup_each_process(cgroup_fd, tree->take, tree->context);
 
-	if (r != 0 || depth == DEPTH_MAX)
+	if (r != 0)
 		return r;
-	directory = fdopendir(dup(cgroup_fd));
+	directory = open_entries(cgroup_fd);
 	if (!directory)
-		return -errno;
-	rewinddir(directory);
+		return eg_cgroup_is_gone(errno) ? 0 : -errno;
 	while (r == 0 && (entry = readdir(directory))) {
 		_cleanup_close_ int fd = -1;
 
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
+		if (depth == DEPTH_MAX) {
+			tree->is_cut = true;
+			break;
+		}
 		fd = openat(cgroup_fd, entry->d_name, OPEN_DIR | O_NOFOLLOW);
 		if (fd >= 0)
-			r = each_in_tree(fd, depth + 1, take, context);
+			r = each_in_tree(tree, fd, depth + 1);
+		else if (!eg_cgroup_is_gone(errno))
+			r = -errno;
 	}
 	closedir(directory);
 	return r;
@@ -233,7 +254,10 @@ static int each_in_tree(int cgroup_fd, unsigned int depth, int (*take)(pid_t pid
 
 int eg_cgroup_each_process_below(int cgroup_fd, int (*take)(pid_t pid, void *context), void *context)
 {
-	return each_in_tree(cgroup_fd, 0, take, context);
+	struct tree tree = {.take = take, .context = context};
+	int r = each_in_tree(&tree, cgroup_fd, 0);
+
+	return r == 0 && tree.is_cut ? -ELOOP : r;
 }
 
 /* ---- making ---- */
@@ -297,7 +321,7 @@ int eg_cgroup_kill(const struct eg_cgroup *cgroup)
 	_cleanup_close_ int fd = openat(cgroup->fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, "1", 1) != 1)
-		return is_gone(errno) ? 0 : -errno;
+		return eg_cgroup_is_gone(errno) ? 0 : -errno;
 	return 0;
 }
 
@@ -335,7 +359,7 @@ int eg_cgroup_wait_empty(const struct eg_cgroup *cgroup, int timeout_ms)
 	int r;
 
 	if (fd < 0)
-		return is_gone(errno) ? 0 : -errno;
+		return eg_cgroup_is_gone(errno) ? 0 : -errno;
 	/* The file signals POLLPRI when it changed since it was read. */
 	while ((r = is_populated(fd)) > 0) {
 		struct pollfd poller = {.fd = fd, .events = POLLPRI};
@@ -346,7 +370,7 @@ int eg_cgroup_wait_empty(const struct eg_cgroup *cgroup, int timeout_ms)
 		if (poll(&poller, 1, timeout_ms < 0 ? -1 : (int)left) < 0 && errno != EINTR)
 			return -errno;
 	}
-	return is_gone(-r) ? 0 : r;
+	return eg_cgroup_is_gone(-r) ? 0 : r;
 }
 
 /* The name of a cgroup right below, or NULL with *ret_error 0 when there is none. */
@@ -389,7 +413,7 @@ static int move_to(int *fd, const char *name)
 /* 0 when it is removed, or was already; -EBUSY when there is something in it. */
 static int remove_one(int parent_fd, const char *name)
 {
-	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || is_gone(errno))
+	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || eg_cgroup_is_gone(errno))
 		return 0;
 	return -errno;
 }

@@ -12,6 +12,8 @@
  * with *ret_path (malloc), -ENOENT when there is none, or -errno.
  */
 int eg_cgroup_mount_point(char **ret_path);
+/* Whether cgroup v2 is what can be seen at a path. */
+bool eg_cgroup_is_mounted(const char *path);
 
 /* The directory of the cgroup with this id. 0 with *ret_path (malloc), -ESTALE when it is gone, or -errno. */
 int eg_cgroup_find_path(uint64_t id, char **ret_path);
@@ -34,10 +36,16 @@ int eg_cgroup_path_of(pid_t pid, char **ret_path);
  */
 int eg_cgroup_each_process(int cgroup_fd, int (*take)(pid_t pid, void *context), void *context);
 
+/* What the kernel says of a cgroup, or of a file in it, that was removed. `error` is an errno. */
+bool eg_cgroup_is_gone(int error);
+
 /* Whether a process is in it or below; what cannot be read may have some. */
 bool eg_cgroup_has_processes(int cgroup_fd);
 
-/* The same for the cgroup and those below it, as deep as they are looked into. */
+/*
+ * The same for the cgroup and those below it. -ELOOP: all that can be reached was taken, but some are nested more deeply than
+ * is looked at (64), and may have processes.
+ */
 int eg_cgroup_each_process_below(int cgroup_fd, int (*take)(pid_t pid, void *context), void *context);
 
 /* A cgroup that this process made, held by descriptors: its path may be renamed or hidden, they stay. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "workload/cgroup.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -34,12 +35,9 @@ const char *eg_escape_means(enum eg_escape escape)
 	return escapes_known[escape].means;
 }
 
-int eg_escape_parse(const char *status, uint64_t *ret_capabilities)
+int eg_escape_parse(const char *line, uint64_t *ret_capabilities)
 {
-	/* A process's name, in the first line, cannot hold a newline unescaped. */
-	const char *line = strstr(status, "\nCapEff:");
-
-	return line && sscanf(line, "\nCapEff: %" SCNx64, ret_capabilities) == 1 ? 0 : -EBADMSG;
+	return sscanf(line, "CapEff: %" SCNx64, ret_capabilities) == 1 ? 0 : -EBADMSG;
 }
 
 void eg_escape_add(struct eg_escapes *escapes, pid_t pid, uint64_t capabilities)
@@ -55,23 +53,36 @@ void eg_escape_add(struct eg_escapes *escapes, pid_t pid, uint64_t capabilities)
 	}
 }
 
-/* A process that has ended meanwhile escapes no more. */
-static int add_process(pid_t pid, void *context)
+/* Groups stand before the capabilities, and may be thousands. */
+static int read_capabilities(FILE *status, uint64_t *ret_capabilities)
 {
-	_cleanup_close_ int fd = -1;
-	char path[32], status[4096];
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, status) > 0)
+		if (eg_escape_parse(line, ret_capabilities) == 0)
+			return 0;
+	return -EBADMSG;
+}
+
+int eg_escape_add_process(pid_t pid, struct eg_escapes *escapes)
+{
+	_cleanup_fclose_ FILE *status = NULL;
 	uint64_t capabilities;
-	ssize_t len;
+	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
-	if (len < 0)
-		return 0;
-	status[len] = '\0';
-	if (eg_escape_parse(status, &capabilities) == 0)
-		eg_escape_add(context, pid, capabilities);
+	status = fopen(path, "re");
+	if (!status)
+		return eg_file_is_shortage(-errno) ? -errno : 0;
+	if (read_capabilities(status, &capabilities) == 0)
+		eg_escape_add(escapes, pid, capabilities);
 	return 0;
+}
+
+static int add_process(pid_t pid, void *context)
+{
+	return eg_escape_add_process(pid, context);
 }
 
 int eg_escapes_read(const char *path, struct eg_escapes *ret_escapes)

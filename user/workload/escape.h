@@ -31,11 +31,14 @@ const char *eg_escape_name(enum eg_escape escape);
 /* What a process can do with it. */
 const char *eg_escape_means(enum eg_escape escape);
 
-/* The effective capabilities in the text of a /proc/PID/status. 0, or -EBADMSG. */
-int eg_escape_parse(const char *status, uint64_t *ret_capabilities);
+/* The effective capabilities, if that is the line of a /proc/PID/status. 0, or -EBADMSG. */
+int eg_escape_parse(const char *line, uint64_t *ret_capabilities);
 void eg_escape_add(struct eg_escapes *escapes, pid_t pid, uint64_t capabilities);
 
-/* Every process of the cgroup at `path` and below. 0, or -errno. */
+/* A process that has ended escapes no more. 0, or -errno of a shortage (base/file.h). */
+int eg_escape_add_process(pid_t pid, struct eg_escapes *escapes);
+
+/* Every process of the cgroup at `path` and below. 0; -ELOOP: of all but those that are nested too deeply; or -errno. */
 int eg_escapes_read(const char *path, struct eg_escapes *ret_escapes);
 
 #endif

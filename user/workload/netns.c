@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "workload/cgroup.h"
 
 /* Where `ip netns` and container runtimes keep namespaces by name. */
@@ -24,8 +25,15 @@
 /* What is wanted, and its descriptor once it is found. */
 struct search {
 	uint32_t inode;
-	int fd; /* -1: not yet */
+	int fd;	   /* -1: not yet */
+	int error; /* a shortage that hid something from it, -errno; 0: none */
 };
+
+static void note_shortage(struct search *search, int error)
+{
+	if (eg_file_is_shortage(error))
+		search->error = error;
+}
 
 /* A name may be anything: it must not block us. */
 static bool is_found_at(struct search *search, int directory, const char *path)
@@ -34,6 +42,8 @@ static bool is_found_at(struct search *search, int directory, const char *path)
 	struct statfs fs;
 	struct stat st;
 
+	if (fd < 0)
+		note_shortage(search, -errno);
 	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC || fstat(fd, &st) < 0 ||
 	    st.st_ino != search->inode)
 		return false;
@@ -60,6 +70,8 @@ static void try_cgroup(struct search *search, uint64_t cgroup_id)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		eg_cgroup_each_process(fd, try_process, search);
+	else
+		note_shortage(search, -errno);
 }
 
 static void try_names(struct search *search)
@@ -67,6 +79,8 @@ static void try_names(struct search *search)
 	DIR *names = opendir(NAMES);
 	struct dirent *entry;
 
+	if (!names)
+		note_shortage(search, -errno);
 	while (names && (entry = readdir(names)))
 		if (is_found_at(search, dirfd(names), entry->d_name))
 			break;
@@ -79,6 +93,8 @@ static void try_processes(struct search *search)
 	DIR *processes = opendir("/proc");
 	struct dirent *entry;
 
+	if (!processes)
+		note_shortage(search, -errno);
 	while (processes && search->fd < 0 && (entry = readdir(processes)))
 		if (atoi(entry->d_name) > 0)
 			try_process(atoi(entry->d_name), search);
@@ -97,7 +113,9 @@ int eg_netns_open(uint32_t inode, uint64_t cgroup_id)
 		try_names(&search);
 	if (search.fd < 0)
 		try_processes(&search);
-	return search.fd < 0 ? -ENOENT : search.fd;
+	if (search.fd >= 0)
+		return search.fd;
+	return search.error ? search.error : -ENOENT;
 }
 
 /* ---- visiting ---- */

@@ -212,9 +212,11 @@ static int plan_taken_slots(const struct eg_slot_info *infos, uint32_t slot_coun
 		return -ENOMEM;
 	find_heirs(infos, slot_count, wanted, heirs);
 	for (uint32_t slot = 1; slot < slot_count && r == 0; slot++)
-		if (infos[slot].use != EG_SLOT_FREE)
+		if (infos[slot].use != EG_SLOT_FREE) {
 			r = eg_array_push(&plans->list, (heirs[slot] ? plan_keeping(&infos[slot], slot, heirs[slot])
 								    : plan_leaving(&infos[slot], slot, wanted)));
+			plans->leaving += !heirs[slot];
+		}
 	return r;
 }
 
@@ -238,10 +240,12 @@ static int plan_new_slots(const struct eg_slot_info *infos, uint32_t slot_count,
 		/* A literal path without a cgroup needs no slot before it has one. */
 		if (newcomer->slot != 0 || !newcomer->instance)
 			continue;
-		newcomer->slot = find_free_slot(infos, slot_count, *next);
-		if (newcomer->slot == slot_count)
-			return -ENOSPC;
-		*next = newcomer->slot + 1;
+		*next = find_free_slot(infos, slot_count, *next);
+		if (*next == slot_count) {
+			plans->left_out++;
+			continue;
+		}
+		newcomer->slot = (*next)++;
 		r = eg_array_push(&plans->list,
 				  {newcomer->slot, EG_STEP_ENROL, describe(newcomer, NULL), newcomer->workload, 0});
 	}

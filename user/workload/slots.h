@@ -42,7 +42,15 @@ struct eg_slot_plan {
 
 struct eg_slot_plans {
 	EG_ARRAY(struct eg_slot_plan) list;
+	uint32_t leaving;	/* of these */
+	uint32_t left_out;	/* cgroups that no slot was free for */
 };
+
+/* Whether there are no more cgroups than slots: that what leaves makes room for what is left out. */
+static inline bool eg_slot_plans_fit(const struct eg_slot_plans *plans)
+{
+	return plans->left_out <= plans->leaving;
+}
 
 static inline void eg_slot_plans_clear(struct eg_slot_plans *plans)
 {
@@ -56,7 +64,8 @@ static inline void eg_slot_plans_clear(struct eg_slot_plans *plans)
  * its counters while its cgroup is away; an instance of a glob that is gone leaves.
  * A name whose new cgroup is above or below the old one gets another slot, which is
  * attached before the first is let go.
- * 0, or -ENOMEM, or -ENOSPC when there are more cgroups than slots.
+ * A cgroup that finds no slot free is left out; once those that leave have left, another
+ * plan has them for it. 0, or -ENOMEM.
  */
 int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const struct eg_model *model,
 		  const struct eg_instances *instances, struct eg_slot_plans *ret_plans);
