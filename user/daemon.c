@@ -82,7 +82,6 @@ struct daemon {
 	int lock_fd;			/* on that directory */
 	bool lacks_pins;		/* they are out of sight, which was said */
 	int unfinished;			/* why not all is done that follows from the policy in force, -errno; 0: it is */
-	bool is_looks_error;		/* the agent's error is that of a look at cgroups, not of a load */
 	struct eg_datapath *datapath;
 	struct eg_roster roster;
 	struct eg_gates gates;
@@ -504,7 +503,7 @@ static void keep_old_policy(struct daemon *daemon, const struct eg_diag *diag, i
 
 	daemon->agent.loads_failed++;
 	format_error(diag, error, daemon->agent.error);
-	daemon->is_looks_error = false;
+	daemon->agent.error_of = EG_WORK_LOAD;
 	if (retry_ms)
 		snprintf(retry, sizeof(retry), "; trying again in %u s", retry_ms / 1000);
 	eg_log_error("policy: not loaded, generation %llu stays in force: %s%s",
@@ -515,9 +514,9 @@ static void keep_old_policy(struct daemon *daemon, const struct eg_diag *diag, i
 /* All is as the policy in force says, as far as a look can tell. What a load was refused for is still so. */
 static void forget_looks_error(struct daemon *daemon)
 {
-	if (!daemon->is_looks_error)
+	if (daemon->agent.error_of != EG_WORK_LOOK)
 		return;
-	daemon->is_looks_error = false;
+	daemon->agent.error_of = EG_WORK_LOAD;
 	daemon->agent.error[0] = '\0';
 	eg_log_info("cgroups: all is as the policy says");
 	say_agent(daemon);
@@ -526,7 +525,7 @@ static void forget_looks_error(struct daemon *daemon)
 /* Said when it begins, and not with each look that finds it so; a load that was refused goes before. */
 static void keep_looks_error(struct daemon *daemon, struct eg_diag *diag, int error)
 {
-	const bool is_free = daemon->is_looks_error || !*daemon->agent.error;
+	const bool is_free = daemon->agent.error_of == EG_WORK_LOOK || !*daemon->agent.error;
 	char text[EG_ERROR_LEN];
 
 	format_error(diag, error, text);
@@ -538,7 +537,7 @@ static void keep_looks_error(struct daemon *daemon, struct eg_diag *diag, int er
 	if (!is_free)
 		return;
 	strcpy(daemon->agent.error, text);
-	daemon->is_looks_error = true;
+	daemon->agent.error_of = EG_WORK_LOOK;
 	say_agent(daemon);
 }
 
@@ -583,7 +582,7 @@ static int take_new_policy(struct daemon *daemon, struct policy *policy, struct 
 	daemon->policy = *policy;
 	*policy = (struct policy){};
 	daemon->agent.error[0] = '\0';
-	daemon->is_looks_error = false;
+	daemon->agent.error_of = EG_WORK_LOAD;
 	follow_place(daemon);
 	/* Whoever waits for the line below is to find it in the pins. */
 	r = say_agent(daemon);

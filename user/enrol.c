@@ -167,7 +167,7 @@ static int enrol(struct eg_roster *roster, uint32_t slot, bool say)
 /* A cgroup may go at any moment; the watch then brings us back here. Anything else is said, and tried again: true. */
 static bool has_failed(const struct eg_roster *roster, uint32_t slot, int error)
 {
-	if (error == 0 || error == -ENOENT || error == -ENODEV)
+	if (error == 0 || eg_cgroup_is_gone(-error))
 		return false;
 	eg_log_error("%s: NOT enforced: cannot attach to %s: %s; trying again", roster->infos[slot].name,
 		     roster->infos[slot].cgroup, strerror(-error));
@@ -281,7 +281,7 @@ static int add_extra(struct eg_roster *roster, uint32_t slot, size_t extra)
 
 	roster->extra[extra][slot] = true;
 	/* One that has just gone needs none. */
-	return r == -ENOENT || r == -ENODEV ? 0 : r;
+	return eg_cgroup_is_gone(-r) ? 0 : r;
 }
 
 int eg_roster_add_extras(struct eg_roster *roster, const struct eg_image *image)

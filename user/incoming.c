@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "datapath/lookups.h"
 #include "datapath/pins.h"
+#include "workload/cgroup.h"
 #include "workload/netns.h"
 
 /* What one look sees. */
@@ -60,7 +61,7 @@ static int add_filter(struct eg_doors *doors, uint32_t slot)
 	int r = fd < 0 ? fd : eg_datapath_filter(doors->roster->datapath, fd, slot);
 
 	doors->may_filter[slot] = true;
-	return r == -ENOENT || r == -ENODEV ? 0 : r;
+	return eg_cgroup_is_gone(-r) ? 0 : r;
 }
 
 static int remove_filter(struct eg_doors *doors, uint32_t slot)
@@ -250,7 +251,7 @@ static int list_namespaces(struct eg_doors *doors, struct look *look)
 		fd = eg_roster_open_cgroup(doors->roster, slot);
 		r = fd < 0 ? fd : eg_netns_list(fd, &look->sets[slot]);
 		look->is_cut[slot] = r == -ELOOP;
-		if (r == -ENOENT || r == -ENODEV || r == -ELOOP)
+		if (r == -ELOOP || eg_cgroup_is_gone(-r))
 			r = 0;
 	}
 	return r;

@@ -328,17 +328,23 @@ struct eg_agent_forbidden {
 };
 EG_STATIC_SIZE(struct eg_agent_forbidden, 24);
 
+enum eg_agent_work {
+	EG_WORK_LOAD,		/* of policy files */
+	EG_WORK_LOOK,		/* at cgroups, and what follows from a policy that is in force */
+};
+
 /* pid and start_ticks stay where they are in every ABI: any build can tell whether the agent lives. */
 struct eg_agent {
 	__u32 pid;
-	__u32 state;		/* enum eg_agent_state */
+	__u16 state;		/* enum eg_agent_state */
+	__u16 error_of;		/* enum eg_agent_work: what `error` is about */
 	__u64 start_ticks;	/* field 22 of /proc/PID/stat: a process id alone may be another process's by now */
 	__u64 loads_failed;	/* policies that were refused while an older one stayed in force */
 	__u32 policy_watch_errno;	/* why policy files are only looked at from time to time; 0: the kernel tells */
 	__u32 cgroup_watch_errno;	/* the same for cgroups; EOVERFLOW: changes were lost a moment ago */
 	__u32 pid_namespace;	/* inode number of the namespace that pid is of */
 	__u32 lsm_errno;	/* why there are no programs of the BPF LSM; 0: they are on each cgroup that is guarded */
-	char error[EG_ERROR_LEN];	/* why the last load failed; empty when it did not */
+	char error[EG_ERROR_LEN];	/* why the last load or look failed; empty when it did not */
 	struct eg_agent_sweep sweep;
 	struct eg_agent_forbidden forbidden;
 };

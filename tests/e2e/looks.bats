@@ -25,7 +25,7 @@ globs() {
 }
 
 error_of_status() {
-	status_of "d.get('last_error', '')"
+	status_of "d.get('look_error', '')"
 }
 
 @test "a cgroup is enrolled in its time, however fast others come and go beside it" {
@@ -94,6 +94,8 @@ detach_alone() {
 	wait_for 20 says 1 "not all is as generation 2 says: Operation not permitted"
 	has "$(cat daemon.log)" "policy: generation 2 in force"
 	has "$(error_of_status)" "Operation not permitted"
+	has "$("$EGRESSCTL" status)" "cgroups     NOT ALL as generation 2 says: Operation not permitted"
+	is "$("$EGRESSCTL" stats --format prometheus | sed -n 's/^egressd_policy_load_failed //p')" 0
 	is "$(within "$WORK/pod1" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
 	# A look that finds a new cgroup is one of the new policy.
 	mkdir "$WORK/pod2"

@@ -137,6 +137,66 @@ static void killing_reaches_what_is_below_and_what_is_stopped(void **state)
 	remove_and_close(&cgroup);
 }
 
+static int count(pid_t pid, void *context)
+{
+	int *seen = context;
+
+	(void)pid;
+	(*seen)++;
+	return 0;
+}
+
+static void processes_below_are_seen_whatever_the_name_and_the_depth_is_bounded(void **state)
+{
+	enum { DEPTH = 66 };
+	struct eg_cgroup cgroup = cgroup_make("below");
+	int hidden = make_below(cgroup.fd, ".hidden"), fd = dup(cgroup.fd), seen = 0;
+	pid_t pids[2] = {start_sleeper(cgroup.fd), start_sleeper(hidden)};
+
+	(void)state;
+	assert_int_equal(eg_cgroup_each_process_below(cgroup.fd, count, &seen), 0);
+	assert_int_equal(seen, 2);
+	for (int i = 0; i < DEPTH; i++) {
+		int below = make_below(fd, "d");
+
+		close(fd);
+		fd = below;
+	}
+	close(fd);
+	seen = 0;
+	assert_int_equal(eg_cgroup_each_process_below(cgroup.fd, count, &seen), -ELOOP);
+	assert_int_equal(seen, 2);
+	assert_int_equal(eg_cgroup_kill(&cgroup), 0);
+	for (size_t i = 0; i < EG_COUNT_OF(pids); i++)
+		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+	assert_int_equal(eg_cgroup_wait_empty(&cgroup, WAIT_MS), 0);
+	close(hidden);
+	remove_and_close(&cgroup);
+}
+
+static void few_descriptors_are_no_end_of_a_walk(void **state)
+{
+	struct eg_cgroup cgroup = cgroup_make("few");
+	int below = make_below(cgroup.fd, "d"), seen = 0;
+	struct rlimit old, low;
+	pid_t pid = start_sleeper(below);
+	rlim_t spare = (rlim_t)dup(0);
+
+	(void)state;
+	close((int)spare);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	/* enough for the list of the first, and not for what is below */
+	low = (struct rlimit){.rlim_cur = spare + 1, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_int_equal(eg_cgroup_each_process_below(cgroup.fd, count, &seen), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(below);
+	assert_int_equal(eg_cgroup_wait_empty(&cgroup, WAIT_MS), 0);
+	remove_and_close(&cgroup);
+}
+
 static void many_beside_and_below_each_other_are_removed(void **state)
 {
 	struct eg_cgroup cgroup = cgroup_make("tree");
@@ -212,6 +272,8 @@ int main(void)
 		cmocka_unit_test(where_none_can_be_made_nothing_is),
 		cmocka_unit_test(one_with_processes_is_not_empty_and_is_not_removed),
 		cmocka_unit_test(killing_reaches_what_is_below_and_what_is_stopped),
+		cmocka_unit_test(processes_below_are_seen_whatever_the_name_and_the_depth_is_bounded),
+		cmocka_unit_test(few_descriptors_are_no_end_of_a_walk),
 		cmocka_unit_test(many_beside_and_below_each_other_are_removed),
 		cmocka_unit_test(ones_nested_deeper_than_descriptors_go_are_removed),
 		cmocka_unit_test(one_is_removed_when_no_descriptor_is_to_spare),

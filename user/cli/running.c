@@ -136,7 +136,7 @@ int eg_running_policy(const char *command, struct eg_arena *arena, struct eg_pat
 	if (r < 0)
 		eg_log_error("%s: cannot tell what the agent (process %u) reads: %s; " REMEDY, command, agent.pid,
 			     strerror(-r));
-	else if (agent.error[0] != '\0')
+	else if (agent.error[0] != '\0' && agent.error_of == EG_WORK_LOAD)
 		eg_log_warning("%s: the agent keeps an older policy in force: it has refused these files: %s", command,
 			       agent.error);
 	return r;

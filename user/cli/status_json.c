@@ -116,7 +116,7 @@ int eg_status_print_json(const struct eg_status *status)
 			  sweep_json(status), "forbidden", forbidden_json(status), "audit", audit_json(status));
 
 	if (document && status->agent.error[0])
-		json_object_set_new(document, "last_error",
+		json_object_set_new(document, status->agent.error_of == EG_WORK_LOAD ? "last_error" : "look_error",
 				    eg_json_text(status->agent.error, strnlen(status->agent.error, EG_ERROR_LEN)));
 	if (!document)
 		return -ENOMEM;

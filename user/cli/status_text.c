@@ -87,9 +87,12 @@ static void print_agent(const struct eg_status *status)
 		gates_enforced += status->gates.items[i].enforced;
 	print_sight(status);
 	printf("generation  %" PRIu64 "\n", (uint64_t)status->control.generation);
-	if (status->agent.error[0])
+	if (status->agent.error[0] && status->agent.error_of == EG_WORK_LOAD)
 		printf("last load   FAILED, generation %" PRIu64 " stays in force: %.*s\n",
 		       (uint64_t)status->control.generation, EG_ERROR_LEN, status->agent.error);
+	if (status->agent.error[0] && status->agent.error_of == EG_WORK_LOOK)
+		printf("cgroups     NOT ALL as generation %" PRIu64 " says: %.*s\n", (uint64_t)status->control.generation,
+		       EG_ERROR_LEN, status->agent.error);
 	printf("enforced    %zu of %zu workloads", enforced, status->workloads.len);
 	if (status->gates.len > 0)
 		printf(", %zu of %zu gates", gates_enforced, status->gates.len);

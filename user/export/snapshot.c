@@ -140,7 +140,7 @@ static int read_node(const struct eg_pinned *pinned, struct eg_snapshot *snapsho
 	snapshot->is_node = true;
 	node->generation = control.generation;
 	node->load_errors = agent.loads_failed;
-	node->load_failed = *agent.error != '\0';
+	node->load_failed = *agent.error != '\0' && agent.error_of == EG_WORK_LOAD;
 	node->agent_running = agent.state == EG_AGENT_RUNNING &&
 			      eg_agent_look(&agent, eg_pins_are_locked(pinned->directory)) != EG_AGENT_DEAD;
 	node->workloads = snapshot->workloads.len;

@@ -236,7 +236,8 @@ static int each_in_tree(struct tree *tree, int cgroup_fd, unsigned int depth)
 	while (r == 0 && (entry = readdir(directory))) {
 		_cleanup_close_ int fd = -1;
 
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+		/* Other names that begin with a dot are cgroups as any. */
+		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (depth == DEPTH_MAX) {
 			tree->is_cut = true;

@@ -107,7 +107,7 @@ static int walk_into(struct walk *walk, int fd, size_t index);
 /* What opening or reading a directory says when it is gone, or never was one. */
 static bool is_absent(int error)
 {
-	return error == ENOENT || error == ENODEV || error == ENOTDIR || error == ELOOP;
+	return eg_cgroup_is_gone(error) || error == ELOOP;
 }
 
 /* -ENAMETOOLONG is for a path that nobody could open by name either. */
