@@ -16,6 +16,7 @@ setup() {
 
 teardown() {
 	[ -z "${prometheus:-}" ] || kill -KILL "$prometheus" 2>/dev/null || true
+	[ -z "${asking:-}" ] || kill -KILL "$asking" 2>/dev/null || true
 	daemon_teardown
 }
 
@@ -420,6 +421,28 @@ ask_many() {
 	wait "$asking"
 	is "$(cat answers)" "408=$many"
 	wait_for 10 holds_as_before
+}
+
+@test "eight who ask for a scrape and take nothing of it keep nobody from scraping" {
+	policy true | sed 's|cgroup: .*|&/*|' >policy.yaml
+	# So many that no scrape fits into a socket's buffers.
+	mkdir "$WORK"/{1..30}
+	start_daemon
+	python3 -IS - "$ADMIN" >asked 3>&- <<-'END' &
+		import signal, socket, sys
+		held = [socket.socket(socket.AF_UNIX) for _ in range(8)]
+		for each in held:
+		    each.connect(sys.argv[1])
+		    each.sendall(b"GET /stats/prometheus HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		    each.recv(1)
+		print("asked", flush=True)
+		signal.pause()
+	END
+	asking=$!
+	wait_for 20 grep -q asked asked
+	scrapes() { [ "$(status_code /stats/prometheus)" = 200 ]; }
+	wait_for 10 scrapes
+	is "$(grep -c '^envoy_server_live{' body)" 30
 }
 
 @test "promtool finds nothing wrong in a scrape but what Envoy's names are" {

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 #include "export/http.h"
 
 #define STREAM_LEN (3u << 20)
+#define LONG_LEN 1000000
+#define CHUNK 65536
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 struct fixture {
@@ -76,10 +79,23 @@ static int answer_stream(struct fixture *fixture, bool breaks, struct eg_http_an
 	return 0;
 }
 
+static int answer_long(struct eg_http_answer *answer)
+{
+	*answer = (struct eg_http_answer){.status = 200, .text = malloc(LONG_LEN), .len = LONG_LEN};
+	for (size_t i = 0; i < LONG_LEN; i++)
+		answer->text[i] = (char)('a' + i % 26);
+	return 0;
+}
+
 static int answer(const struct eg_http_request *request, struct eg_http_answer *ret_answer, void *context)
 {
+	struct fixture *fixture = context;
 	char text[512] = "";
 
+	if (strcmp(request->path, "/long") == 0)
+		return answer_long(ret_answer);
+	if (strcmp(request->path, "/end") == 0)
+		return eg_http_say(ret_answer, 200, eg_http_end_stalled(fixture->http, end_stream) ? "one\n" : "none\n");
 	if (strcmp(request->path, "/stream") == 0 || strcmp(request->path, "/breaks") == 0)
 		return answer_stream(context, strcmp(request->path, "/breaks") == 0, ret_answer);
 	if (strcmp(request->path, "/fails") == 0)
@@ -499,6 +515,77 @@ static void a_stream_ends_with_who_took_it(void **state)
 	assert_int_equal(atomic_load(&fixture->streams), 0);
 }
 
+/* Reads all the time, and not fast. */
+static void *hear_slowly(void *context)
+{
+	int fd = *(int *)context;
+	char *heard = calloc(1, STREAM_LEN * 2);
+	size_t len = 0;
+	ssize_t got;
+
+	while ((got = read(fd, heard + len, CHUNK)) > 0) {
+		len += (size_t)got;
+		poll(NULL, 0, 20);
+	}
+	close(fd);
+	return heard;
+}
+
+/* Twice as many as there are places for, and the first is one who takes what he has asked for. */
+static void who_takes_nothing_makes_room_for_who_asks_and_who_does_goes_on(void **state)
+{
+	const unsigned int many = EG_HTTP_CONNECTIONS_MAX * 2;
+	const uint64_t began = now_ms();
+	_cleanup_free_ int *fds = calloc(many, sizeof(*fds));
+	void *heard = NULL;
+	pthread_t thread;
+
+	for (unsigned int i = 0; i < many; i++) {
+		fds[i] = dial(*state, EG_HTTP_LOCAL);
+		tell(fds[i], GET("/stream"), strlen(GET("/stream")));
+		if (i == 0)
+			assert_int_equal(pthread_create(&thread, NULL, hear_slowly, &fds[0]), 0);
+	}
+	assert_answered(*state, EG_HTTP_LOCAL, GET("/room"), "HTTP/1.1 200", "GET /room local\n");
+	assert_true(now_ms() - began < (unsigned int)slow_ms(EG_HTTP_TAKE_MS / 2));
+	pthread_join(thread, &heard);
+	assert_int_equal(count_x(body_of(heard)), STREAM_LEN);
+	free(heard);
+	for (unsigned int i = 1; i < many; i++)
+		close(fds[i]);
+}
+
+static void a_long_text_comes_whole(void **state)
+{
+	_cleanup_free_ char *heard = ask(*state, EG_HTTP_LOCAL, GET("/long"));
+
+	assert_has(heard, "Content-Length: 1000000\r\n");
+	assert_int_equal(strlen(body_of(heard)), LONG_LEN);
+	for (size_t i = 0; i < LONG_LEN; i++)
+		assert_int_equal(body_of(heard)[i], 'a' + i % 26);
+}
+
+/* One that is stalled is found when it is asked for, and gives back what it held at once. */
+static void of_streams_of_a_kind_the_one_that_is_stalled_ends(void **state)
+{
+	struct fixture *fixture = *state;
+	const uint64_t deadline = now_ms() + (unsigned int)slow_ms(20000);
+	_cleanup_free_ char *first = NULL;
+	int fd = dial(fixture, EG_HTTP_LOCAL);
+
+	tell(fd, GET("/stream"), strlen(GET("/stream")));
+	first = ask(fixture, EG_HTTP_LOCAL, GET("/end"));
+	assert_string_equal(body_of(first), "none\n");
+	for (bool ended = false; !ended && now_ms() < deadline; poll(NULL, 0, 10)) {
+		_cleanup_free_ char *said = ask(fixture, EG_HTTP_LOCAL, GET("/end"));
+
+		ended = strcmp(body_of(said), "one\n") == 0;
+		assert_int_equal(atomic_load(&fixture->streams), ended ? 0 : 1);
+	}
+	assert_int_equal(atomic_load(&fixture->streams), 0);
+	close(fd);
+}
+
 /* tear_down() sees that its stream has ended. */
 static void stopping_ends_what_is_under_way(void **state)
 {
@@ -563,6 +650,9 @@ int main(void)
 		TEST(a_stream_comes_whole),
 		TEST(a_stream_that_breaks_off_does_not_look_whole),
 		TEST(a_stream_ends_with_who_took_it),
+		TEST(who_takes_nothing_makes_room_for_who_asks_and_who_does_goes_on),
+		TEST(a_long_text_comes_whole),
+		TEST(of_streams_of_a_kind_the_one_that_is_stalled_ends),
 		TEST(stopping_ends_what_is_under_way),
 		TEST(another_socket_takes_the_place_of_the_one_before),
 		cmocka_unit_test(a_server_that_listens_nowhere_stops),

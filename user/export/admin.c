@@ -75,7 +75,8 @@ static int answer_scrape(struct eg_admin *admin, struct eg_stats_query *query, s
 	struct scrape *scrape;
 	int r;
 
-	if (admin->scrapes == SCRAPES_MAX)
+	/* Who asks and does not read must not keep out who does. */
+	if (admin->scrapes == SCRAPES_MAX && !eg_http_end_stalled(admin->http, end_scrape))
 		return eg_http_say(answer, UNAVAILABLE, "too many scrapes at the same time\n");
 	scrape = calloc(1, sizeof(*scrape));
 	if (!scrape)

@@ -23,9 +23,17 @@ struct connection {
 	struct connection *next, *previous;
 	int fd; /* the library's */
 	uint64_t since_ms;
+	uint64_t moved_ms; /* of one that has asked: when something of its answer was last made for it */
+	struct stream *stream; /* its answer, if that is one */
 	bool is_local;
 	bool is_refused;
 	bool has_asked; /* its request is whole */
+};
+
+/* An answer that is made, or cut off a text, while it is taken. */
+struct stream {
+	struct eg_http_answer answer; /* cleared: it is broken off */
+	struct connection *connection; /* NULL: it has ended */
 };
 
 struct eg_http {
@@ -74,6 +82,8 @@ static void link_connection(struct eg_http *http, struct connection *connection)
 
 static void unlink_connection(struct eg_http *http, struct connection *connection)
 {
+	if (connection->stream)
+		connection->stream->connection = NULL;
 	connection->previous->next = connection->next;
 	connection->next->previous = connection->previous;
 	http->count--;
@@ -134,11 +144,24 @@ static bool is_waiting(const struct connection *connection)
 	return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
-static uint64_t time_of(const struct eg_http *http, const struct connection *connection)
+/* The same of what is not written yet. */
+static bool can_write(const struct connection *connection)
 {
-	if (connection->has_asked)
-		return EG_HTTP_TAKE_MS;
-	return has_room(http) || is_waiting(connection) ? EG_HTTP_ASK_MS : EG_HTTP_PATIENCE_MS;
+	struct pollfd fd = {connection->fd, POLLOUT, 0};
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+static uint64_t due_of(const struct eg_http *http, const struct connection *connection)
+{
+	const uint64_t taken = connection->since_ms + EG_HTTP_TAKE_MS;
+
+	if (!connection->has_asked)
+		return connection->since_ms +
+		       (has_room(http) || is_waiting(connection) ? EG_HTTP_ASK_MS : EG_HTTP_PATIENCE_MS);
+	if (has_room(http) || connection->moved_ms + EG_HTTP_PATIENCE_MS > taken || can_write(connection))
+		return taken;
+	return connection->moved_ms + EG_HTTP_PATIENCE_MS;
 }
 
 /* Ends what is over its time. How long until the next one is, in ms; -1: there is none. */
@@ -147,7 +170,7 @@ static int end_overdue(struct eg_http *http)
 	uint64_t now = now_ms(), next = UINT64_MAX;
 
 	for (struct connection *c = http->connections.next; c != &http->connections; c = c->next) {
-		uint64_t due = c->since_ms + time_of(http, c);
+		uint64_t due = due_of(http, c);
 
 		if (due <= now) {
 			end_connection(c);
@@ -238,12 +261,25 @@ static void answer_clear(struct eg_http_answer *answer)
 	*answer = (struct eg_http_answer){};
 }
 
+static ssize_t read_text(const struct eg_http_answer *answer, uint64_t position, char *buffer, size_t size)
+{
+	const size_t left = answer->len > position ? answer->len - position : 0;
+	const size_t len = left < size ? left : size;
+
+	memcpy(buffer, answer->text + position, len);
+	return (ssize_t)len;
+}
+
 static ssize_t on_read(void *context, uint64_t position, char *buffer, size_t size)
 {
-	struct eg_http_answer *answer = context;
-	ssize_t len = answer->read(answer->context, buffer, size);
+	struct stream *stream = context;
+	const struct eg_http_answer *answer = &stream->answer;
+	ssize_t len = answer->read   ? answer->read(answer->context, buffer, size)
+		      : answer->text ? read_text(answer, position, buffer, size)
+				     : -ECONNABORTED;
 
-	(void)position;
+	if (stream->connection)
+		stream->connection->moved_ms = now_ms();
 	if (len < 0)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	return len == 0 ? MHD_CONTENT_READER_END_OF_STREAM : len;
@@ -251,23 +287,30 @@ static ssize_t on_read(void *context, uint64_t position, char *buffer, size_t si
 
 static void on_read_end(void *context)
 {
-	answer_clear(context);
-	free(context);
+	struct stream *stream = context;
+
+	if (stream->connection)
+		stream->connection->stream = NULL;
+	answer_clear(&stream->answer);
+	free(stream);
 }
 
-static struct MHD_Response *make_stream(struct eg_http_answer *answer)
+static struct MHD_Response *make_stream(struct connection *connection, struct eg_http_answer *answer)
 {
-	struct eg_http_answer *kept = malloc(sizeof(*kept));
+	struct stream *stream = malloc(sizeof(*stream));
+	const uint64_t len = answer->read ? MHD_SIZE_UNKNOWN : answer->len;
 	struct MHD_Response *response = NULL;
 
-	if (!kept)
+	if (!stream)
 		return NULL;
-	*kept = *answer;
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, CHUNK, on_read, kept, on_read_end);
-	if (response)
-		*answer = (struct eg_http_answer){};
-	else
-		free(kept);
+	*stream = (struct stream){*answer, connection};
+	response = MHD_create_response_from_callback(len, CHUNK, on_read, stream, on_read_end);
+	if (!response) {
+		free(stream);
+		return NULL;
+	}
+	connection->stream = stream;
+	*answer = (struct eg_http_answer){};
 	return response;
 }
 
@@ -297,10 +340,17 @@ static bool add_headers(struct MHD_Response *response, const struct eg_http_answ
 	return !answer->allow || MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow) == MHD_YES;
 }
 
-static enum MHD_Result send_answer(struct MHD_Connection *handle, struct eg_http_answer *answer)
+/* Whether somebody takes it is seen of what is made in parts. */
+static struct MHD_Response *make_response(struct connection *connection, struct eg_http_answer *answer)
+{
+	return answer->read || answer->len > CHUNK ? make_stream(connection, answer) : make_text(answer);
+}
+
+static enum MHD_Result send_answer(struct connection *connection, struct MHD_Connection *handle,
+				   struct eg_http_answer *answer)
 {
 	const struct eg_http_answer described = *answer;
-	struct MHD_Response *response = answer->read ? make_stream(answer) : make_text(answer);
+	struct MHD_Response *response = make_response(connection, answer);
 	enum MHD_Result result = MHD_NO;
 
 	if (!response)
@@ -347,7 +397,24 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *handle, 
 	connection->has_asked = true;
 	if (make_answer(context, connection, request, method, handle, &answer) < 0)
 		return MHD_NO;
-	return send_answer(handle, &answer);
+	/* Making it may have taken long, and this thread does one thing at a time. */
+	connection->moved_ms = now_ms();
+	return send_answer(connection, handle, &answer);
+}
+
+bool eg_http_end_stalled(struct eg_http *http, void (*end)(void *context))
+{
+	struct connection *longest = NULL;
+
+	for (struct connection *c = http->connections.next; c != &http->connections; c = c->next)
+		if (c->stream && c->stream->answer.end == end && (!longest || c->moved_ms < longest->moved_ms) &&
+		    !can_write(c))
+			longest = c;
+	if (!longest || now_ms() - longest->moved_ms < EG_HTTP_PATIENCE_MS)
+		return false;
+	answer_clear(&longest->stream->answer);
+	end_connection(longest);
+	return true;
 }
 
 /* ---- the thread ---- */

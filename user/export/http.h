@@ -6,7 +6,7 @@
  * An HTTP server for few and small requests, in a thread of its own. What a client can
  * hold is bounded: how many connections there are, how long each may take to ask and to
  * take its answer, how long a request is. One that is over a bound gets an error, and
- * who asks nothing makes room for who comes.
+ * who asks nothing, or takes nothing of what he asked for, makes room for who comes.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 #define EG_HTTP_MEMORY_MAX 16384 /* of a connection: request line and headers, 431 when they do not fit */
 #define EG_HTTP_ASK_MS 5000      /* from the connection to the end of its request: then 408 */
 #define EG_HTTP_PATIENCE_MS 500  /* the same while others wait for its place */
-#define EG_HTTP_TAKE_MS 30000    /* to the end of the answer */
+#define EG_HTTP_TAKE_MS 30000    /* to the end of the answer; PATIENCE_MS without taking any of it while others wait */
 
 /* One of name=value, decoded; value is NULL where there is no '='. */
 struct eg_http_parameter {
@@ -71,6 +71,13 @@ enum eg_http_place {
 
 /* Listens on a bound socket, which it takes over, instead of what it had there; -1: on none. 0, or -errno. */
 int eg_http_listen(struct eg_http *http, enum eg_http_place place, int fd);
+
+/*
+ * Ends one of the answers that this `end` ends, at once: that whose client has taken
+ * nothing of it for longest, and for EG_HTTP_PATIENCE_MS at least. False: there is none.
+ * For the calls.
+ */
+bool eg_http_end_stalled(struct eg_http *http, void (*end)(void *context));
 
 /*
  * Whether a Host header means this server: an address, localhost or this node's name; by a
