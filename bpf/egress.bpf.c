@@ -20,6 +20,7 @@
 #include "lifecycle.bpf.h"
 #include "maps.bpf.h"
 #include "move.bpf.h"
+#include "place.bpf.h"
 #include "redirect.bpf.h"
 #include "refused.bpf.h"
 
@@ -467,15 +468,23 @@ static __always_inline bool is_task_enrolled(void)
 	return false;
 }
 
+/* Later subflows of MPTCP are connected by a kernel thread: the cgroup of their socket is the one that judges them. */
+static __always_inline bool is_socket_enrolled(const struct bpf_sock_addr *ctx)
+{
+	const struct tcp_sock *tcp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
+
+	return tcp && eg_slot_of_cgroup(cgroup_of_socket((const struct sock *)tcp));
+}
+
 /*
  * A gate stands on the parent of a glob's cgroups and refuses what none of them
  * judges: a cgroup that was made a moment ago, and what no pattern matches.
  */
-static __always_inline int gate(enum eg_hook hook, struct eg_flow flow)
+static __always_inline int gate(const struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)
 {
 	struct observation seen = {.slot_id = 0, .hook = hook, .flow = flow};
 
-	if (is_loopback(&flow) || is_task_enrolled())
+	if (is_loopback(&flow) || is_task_enrolled() || (is_connect(hook) && is_socket_enrolled(ctx)))
 		return ANSWER_PROCEED;
 	seen.decision = block(EG_REASON_BLOCKED_NO_POLICY, EPERM);
 	seen.time_ns = bpf_ktime_get_coarse_ns();
@@ -486,25 +495,25 @@ static __always_inline int gate(enum eg_hook hook, struct eg_flow flow)
 SEC("cgroup/connect4")
 int eg_gate_conn4(struct bpf_sock_addr *ctx)
 {
-	return gate(EG_HOOK_CONNECT4, flow_of_sock_addr4(ctx));
+	return gate(ctx, EG_HOOK_CONNECT4, flow_of_sock_addr4(ctx));
 }
 
 SEC("cgroup/connect6")
 int eg_gate_conn6(struct bpf_sock_addr *ctx)
 {
-	return gate(EG_HOOK_CONNECT6, flow_of_sock_addr6(ctx));
+	return gate(ctx, EG_HOOK_CONNECT6, flow_of_sock_addr6(ctx));
 }
 
 SEC("cgroup/sendmsg4")
 int eg_gate_send4(struct bpf_sock_addr *ctx)
 {
-	return gate(EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
+	return gate(ctx, EG_HOOK_SENDMSG4, flow_of_sock_addr4(ctx));
 }
 
 SEC("cgroup/sendmsg6")
 int eg_gate_send6(struct bpf_sock_addr *ctx)
 {
-	return gate(EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
+	return gate(ctx, EG_HOOK_SENDMSG6, flow_of_sock_addr6(ctx));
 }
 
 /*

@@ -230,7 +230,7 @@ offer_address() {
 # A port whose server keeps its connections.
 KEPT=8090
 
-# hold_mptcp: a connection of the workload to MESH4, until the test ends.
+# hold_mptcp [CGROUP]: a connection of the workload to MESH4, until the test ends.
 hold_mptcp() {
 	(in_cgroup "$EG_CGROUP/servers" nsenter --net="$EG_SERVER" python3 -c "
 import socket
@@ -243,7 +243,7 @@ connection.send(b'x')
 connection.recv(1)") >kept 3>&- &
 	owners+=($!)
 	wait_for 10 grep -q ready kept
-	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" "$CLIENT" hold mptcp $MESH4 $KEPT 1 1) >held <>never 3>&- &
+	(in_cgroup "${1:-$WORK}" nsenter --net="$EG_CLIENT" "$CLIENT" hold mptcp $MESH4 $KEPT 1 1) >held <>never 3>&- &
 	owners+=($!)
 	wait_for 10 grep -q ok held
 }
@@ -277,6 +277,18 @@ was_refused() { # was_refused COUNTER
 	hold_mptcp
 	wait_for 20 has_subflows $OUT4 1
 	is "$(subflows $MESH4)" 1
+}
+
+@test "a gate lets by a subflow that the kernel opens by itself, which its workload's own programs judge" {
+	mkdir "$WORK/pod1"
+	mesh_policy "unenrolled: refuse" | sed "s|$MESH4/32|10.91.0.0/24|; s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml
+	offer_address $OUT4
+	start_daemon
+	hold_mptcp "$WORK/pod1"
+	wait_for 20 has_subflows $OUT4 1
+	is "$(subflows $MESH4)" 1
+	# Nobody else is let by for that.
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
 }
 
 # ---- another program's bpf_set_retval(0) behind ours must not undo a refusal unnoticed
