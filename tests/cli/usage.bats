@@ -136,6 +136,14 @@ COMMANDS="run check explain status stats clusters flows destinations monitor top
 	has "$stderr" "--follow goes with --format text or json"
 }
 
+@test "preflight refuses a time that has not been, however far away" {
+	for year in 2100 2262 2263 2300 2554 9999; do
+		run --separate-stderr ctl preflight --since "$year-01-02T03:04:05Z"
+		is "$year $status" "$year 2"
+		has "$stderr" "a time that has been"
+	done
+}
+
 @test "top refuses an interval and a count that make no sense" {
 	for wrong in "--interval 0" "--interval 99ms" "--interval 2h" "--interval 2" "--count 0" "--count -1"; do
 		run --separate-stderr ctl top $wrong

@@ -53,6 +53,7 @@ static int64_t wall_ns(void)
 /* How long ago it was that a text says: a duration, or a time. 0, or -EINVAL. */
 static int parse_age(const char *text, int64_t *ret_ns)
 {
+	const int64_t now_us = wall_ns() / NSEC_PER_USEC;
 	int64_t unix_us;
 	uint64_t us;
 
@@ -63,8 +64,11 @@ static int parse_age(const char *text, int64_t *ret_ns)
 	unix_us = (int64_t)us - EPOCH_S * USEC_PER_SEC;
 	if (unix_us < 0)
 		unix_us = 0;
-	*ret_ns = wall_ns() - unix_us * NSEC_PER_USEC;
-	return *ret_ns < 0 ? -EINVAL : 0;
+	/* In nanoseconds a year after 2262 is none. */
+	if (unix_us > now_us)
+		return -EINVAL;
+	*ret_ns = (now_us - unix_us) * NSEC_PER_USEC;
+	return 0;
 }
 
 static int take_since(const char *value, void *context)
