@@ -399,6 +399,27 @@ static void a_patch_of_nothing_here_and_one_that_is_never_applied_change_nothing
 		       EG_SETTING_MAX_CONNECTIONS, EG_DEFAULT_MAX_CONNECTIONS);
 }
 
+/* What meets there is checked for the workloads that there are. */
+static void a_slot_that_is_left_is_not_refused_by_a_patch_for_what_had_it(void **state)
+{
+	struct policy *policy = read_good("type: Workload\nname: web\ncgroup: /web\n---\n" PATCH("p", "{kind: Dataplane, name: gone}")
+						  JSON("{op: replace, path: /circuitBreakers/thresholds/7/maxConnections, value: 1}"));
+	struct eg_rules_source source = {.name = "gone", .mesh = EG_DEFAULT_MESH, .slot = 1};
+	struct eg_ruleset *rules = NULL;
+
+	(void)state;
+	assert_int_equal(eg_rules_resolve_sources(policy->model, &source, 1, NULL, 0, &rules), -EBADMSG);
+	source.passthrough = (struct eg_optional_bool){.is_set = true, .value = true};
+	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++)
+		source.settings.numbers[setting] = (struct eg_optional_number){.is_set = true, .value = 9};
+	assert_int_equal(eg_rules_resolve_sources(policy->model, &source, 1, NULL, 0, &rules), 0);
+	assert_int_equal(rules->subjects.items[0]->ipv4.max_connections, 9);
+	assert_int_equal(rules->subjects.items[0]->ipv6.idle_timeout_ms, 9);
+	assert_true(rules->subjects.items[0]->passthrough);
+	eg_ruleset_free(rules);
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_template_applies_behind_the_patches),
 		cmocka_unit_test(the_twin_of_a_patch_may_stand_in_another_one),
 		cmocka_unit_test(a_patch_of_nothing_here_and_one_that_is_never_applied_change_nothing),
+		cmocka_unit_test(a_slot_that_is_left_is_not_refused_by_a_patch_for_what_had_it),
 	};
 
 	return cmocka_run_group_tests_name("meshproxypatch", tests, NULL, NULL);

@@ -479,17 +479,42 @@ static int compare_shares(const void *a, const void *b)
 	return order != 0 || x->workload ? order : strcmp(x->name, y->name);
 }
 
-static int make_share(struct resolution *resolution, const struct eg_subject *subject, struct share *share)
+/*
+ * Whether flags say all that patches could, as of a slot that is left: nobody has checked
+ * what meets there, and what does not apply must not refuse what it would not change.
+ */
+static bool is_settled(const struct eg_rules_source *source)
+{
+	for (enum eg_setting setting = 0; setting < EG_SETTING_COUNT; setting++)
+		if (!source->settings.numbers[setting].is_set)
+			return false;
+	return !source->workload && source->passthrough.is_set;
+}
+
+/* As if there was no patch. */
+static int make_unpatched(struct eg_arena *arena, const struct patched **ret_patched)
+{
+	struct patched *patched = eg_arena_alloc(arena, sizeof(*patched));
+
+	*ret_patched = patched;
+	return patched ? apply_patches(patched) : -ENOMEM;
+}
+
+static int make_share(struct resolution *resolution, const struct eg_rules_source *source,
+		      const struct eg_subject *subject, struct share *share)
 {
 	const struct eg_identity identity = identity_of(resolution, subject);
-
 	int r = set_incoming(resolution, &identity, &share->incoming);
 
 	share->passthrough = eg_passthrough_select(resolution->model, &identity);
-	return r < 0 ? r : find_patched(resolution, &identity, &share->patched);
+	if (r < 0)
+		return r;
+	return is_settled(source) ? make_unpatched(&resolution->rules->arena, &share->patched)
+				  : find_patched(resolution, &identity, &share->patched);
 }
 
-static int find_share(struct resolution *resolution, const struct eg_subject *subject, struct share **ret_share)
+static int find_share(struct resolution *resolution, const struct eg_rules_source *source,
+		      const struct eg_subject *subject, struct share **ret_share)
 {
 	const struct share wanted = {.workload = subject->workload, .mesh = subject->mesh, .name = subject->name};
 	struct share **found = tfind(&wanted, &resolution->shares, compare_shares), *share;
@@ -503,7 +528,7 @@ static int find_share(struct resolution *resolution, const struct eg_subject *su
 	if (!share)
 		return -ENOMEM;
 	*share = wanted;
-	r = make_share(resolution, subject, share);
+	r = make_share(resolution, source, subject, share);
 	if (r < 0)
 		return r;
 	*ret_share = share;
@@ -664,7 +689,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	set_errnos(subject, source->workload, node);
 	set_policy_change(subject, source->workload);
 	set_redirect(subject, resolution->model, source);
-	r = find_share(resolution, subject, &share);
+	r = find_share(resolution, source, subject, &share);
 	if (r < 0)
 		return r;
 	set_passthrough(subject, &source->passthrough, share->passthrough, entry->mesh);
