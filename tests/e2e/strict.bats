@@ -322,9 +322,36 @@ print(s.recv(100)[:8].decode(), flush=True)" <ask) >asked 3>&- &
 	exec {ask}>&-
 }
 
-@test "onIncomingBlocked: drop gives no answer, in a namespace of its own too" {
+# broadcast: what somebody outside the mesh hears who asks a declared port of whoever is there.
+broadcast() {
+	nsenter --net="$EG_SERVER" python3 -IS -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout($EG_SLOW)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'veth0')
+s.bind(('$OUT4', 0))
+s.sendto(b'x', ('255.255.255.255', $UDP_DECLARED))
+try:
+    s.recvfrom(100)
+    print('answered')
+except TimeoutError:
+    print('silent')"
+}
+
+# The kernel looks no socket up for such a datagram: it hands it to all that are there.
+@test "a broadcast comes in where sk_lookup tells clients, as status says" {
+	begin_strict
+	is "$(client outside udp v4 declared)" refused
+	is "$(broadcast)" answered
+	has "$(status_of "'\n'.join(f['what'] for f in d['not_enforced'])")" "multicast and broadcast"
+}
+
+@test "onIncomingBlocked: drop gives no answer, in a namespace of its own too, nor to a broadcast" {
 	begin STRICT 'onIncomingBlocked: drop'
 	filtered
+	is "$(broadcast)" silent
+	hasnt "$(status_of "'\n'.join(f['what'] for f in d['not_enforced'])")" "multicast and broadcast"
 	is "$(client outside tcp v4 declared)" silent
 	is "$(client mesh tcp v4 declared)" answered
 	is "$(incoming_of web by)" cgroup_skb

@@ -81,6 +81,10 @@ static int add_strict_findings(struct eg_status *status)
 				  "sockets of one that none of its processes is in are not: anyone may come in there "
 				  "until then",
 				  EG_INCOMING_LOOK_MS);
+	if (r == 0 && is_strict && is_looked_up)
+		r = eg_status_add(status, NULL, "onIncomingBlocked: drop, by which each packet is looked at",
+				  "datagrams by multicast and broadcast come in from anybody, to declared ports too: the "
+				  "kernel asks no sk_lookup program for them");
 	return r;
 }
 
