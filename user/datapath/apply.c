@@ -84,21 +84,28 @@ static int clear_array(const struct bpf_map *map)
 	return put_entries(map, &zeros);
 }
 
+/*
+ * From each entry to the one after it, which is asked for while the entry is there still: the first of a hash table is
+ * looked for from its first bucket on, through all that were emptied before.
+ */
 static int clear_table(const struct bpf_map *map)
 {
-	struct eg_prefix_key key; /* the longest of all keys */
-	int r;
+	struct eg_prefix_key keys[2]; /* the longest of all keys: an entry's, and that of the next one */
+	unsigned int at = 0;
+	int found, r;
 
-	_Static_assert(sizeof(key) >= sizeof(struct eg_addr_key) && sizeof(key) >= sizeof(struct eg_port_key),
+	_Static_assert(sizeof(keys[0]) >= sizeof(struct eg_addr_key) && sizeof(keys[0]) >= sizeof(struct eg_port_key),
 		       "a key buffer for every table");
 	if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY)
 		return clear_array(map);
-	while ((r = bpf_map_get_next_key(bpf_map__fd(map), NULL, &key)) == 0) {
-		r = remove_entry(map, &key);
+	found = bpf_map_get_next_key(bpf_map__fd(map), NULL, &keys[at]);
+	for (; found == 0; at = !at) {
+		found = bpf_map_get_next_key(bpf_map__fd(map), &keys[at], &keys[!at]);
+		r = remove_entry(map, &keys[at]);
 		if (r < 0)
 			return r;
 	}
-	return r == -ENOENT ? 0 : r;
+	return found == -ENOENT ? 0 : found;
 }
 
 /* After a failure that left the idle bank half written: makes it what the active one is. */
