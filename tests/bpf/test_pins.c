@@ -27,6 +27,7 @@
 #include "base/cleanup.h"
 #include "datapath/inspect.h"
 #include "datapath/pins.h"
+#include "datapath/stranded.h"
 #include "datapath/walk.h"
 
 #define SLOT 1u
@@ -786,6 +787,51 @@ static void counts_move_from_one_slot_to_another_or_not_at_all(void **state)
 	end_world(&world);
 }
 
+/* ---- what the kernel holds for a cgroup ---- */
+
+static bool is_any_cgroup(uint64_t id)
+{
+	(void)id;
+	return true;
+}
+
+static bool is_no_cgroup(uint64_t id)
+{
+	(void)id;
+	return false;
+}
+
+static void add_entries(const struct eg_stranded_pin *pin, void *context)
+{
+	*(uint32_t *)context += pin->entries;
+}
+
+/* Some kernels do not know the end of the list. */
+static void entries_of_cgroups_are_listed_to_the_end_and_no_further(void **state)
+{
+	_cleanup_free_ char *kept = NULL;
+	struct eg_cgroup other;
+	struct world world;
+	uint32_t entries = 0;
+
+	(void)state;
+	make_world(&world);
+	assert_true(asprintf(&kept, "%s-kept", world.directory) > 0);
+	assert_int_equal(eg_stranded_look(world.directory, is_no_cgroup, add_entries, &entries), 0);
+	assert_int_equal(entries, 0);
+	other = cgroup_make("pins-other");
+	enrol(&world);
+	assert_int_equal(eg_datapath_enrol_pinned(world.datapath, other.fd, OTHER_SLOT), 0);
+	assert_int_equal(eg_stranded_look(world.directory, is_any_cgroup, add_entries, &entries), 0);
+	assert_int_equal(entries, 0);
+	assert_int_equal(eg_stranded_look(world.directory, is_no_cgroup, add_entries, &entries), 0);
+	assert_int_equal(entries, 2);
+	assert_int_equal(eg_stranded_look(world.directory, is_any_cgroup, add_entries, &entries), 0);
+	assert_int_equal(access(kept, F_OK), -1);
+	end_world(&world);
+	cgroup_end(&other);
+}
+
 /* ---- removal ---- */
 
 static void count_path(const char *path, void *context)
@@ -901,6 +947,7 @@ int main(void)
 		cmocka_unit_test(a_slot_that_is_half_folded_leaves_its_heir_nothing),
 		cmocka_unit_test(counts_move_from_one_slot_to_another_or_not_at_all),
 		cmocka_unit_test(a_walk_that_does_not_come_to_its_end_has_failed),
+		cmocka_unit_test(entries_of_cgroups_are_listed_to_the_end_and_no_further),
 		cmocka_unit_test(removal_leaves_nothing_and_works_with_nothing_there),
 		cmocka_unit_test(only_foreign_programs_that_run_after_ours_are_named),
 	};

@@ -30,10 +30,43 @@ struct ids {
 	EG_ARRAY(uint64_t) list;
 };
 
-/* 0, or -EAGAIN: the entry that the kernel was to go on from has gone. */
-static int list_once(int fd, struct ids *ids)
+/* 0 where the map has it, or -errno. */
+static int look_up(int fd, uint64_t id)
 {
 	struct eg_enrolment enrolment;
+
+	return bpf_map_lookup_elem(fd, &id, &enrolment);
+}
+
+/*
+ * Nothing comes after an entry that has gone, nor after the last one. But a kernel that lacks 5828b9e5b272 ("bpf: fix
+ * end-of-list detection in cgroup_storage_get_next_key()", in stable kernels since May 2026) has one key more after the
+ * last entry: what stands before the list's head in memory, the key of none and the same whenever it is asked for. It is
+ * left out. 0, or -EAGAIN: the entry that the kernel was to go on from has gone.
+ */
+static int check_end(int fd, struct ids *ids)
+{
+	const uint64_t *last = &ids->list.items[ids->list.len - 1];
+	int r = look_up(fd, *last), before;
+	uint64_t next;
+
+	if (r != -ENOENT)
+		return r;
+	if (--ids->list.len == 0)
+		return -EAGAIN;
+	r = bpf_map_get_next_key(fd, last - 1, &next);
+	/* Looked for afterwards: it was there then too. */
+	before = look_up(fd, last[-1]);
+	if (before < 0)
+		return before == -ENOENT ? -EAGAIN : before;
+	if (r == 0)
+		return next == *last && look_up(fd, next) == -ENOENT ? 0 : -EAGAIN;
+	return r == -ENOENT ? 0 : r;
+}
+
+/* 0, or -EAGAIN: as above. */
+static int list_once(int fd, struct ids *ids)
+{
 	uint64_t id, *previous = NULL;
 	int r;
 
@@ -46,7 +79,7 @@ static int list_once(int fd, struct ids *ids)
 	}
 	if (r != -ENOENT)
 		return r;
-	return previous && bpf_map_lookup_elem(fd, previous, &enrolment) < 0 ? -EAGAIN : 0;
+	return ids->list.len > 0 ? check_end(fd, ids) : 0;
 }
 
 /* How many entries of cgroups that are no more a map has, or -errno. */
