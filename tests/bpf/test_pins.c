@@ -11,11 +11,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -468,6 +470,41 @@ static void links_that_nobody_could_look_at_stay(void **state)
 	assert_string_equal(before, after);
 	assert_true(is_enforced(&world));
 	end_world(&world);
+}
+
+/* ---- where the pins are ---- */
+
+/* 0 where all is as it is to be, in a mount namespace of the process's own. */
+static int look_at_mounts(void)
+{
+	_cleanup_free_ char *directory = NULL, *problem = NULL;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return 1;
+	while (umount2("/sys/fs/bpf", MNT_DETACH) == 0)
+		;
+	if (mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL) < 0 || mkdir("/sys/fs/bpf/tc", 0700) < 0 ||
+	    mount("/sys/fs/bpf/tc", "/mnt", NULL, MS_BIND, NULL) < 0 || umount2("/sys/fs/bpf", MNT_DETACH) < 0)
+		return 2;
+	if (eg_pins_locate(&directory, &problem) != -ENOENT)
+		return 3;
+	if (mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL) < 0 || eg_pins_locate(&directory, &problem) < 0)
+		return 4;
+	return strcmp(directory, "/sys/fs/bpf/egressd") == 0 ? 0 : 5;
+}
+
+static void a_folder_of_a_bpf_file_system_that_is_mounted_elsewhere_is_no_place_for_pins(void **state)
+{
+	siginfo_t info = {};
+	pid_t pid;
+
+	(void)state;
+	skip_unless_root();
+	pid = fork();
+	if (pid == 0)
+		_exit(look_at_mounts());
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
+	assert_int_equal(info.si_status, 0);
 }
 
 /* ---- refusals ---- */
@@ -937,6 +974,7 @@ int main(void)
 		cmocka_unit_test(a_policy_is_applied_to_adopted_maps_whatever_the_idle_bank_holds),
 		cmocka_unit_test(links_that_a_crash_or_root_took_away_are_attached_anew),
 		cmocka_unit_test(links_that_nobody_could_look_at_stay),
+		cmocka_unit_test(a_folder_of_a_bpf_file_system_that_is_mounted_elsewhere_is_no_place_for_pins),
 		cmocka_unit_test(a_directory_that_others_can_write_or_own_is_refused),
 		cmocka_unit_test(a_link_in_the_place_of_the_directory_is_refused_and_not_followed_by_removal),
 		cmocka_unit_test(maps_of_another_type_or_size_are_refused),

@@ -36,24 +36,45 @@ int eg_problem(char **ret_problem, int error, const char *format, ...)
 
 /* ---- the directory ---- */
 
-/* Field 5 of a mountinfo line is the mount point. The first BPF file system counts. */
-static char *find_bpffs(void)
+/*
+ * Where a line of mountinfo has a BPF file system mounted, or NULL. Field 4 is what of it is mounted there, field 5 where:
+ * a folder of one that is mounted for itself is no place for pins.
+ */
+static char *parse_bpffs(const char *line)
+{
+	_cleanup_free_ char *root = NULL, *point = NULL;
+
+	if (!strstr(line, " - bpf ") || sscanf(line, "%*s %*s %*s %ms %ms", &root, &point) != 2 || strcmp(root, "/") != 0)
+		return NULL;
+	return TAKE_PTR(point);
+}
+
+/* The first one counts. 0 with NULL where there is none, or -errno. */
+static int find_bpffs(char **ret_point)
 {
 	_cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;
-	char *point;
+	char *point = NULL;
 
-	while (mounts && getline(&line, &size, mounts) > 0)
-		if (strstr(line, " - bpf ") && sscanf(line, "%*s %*s %*s / %ms", &point) == 1)
-			return point;
-	return NULL;
+	if (!mounts)
+		return -errno;
+	while (!point && getline(&line, &size, mounts) > 0)
+		point = parse_bpffs(line);
+	if (!point && !feof(mounts))
+		return -EIO;
+	*ret_point = point;
+	return 0;
 }
 
 int eg_pins_locate(char **ret_directory, char **ret_problem)
 {
-	_cleanup_free_ char *point = find_bpffs();
+	_cleanup_free_ char *point = NULL;
+	int r = find_bpffs(&point);
 
+	/* Not -ENOENT, whatever it is: that is the answer of who has looked. */
+	if (r < 0)
+		return eg_problem(ret_problem, r == -ENOENT ? -EIO : r, "/proc/self/mountinfo: %s", strerror(-r));
 	if (!point)
 		return eg_problem(ret_problem, -ENOENT, "no BPF file system is mounted: mount -t bpf bpf /sys/fs/bpf");
 	return asprintf(ret_directory, "%s/egressd", point) < 0 ? -ENOMEM : 0;
