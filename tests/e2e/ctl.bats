@@ -4,6 +4,7 @@
 
 load ../lib/common
 load ../lib/daemon
+load ../lib/chaos
 
 setup() {
 	daemon_setup
@@ -12,6 +13,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${remover:-}" ] || kill -KILL "$remover"
 	daemon_teardown
 }
 
@@ -475,6 +477,26 @@ has_lines() { # FILE COUNT
 	DAEMON=
 	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" ok
 	has "$(cat daemon.log)" "enforcement stays"
+}
+
+@test "no agent starts while uninstall removes what there is, and one that starts then begins anew" {
+	require_strace
+	start_daemon
+	kill_daemon
+	strace -D -o calls -e trace=/^unlink -e inject=/^unlink:signal=STOP:when=1 "$EGRESSCTL" uninstall >uninstalled 3>&- &
+	remover=$!
+	wait_for 20 grep -q 'stopped by SIGSTOP' calls
+	launch_daemon
+	wait_for 20 is_gone "$DAEMON"
+	DAEMON=
+	has "$(cat daemon.log)" "$PINS: another egressd holds it"
+	kill -CONT $remover
+	wait $remover
+	remover=
+	[ ! -e "$PINS" ]
+	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" ok
+	start_daemon
+	refuse_once
 }
 
 # shown N: the lines that the README has below its Nth command of bpftool.

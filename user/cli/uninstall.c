@@ -61,32 +61,43 @@ static int stop_agent(const struct eg_agent *agent)
 	}
 }
 
-/* 0 once no agent runs, or -errno once it has said why one does. */
-static int end_agent(const char *directory, bool stop)
+/* 0 once it has ended, or -errno once it has said why it has not. */
+static int end_agent(const struct eg_agent *agent, bool stop)
 {
-	struct eg_agent agent;
-	int r = eg_pins_read_agent(directory, &agent);
+	int r = stop ? stop_agent(agent) : -EBUSY;
 
-	if (r < 0 || !eg_agent_is_alive(&agent)) {
-		if (eg_pins_are_locked(directory)) {
-			eg_log_error("uninstall: an agent holds %s that is starting, or not seen from here (another pid "
-				     "namespace?); nothing is removed",
-				     directory);
-			return -EBUSY;
-		}
-		printf("looked for a running agent: none\n");
-		return 0;
-	}
-	if (!stop) {
+	if (!stop)
 		eg_log_error("uninstall: the agent runs (process %u); nothing is removed: --stop ends it first",
-			     agent.pid);
-		return -EBUSY;
-	}
-	r = stop_agent(&agent);
-	if (r < 0)
-		eg_log_error("uninstall: cannot stop the agent (process %u): %s; nothing is removed", agent.pid,
+			     agent->pid);
+	else if (r < 0)
+		eg_log_error("uninstall: cannot stop the agent (process %u): %s; nothing is removed", agent->pid,
 			     strerror(-r));
 	return r;
+}
+
+/*
+ * Ends the agent. While *ret_lock_fd is open no other one starts, as systemd would start it: what it is at work with
+ * would be removed under it. 0, or -errno once it has said why not.
+ */
+static int keep_agents_away(const char *directory, bool stop, int *ret_lock_fd)
+{
+	struct eg_agent agent;
+	const bool is_alive = eg_pins_read_agent(directory, &agent) == 0 && eg_agent_is_alive(&agent);
+	int r = is_alive ? end_agent(&agent, stop) : 0;
+
+	if (r < 0)
+		return r;
+	r = eg_pins_lock(directory, ret_lock_fd);
+	if (r == -EWOULDBLOCK)
+		eg_log_error("uninstall: an agent holds %s that is starting, or not seen from here (another pid namespace?); "
+			     "nothing is removed",
+			     directory);
+	else if (r < 0 && r != -ENOENT)
+		eg_log_error("uninstall: %s: %s; nothing is removed", directory, strerror(-r));
+	else if (!is_alive)
+		printf("looked for a running agent: none\n");
+	/* Where there is no directory, nothing is held and nothing is there to be removed. */
+	return r == -ENOENT ? 0 : r;
 }
 
 /* ---- the pins ---- */
@@ -135,6 +146,7 @@ static int keep_what_must_stay(const char *directory)
 static int remove_pins(bool stop)
 {
 	_cleanup_free_ char *directory = NULL, *problem = NULL;
+	_cleanup_close_ int lock_fd = -1;
 	size_t removed = 0;
 	int r = eg_pins_locate(&directory, &problem);
 
@@ -143,7 +155,7 @@ static int remove_pins(bool stop)
 		return 0;
 	}
 	if (r == 0)
-		r = end_agent(directory, stop);
+		r = keep_agents_away(directory, stop, &lock_fd);
 	else
 		eg_log_error("uninstall: %s", problem ? problem : strerror(-r));
 	if (r == 0)

@@ -139,6 +139,9 @@ int eg_pins_lock(const char *directory, int *ret_fd)
 			return -errno;
 		nanosleep(&pause, NULL);
 	}
+	/* Whoever held it has removed it. */
+	if (!eg_pins_are_in_sight(fd, directory))
+		return -ENOENT;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

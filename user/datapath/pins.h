@@ -30,7 +30,7 @@ int eg_pins_locate(char **ret_directory, char **ret_problem);
 int eg_pins_make_directory(const char *directory, char **ret_problem);
 /*
  * One agent at a time holds the directory, for as long as *ret_fd is open. 0, or
- * -EWOULDBLOCK when another process does.
+ * -EWOULDBLOCK when another process does, -ENOENT when one that did has removed it.
  */
 int eg_pins_lock(const char *directory, int *ret_fd);
 /* Whether what `directory_fd` is open on is what others find at that path. */
