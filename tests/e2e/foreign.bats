@@ -6,6 +6,7 @@
 
 load ../lib/common
 load ../lib/daemon
+load ../lib/chaos
 
 FOREIGN=$EG_ROOT/tests/lib/foreign.py
 PORT=9100
@@ -153,4 +154,16 @@ all_links() {
 		python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'
 	is "$status" $wanted
 	is "$(python3 -c 'import json; print(json.load(open("report.json"))["verdicts"]["blocked-protocol"])')" $wanted
+}
+
+@test "a start that lacks a descriptor to look for the LSM is refused and says so, and is no start without it" {
+	require_strace
+	DAEMON_IN=(strace -D -qq -o /dev/null -P /sys/kernel/security/lsm -e inject=openat:error=EMFILE)
+	launch_daemon
+	wait_for 20 is_gone "$DAEMON"
+	DAEMON=
+	has "$(cat daemon.log)" "cannot load the BPF programs: Too many open files: raise the limit of descriptors"
+	[ ! -e "$PINS" ]
+	DAEMON_IN=()
+	start_daemon
 }

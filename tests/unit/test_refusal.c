@@ -112,6 +112,8 @@ static void want_of_memory_and_descriptors_are_told_from_all_else(void **state)
 		    WORDS("Cannot allocate memory", "MemoryMax="), WORDS("6.1", "lacks"));
 	assert_says((struct eg_refusal){.error = -EMFILE}, WORDS("Too many open files", "LimitNOFILE="),
 		    WORDS("lacks"));
+	assert_says((struct eg_refusal){.error = -EAGAIN}, WORDS("Resource temporarily unavailable", "start it again"),
+		    WORDS("lacks"));
 }
 
 static void a_refusal_in_spite_of_all_capabilities_names_who_else_can_forbid(void **state)

@@ -14,6 +14,7 @@
 #include "datapath/object.h"
 #include "datapath/pinning.h"
 #include "datapath/pins.h"
+#include "datapath/refusal.h"
 
 #define PROGRAM_COUNT \
 	((sizeof(((struct egress_bpf *)0)->progs) + sizeof(((struct lsm_bpf *)0)->progs)) / sizeof(struct bpf_program *))
@@ -79,12 +80,13 @@ bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_prog
 
 /*
  * A kernel may load programs of the LSM that it cannot attach: no trampolines on its
- * processor, no place for one more hook. It goes on as if it had not loaded them.
+ * processor, no place for one more hook. It goes on as if it had not loaded them. What
+ * lacks only now is said, and tried again: it would be done without for the agent's life.
  */
 static int go_without_lsm(struct eg_datapath *datapath, int error)
 {
 	/* The cgroup has gone. */
-	if (error == 0 || error == -ENOENT || error == -ENODEV)
+	if (error == 0 || error == -ENOENT || error == -ENODEV || eg_refusal_is_for_want(error))
 		return error;
 	datapath->lsm_error = error;
 	return 0;

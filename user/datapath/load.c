@@ -83,10 +83,10 @@ int eg_object_load(struct eg_datapath *datapath, char **ret_problem)
 	datapath->skeleton->rodata->eg_lease_mask = datapath->lease_mask;
 	if (r == 0)
 		r = egress_bpf__load(datapath->skeleton);
-	if (r == 0) {
-		eg_object_load_lsm(datapath);
+	if (r == 0)
+		r = eg_object_load_lsm(datapath);
+	if (r == 0)
 		return 0;
-	}
 	refusal.error = r;
 	find_refused(datapath->skeleton, &logs, &refusal);
 	show_log(&refusal);

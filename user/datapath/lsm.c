@@ -11,19 +11,25 @@
 #include "base/log.h"
 #include "bpf/lsm.skel.h"
 #include "datapath/object.h"
+#include "datapath/refusal.h"
 
-/* A list with commas: "lockdown,capability,bpf". The kernel loads and attaches the programs also where it runs none. */
-static bool is_active(void)
+/*
+ * 0, or -EOPNOTSUPP where it does not have the module, or why that cannot be known. A list with commas:
+ * "lockdown,capability,bpf". The kernel loads and attaches the programs also where it runs none.
+ */
+static int look_for_module(void)
 {
 	_cleanup_fclose_ FILE *file = fopen("/sys/kernel/security/lsm", "re");
 	char modules[256], *rest = modules, *module;
 
+	if (!file && eg_refusal_is_for_want(-errno))
+		return -errno;
 	if (!file || !fgets(modules, sizeof(modules), file))
-		return false;
+		return -EOPNOTSUPP;
 	while ((module = strsep(&rest, ",\n")))
 		if (strcmp(module, "bpf") == 0)
-			return true;
-	return false;
+			return 0;
+	return -EOPNOTSUPP;
 }
 
 int eg_object_open_lsm(struct eg_datapath *datapath)
@@ -45,13 +51,16 @@ static int load(struct eg_datapath *datapath)
 	return lsm_bpf__load(lsm);
 }
 
-void eg_object_load_lsm(struct eg_datapath *datapath)
+int eg_object_load_lsm(struct eg_datapath *datapath)
 {
 	if (!datapath->lsm)
-		return;
-	datapath->lsm_error = is_active() ? load(datapath) : -EOPNOTSUPP;
+		return 0;
+	datapath->lsm_error = look_for_module();
+	if (datapath->lsm_error == 0)
+		datapath->lsm_error = load(datapath);
 	if (datapath->lsm_error < 0)
 		eg_log_debug("the programs of the BPF LSM are not loaded: %s", strerror(-datapath->lsm_error));
+	return eg_refusal_is_for_want(datapath->lsm_error) ? datapath->lsm_error : 0;
 }
 
 void eg_object_free_lsm(struct lsm_bpf *lsm)

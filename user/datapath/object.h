@@ -64,9 +64,12 @@ void eg_object_free_walks(struct walk_bpf *walks);
 /* Another object is to work on this one's maps; settings are its own. Once these are loaded, and before it is. */
 int eg_object_share_maps(const struct eg_datapath *datapath, struct bpf_object *object);
 
-/* 0, or -errno. Loading may fail, which leaves lsm_error, and all else as it is. */
+/*
+ * 0, or -errno. A kernel that does not take them leaves lsm_error, and all else as it is: that is no failure. One that
+ * has not the means right now is.
+ */
 int eg_object_open_lsm(struct eg_datapath *datapath);
-void eg_object_load_lsm(struct eg_datapath *datapath);
+int eg_object_load_lsm(struct eg_datapath *datapath);
 /* Takes NULL too. */
 void eg_object_free_lsm(struct lsm_bpf *lsm);
 /* The guard's programs of the LSM, which have names of guards, loaded or not; NULL when they are not wanted. */

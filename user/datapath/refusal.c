@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 /* ---- what holds here ---- */
 
@@ -161,6 +162,9 @@ static char *explain_rest(const struct eg_refusal *refusal)
 	case EMFILE:
 	case ENFILE:
 		return text("%s: raise the limit of descriptors (ulimit -n, LimitNOFILE= of the unit)", error);
+	case EAGAIN:
+	case EINTR:
+		return text("%s: start it again", error);
 	case EPERM:
 	case EACCES:
 		return text(
@@ -177,9 +181,9 @@ static char *explain_rest(const struct eg_refusal *refusal)
 	}
 }
 
-static bool is_for_want_of(const struct eg_refusal *refusal)
+bool eg_refusal_is_for_want(int error)
 {
-	return refusal->error == -ENOMEM || refusal->error == -EMFILE || refusal->error == -ENFILE;
+	return eg_file_is_shortage(error) || error == -EAGAIN || error == -EINTR;
 }
 
 char *eg_refusal_explain(const struct eg_refusal *refusal)
@@ -188,7 +192,7 @@ char *eg_refusal_explain(const struct eg_refusal *refusal)
 	_cleanup_free_ char *words = NULL;
 	char missing[64];
 
-	if (is_for_want_of(refusal))
+	if (eg_refusal_is_for_want(refusal->error))
 		return explain_rest(refusal);
 	list_missing(refusal, missing, sizeof(missing));
 	if (is_forbidden && (*missing || refusal->in_user_namespace))

@@ -15,6 +15,8 @@ struct eg_refusal {
 	char release[65];       /* of the kernel: "6.1.0-56-amd64" */
 };
 
+/* Whether an error says nothing about the kernel: there was too little of something, and another try may succeed. */
+bool eg_refusal_is_for_want(int error);
 /* Fills in what holds for this process and this kernel. */
 void eg_refusal_observe(struct eg_refusal *refusal);
 /* What failed and the remedy, in one line without a newline: malloc(), or NULL without memory. */
