@@ -139,6 +139,20 @@ static void write_map_path(const struct eg_datapath *datapath, const struct bpf_
 	snprintf(ret_path, PATH_MAX, "%s/maps/%s", datapath->directory, bpf_map__name(map));
 }
 
+/* A descriptor of what is pinned there, -ENOENT where nothing is, or -errno with *ret_problem. */
+static int open_pin(const char *path, char **ret_problem)
+{
+	int fd = bpf_obj_get(path);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		return -ENOENT;
+	if (errno == EPERM)
+		return explain_refusal(ret_problem);
+	return eg_problem(ret_problem, -errno, "%s: %s%s", path, strerror(errno), remedy(errno));
+}
+
 /* Its pin, if there is one. */
 static int take_map(struct eg_datapath *datapath, struct bpf_map *map, char **ret_problem)
 {
@@ -147,13 +161,9 @@ static int take_map(struct eg_datapath *datapath, struct bpf_map *map, char **re
 	int r;
 
 	write_map_path(datapath, map, path);
-	fd = bpf_obj_get(path);
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0 && errno == EPERM)
-		return explain_refusal(ret_problem);
+	fd = open_pin(path, ret_problem);
 	if (fd < 0)
-		return eg_problem(ret_problem, -errno, "%s: %s%s", path, strerror(errno), remedy(errno));
+		return fd == -ENOENT ? 0 : fd;
 	r = check_map(datapath, map, fd, ret_problem);
 	return r < 0 ? r : bpf_map__reuse_fd(map, fd);
 }
@@ -184,18 +194,6 @@ static int pin_maps(const struct eg_datapath *datapath, char **ret_problem)
 	return 0;
 }
 
-/* Nothing is pinned before the kernel has taken all programs: one that refuses them is left as it was. */
-static int load_onto(struct eg_datapath *datapath, char **ret_problem)
-{
-	_cleanup_free_ char *reason = NULL;
-	int r = take_maps(datapath, ret_problem);
-
-	if (r < 0)
-		return r;
-	r = eg_object_load(datapath, &reason);
-	return r < 0 ? explain_load(r, reason, ret_problem) : pin_maps(datapath, ret_problem);
-}
-
 /* What was written by another ABI is not looked at any further. */
 static int check_abi(const char *directory, char **ret_problem)
 {
@@ -206,10 +204,10 @@ static int check_abi(const char *directory, char **ret_problem)
 
 	if (asprintf(&path, "%s/maps/eg_control", directory) < 0)
 		return -ENOMEM;
-	fd = bpf_obj_get(path);
-	/* None yet. What else may be wrong with it is said when it is used. */
+	fd = open_pin(path, ret_problem);
+	/* None yet. */
 	if (fd < 0)
-		return 0;
+		return fd == -ENOENT ? 0 : fd;
 	r = eg_pins_read_abi(fd, &abi);
 	if (r < 0)
 		return eg_problem(ret_problem, r, "%s cannot be read as a map of egressd: somebody else made it", path);
@@ -220,6 +218,20 @@ static int check_abi(const char *directory, char **ret_problem)
 			  "the maps pinned at %s have ABI %u and this build has %u: run the build that made them, or "
 			  "remove them with 'egressctl uninstall', which ends their enforcement",
 			  directory, abi, EG_ABI_VERSION);
+}
+
+/* Nothing is pinned before the kernel has taken all programs: one that refuses them is left as it was. */
+static int load_onto(struct eg_datapath *datapath, char **ret_problem)
+{
+	_cleanup_free_ char *reason = NULL;
+	int r = check_abi(datapath->directory, ret_problem);
+
+	if (r == 0)
+		r = take_maps(datapath, ret_problem);
+	if (r < 0)
+		return r;
+	r = eg_object_load(datapath, &reason);
+	return r < 0 ? explain_load(r, reason, ret_problem) : pin_maps(datapath, ret_problem);
 }
 
 /* ---- the policy in force ---- */
@@ -301,8 +313,6 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = NULL;
 	int r = eg_pins_make_folders(directory, ret_problem);
 
-	if (r == 0)
-		r = check_abi(directory, ret_problem);
 	if (r == 0)
 		r = eg_object_open(options, &datapath);
 	if (r == 0) {

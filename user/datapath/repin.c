@@ -71,7 +71,8 @@ int eg_pins_pin_anew(int from_fd, const char *directory, char **ret_problem)
 	int r = open_folders(from_fd, folders);
 
 	if (r < 0)
-		eg_problem(ret_problem, r, "they are gone: %s", strerror(-r));
+		eg_problem(ret_problem, r, "%s: %s", r == -ENOENT ? "they are gone" : "they cannot be opened",
+			   strerror(-r));
 	else
 		r = eg_pins_make_folders(directory, ret_problem);
 	for (size_t i = 0; i < EG_PIN_FOLDERS; i++) {
