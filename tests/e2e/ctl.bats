@@ -13,7 +13,7 @@ setup() {
 }
 
 teardown() {
-	[ -z "${remover:-}" ] || kill -KILL "$remover"
+	[ -z "${stopped:-}" ] || kill -KILL "$stopped"
 	daemon_teardown
 }
 
@@ -484,19 +484,34 @@ has_lines() { # FILE COUNT
 	start_daemon
 	kill_daemon
 	strace -D -o calls -e trace=/^unlink -e inject=/^unlink:signal=STOP:when=1 "$EGRESSCTL" uninstall >uninstalled 3>&- &
-	remover=$!
+	stopped=$!
 	wait_for 20 grep -q 'stopped by SIGSTOP' calls
 	launch_daemon
 	wait_for 20 is_gone "$DAEMON"
 	DAEMON=
 	has "$(cat daemon.log)" "$PINS: another egressd holds it"
-	kill -CONT $remover
-	wait $remover
-	remover=
+	kill -CONT $stopped
+	wait $stopped
+	stopped=
 	[ ! -e "$PINS" ]
 	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" ok
 	start_daemon
 	refuse_once
+}
+
+@test "status takes programs that an agent which starts gives to the links meanwhile for what they are" {
+	require_strace
+	start_daemon
+	strace -D -o calls -P "$WORK" -e trace=openat -e inject=openat:signal=STOP:when=1 "$EGRESSCTL" status --json >status.json 3>&- &
+	stopped=$!
+	wait_for 20 grep -q 'stopped by SIGSTOP' calls
+	kill_daemon
+	start_daemon
+	kill -CONT $stopped
+	wait $stopped || true
+	stopped=
+	hasnt "$(cat status.json)" "does not run it"
+	is "$(python3 -c 'import json; print(json.load(open("status.json"))["workloads"][0]["enforced"])')" True
 }
 
 # shown N: the lines that the README has below its Nth command of bpftool.

@@ -127,13 +127,48 @@ static struct record record_of(const struct look *look, const struct eg_pinned_s
 	};
 }
 
-static int inspect_programs(struct eg_status *status, const struct look *look, const struct record *record,
-			    const char *path, bool *ret_enforced)
+static int inspect_hooks(const struct look *look, const struct record *record, const char *path,
+			 struct eg_inspection *ret_inspection)
+{
+	return eg_inspect_cgroup(record->wanted, &look->pins, record->slot, look->mount_point, path, record->cgroup_id,
+				 ret_inspection);
+}
+
+/* Whether a link is where it belongs, and its program is not: another one may have taken its place. */
+static bool has_other_programs(const struct eg_inspection *inspection)
+{
+	for (size_t i = 0; i < inspection->hooks.len; i++)
+		if (inspection->hooks.items[i].is_attached && !inspection->hooks.items[i].is_effective)
+			return true;
+	return false;
+}
+
+/*
+ * An agent that starts gives the links its own programs, and those that we have listed are gone: then the links are
+ * listed anew, and the cgroup is looked at once more.
+ */
+static int inspect_current_hooks(const struct eg_status *status, struct look *look, const struct record *record,
+				 const char *path, struct eg_inspection *inspection)
+{
+	_cleanup_free_ char *problem = NULL;
+	int r = inspect_hooks(look, record, path, inspection);
+
+	if (r == 0 ? !has_other_programs(inspection) : r != -ENOENT)
+		return r;
+	eg_inspection_clear(inspection);
+	eg_array_clear(&look->pins.list);
+	r = eg_pins_list_links(status->pinned.directory, &look->pins, &problem);
+	if (problem)
+		eg_log_error("status: %s", problem);
+	return r < 0 ? r : inspect_hooks(look, record, path, inspection);
+}
+
+static int inspect_programs(struct eg_status *status, struct look *look, const struct record *record, const char *path,
+			    bool *ret_enforced)
 {
 	const bool is_gate = record->slot == EG_GATE_SLOT;
 	struct eg_inspection inspection = {};
-	int r = eg_inspect_cgroup(record->wanted, &look->pins, record->slot, look->mount_point, path, record->cgroup_id,
-				  &inspection);
+	int r = inspect_current_hooks(status, look, record, path, &inspection);
 
 	if (r == 0) {
 		*ret_enforced = eg_inspection_is_enforced(&inspection);
@@ -149,7 +184,7 @@ static int inspect_programs(struct eg_status *status, const struct look *look, c
 	return r;
 }
 
-static int inspect_cgroup(struct eg_status *status, const struct look *look, const struct record *record,
+static int inspect_cgroup(struct eg_status *status, struct look *look, const struct record *record,
 			  bool *ret_enforced)
 {
 	_cleanup_free_ char *path = NULL;
@@ -232,7 +267,7 @@ static int add_mode_finding(struct eg_status *status, const struct eg_workload_s
 		"it is in audit mode: what its policy refuses is counted and passes, no limit and no timeout acts");
 }
 
-static int inspect_place(struct eg_status *status, const struct look *look, const struct record *record,
+static int inspect_place(struct eg_status *status, struct look *look, const struct record *record,
 			 struct eg_workload_state *workload)
 {
 	const struct eg_slot_info *info = &workload->slot->info;
@@ -353,7 +388,7 @@ static int inspect_sockets(struct eg_status *status, struct eg_workload_state *w
 }
 
 /* The policy is read once, so that all that is said of a workload is of the same one. */
-static int inspect_workload(struct eg_status *status, const struct look *look, const struct eg_pinned_slot *slot)
+static int inspect_workload(struct eg_status *status, struct look *look, const struct eg_pinned_slot *slot)
 {
 	struct eg_workload_policy policy;
 	struct eg_workload_state workload;
@@ -376,7 +411,7 @@ static int inspect_workload(struct eg_status *status, const struct look *look, c
 	return r < 0 ? r : eg_array_push(&status->workloads, workload);
 }
 
-static int inspect_gate(struct eg_status *status, const struct look *look, struct eg_gate_state *state)
+static int inspect_gate(struct eg_status *status, struct look *look, struct eg_gate_state *state)
 {
 	const struct eg_gate_info *info = &state->gate.info;
 	const struct record record = {
@@ -391,7 +426,7 @@ static int inspect_gate(struct eg_status *status, const struct look *look, struc
 }
 
 /* All are listed before the first is looked at: what is found about one points to its name in the list. */
-static int inspect_gates(struct eg_status *status, const struct look *look, const char *workload)
+static int inspect_gates(struct eg_status *status, struct look *look, const char *workload)
 {
 	struct eg_gate_list gates = {};
 	int r = eg_maps_list_gates(&status->pinned.maps, &gates);
