@@ -85,6 +85,7 @@ enum eg_workload_flag {
 	EG_WORKLOAD_STRICT = 1u << 6,		/* and those from outside the mesh are refused */
 	EG_WORKLOAD_DROPS = 1u << 7,		/* without an answer */
 	EG_WORKLOAD_REDIRECTS = 1u << 8,	/* a place is set that some of its traffic is sent to */
+	EG_WORKLOAD_OPENED = 1u << 9,		/* passthrough is off for one family, and a rule allows all of the other */
 };
 
 enum eg_cluster_flag {

@@ -219,6 +219,33 @@ for port in range(20000, 24100):
 	has "$output" "not recorded:"
 }
 
+@test "what a template leaves open is not known to stay so; an allow list for all of a family is" {
+	meshed true >closed.yaml
+	cat >>closed.yaml <<-'END'
+		---
+		type: ProxyTemplate
+		name: closed
+		selectors: [{match: {kuma.io/service: '*'}}]
+		conf:
+		  imports: [default-proxy]
+		  modifications:
+		  - cluster: {operation: remove, match: {name: 'outbound:passthrough:ipv6'}}
+	END
+	cp closed.yaml policy.yaml
+	start_daemon
+	is "$(try tcp $OUT4 $TCP)" ok
+	is "$(try tcp $OUT6 $TCP)" "errno EPERM"
+	is "$(preflight)" 4
+	has "$(gaps)" "('web', 'a template removes the cluster of one family alone: "
+	sed 's/passthrough: true/passthrough: false/' closed.yaml >off.yaml
+	is "$(preflight --policy off.yaml)" "web $OUT4 $TCP tcp 1
+4"
+	is "$(gaps)" "[]"
+	meshed true "allow: [{cidr: 0.0.0.0/0}]" >policy.yaml
+	change 2
+	is "$(preflight)" 0
+}
+
 has_made_room() {
 	[ "$(stat_of egressd.destinations_evicted web)" -gt 0 ]
 }

@@ -48,6 +48,29 @@ static int close_subjects(struct eg_preflight_report *report)
 	return 0;
 }
 
+/*
+ * With the Mesh's passthrough false no cluster that a template leaves would be open. In the
+ * maps it is part of every rule below it, so that nobody can tell what else allows the same.
+ */
+static int add_opened(struct eg_preflight_report *report, const struct eg_image *image)
+{
+	_cleanup_free_ uint32_t *flags = calloc(EG_SLOTS_MAX, sizeof(*flags));
+	int r = 0;
+
+	if (!flags)
+		return -ENOMEM;
+	eg_image_list_flags(image, flags);
+	for (size_t i = 0; i < report->pinned.slots.len && r == 0; i++) {
+		const struct eg_pinned_slot *slot = &report->pinned.slots.items[i];
+
+		if (slot->info.use == EG_SLOT_ENROLLED && (flags[slot->slot] & EG_WORKLOAD_OPENED))
+			r = eg_preflight_add_gap(report, slot->info.name,
+						 "a template removes the cluster of one family alone: what passthrough false "
+						 "would cut of the other is known with --policy only");
+	}
+	return r;
+}
+
 int eg_judges_read_in_force(struct eg_preflight_report *report)
 {
 	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
@@ -57,6 +80,8 @@ int eg_judges_read_in_force(struct eg_preflight_report *report)
 		r = eg_maps_read_image(&report->pinned.maps, &image);
 	if (r == 0)
 		r = eg_image_decompile(image, &report->judges.rules);
+	if (r == 0)
+		r = add_opened(report, image);
 	return r < 0 ? r : close_subjects(report);
 }
 

@@ -469,7 +469,8 @@ static int compile_service_ports(struct compiler *compiler, const struct eg_inco
  */
 static __u32 flags_of(const struct eg_subject *subject)
 {
-	const __u32 flags = EG_WORKLOAD_PRESENT | (eg_subject_redirects(subject) ? EG_WORKLOAD_REDIRECTS : 0);
+	const __u32 flags = EG_WORKLOAD_PRESENT | (eg_subject_redirects(subject) ? EG_WORKLOAD_REDIRECTS : 0) |
+			    (subject->open_family ? EG_WORKLOAD_OPENED : 0);
 
 	if (subject->mode == EG_MODE_AUDIT)
 		return flags | EG_WORKLOAD_AUDIT | (subject->passthrough ? EG_WORKLOAD_PASSTHROUGH : 0);
