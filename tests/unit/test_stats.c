@@ -36,7 +36,7 @@ static struct eg_snapshot node_of(uint64_t connections)
 }
 
 /* The answer to "name=value&flag". */
-static char *ask_from(const char *asked, const struct eg_snapshot *snapshot, const struct eg_snapshot *baseline)
+static char *ask_from(const char *asked, const struct eg_snapshot *snapshot, struct eg_snapshot *baseline)
 {
 	_cleanup_(eg_stats_query_clear) struct eg_stats_query query = {};
 	_cleanup_free_ char *words = strdup(asked);
@@ -263,7 +263,7 @@ static void a_filter_that_takes_too_long_ends_the_answer(void **state)
 
 /* ---- the baseline ---- */
 
-static void assert_since(const struct eg_snapshot *now, const struct eg_snapshot *before, const char *asked,
+static void assert_since(const struct eg_snapshot *now, struct eg_snapshot *before, const char *asked,
 			 const char *expected)
 {
 	_cleanup_free_ char *text = ask_from(asked, now, before);
@@ -315,12 +315,18 @@ static void a_workloads_baseline_is_that_of_its_name(void **state)
 
 static void a_workload_that_began_anew_since_has_no_baseline(void **state)
 {
-	struct eg_snapshot before = node_of(3), now = web_of(2);
+	struct eg_snapshot before = node_of(3), now = web_of(2), later = web_of(4), node = node_of(7);
 
 	(void)state;
 	assert_since(&now, &before, "filter=ipv4.upstream_cx_total", CX ": 2\n");
+	/* also once it has counted more than the one before */
+	assert_since(&later, &before, "filter=ipv4.upstream_cx_total", CX ": 4\n");
+	/* whose counts stay in the node's sum */
+	assert_since(&node, &before, "filter=ipv4.upstream_cx_total", CX ": 4\n");
 	eg_snapshot_clear(&before);
 	eg_snapshot_clear(&now);
+	eg_snapshot_clear(&later);
+	eg_snapshot_clear(&node);
 }
 
 /* ---- the node ---- */

@@ -218,7 +218,7 @@ uint64_t eg_node_stat_value(const struct eg_node_stat *stat, const struct eg_sna
 
 /* ---- from where counters are shown ---- */
 
-/* Whether counters went on from there: a workload of the same name that came later has counted less. */
+/* Whether counters went on from there: a workload of the same name that came later has counted less, at first. */
 static bool goes_on_from(const struct eg_totals *now, const struct eg_totals *before)
 {
 	const __u64 *a = (const __u64 *)&now->counts, *b = (const __u64 *)&before->counts;
@@ -229,18 +229,22 @@ static bool goes_on_from(const struct eg_totals *now, const struct eg_totals *be
 	return true;
 }
 
-static void add_baseline(const struct eg_counted *workload, const struct eg_snapshot *baseline, struct eg_totals *base)
+/* One that was shown from 0 is so from then on: it must not go back once it has counted as much as the one before. */
+static void add_baseline(const struct eg_counted *workload, struct eg_snapshot *baseline, struct eg_totals *base)
 {
 	for (size_t i = 0; i < baseline->workloads.len; i++) {
-		const struct eg_counted *before = &baseline->workloads.items[i];
+		struct eg_counted *before = &baseline->workloads.items[i];
 
-		if (strcmp(before->name, workload->name) == 0 && goes_on_from(&workload->totals, &before->totals))
-			eg_totals_merge(base, &before->totals);
+		if (strcmp(before->name, workload->name) != 0)
+			continue;
+		if (!goes_on_from(&workload->totals, &before->totals))
+			before->totals = (struct eg_totals){};
+		eg_totals_merge(base, &before->totals);
 	}
 }
 
 /* What the sum of a snapshot is shown without. */
-static struct eg_totals base_of(const struct eg_snapshot *snapshot, const struct eg_snapshot *baseline)
+static struct eg_totals base_of(const struct eg_snapshot *snapshot, struct eg_snapshot *baseline)
 {
 	struct eg_totals base = {};
 
@@ -371,7 +375,7 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
-static int collect(struct answer *answer, const struct eg_snapshot *snapshot, const struct eg_snapshot *baseline)
+static int collect(struct answer *answer, const struct eg_snapshot *snapshot, struct eg_snapshot *baseline)
 {
 	const struct eg_totals base = base_of(snapshot, baseline);
 	int r = add_lines(answer, &snapshot->sum, &base);
@@ -525,7 +529,7 @@ static int print_listing(const struct answer *answer, FILE *out)
 }
 
 int eg_stats_write(const struct eg_stats_query *query, const struct eg_snapshot *snapshot,
-		   const struct eg_snapshot *baseline, FILE *out)
+		   struct eg_snapshot *baseline, FILE *out)
 {
 	_cleanup_(answer_clear) struct answer answer = {.query = query};
 	int r = collect(&answer, snapshot, baseline);

@@ -66,9 +66,10 @@ uint64_t eg_node_stat_value(const struct eg_node_stat *stat, const struct eg_sna
 /*
  * Writes the answer in Envoy's text form or JSON, sorted. Counters are shown from
  * `baseline` on, an earlier snapshot of the node, NULL for the beginning; histograms are
- * whole, as Envoy's are after a reset. 0, -E2BIG of the filter, -ENOMEM or -EIO.
+ * whole, as Envoy's are after a reset. A workload that is seen to have begun anew since
+ * has no baseline from then on. 0, -E2BIG of the filter, -ENOMEM or -EIO.
  */
 int eg_stats_write(const struct eg_stats_query *query, const struct eg_snapshot *snapshot,
-		   const struct eg_snapshot *baseline, FILE *out);
+		   struct eg_snapshot *baseline, FILE *out);
 
 #endif
