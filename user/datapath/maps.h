@@ -56,7 +56,7 @@ int eg_maps_read_infos(const struct eg_maps *maps, struct eg_slot_info ret_infos
 int eg_maps_write_info(const struct eg_maps *maps, uint32_t slot, const struct eg_slot_info *info);
 /* Gates do not let this cgroup's tasks by any more. 0 also when they never did. */
 int eg_maps_forget_cgroup(const struct eg_maps *maps, uint64_t cgroup_id);
-/* Whether a slot's links are on this cgroup, or just about to be. */
+/* Whether a slot's links are on this cgroup, or just about to be. True also where that cannot be looked up. */
 bool eg_maps_is_enrolled(const struct eg_maps *maps, uint64_t cgroup_id);
 int eg_maps_read_slot(const struct eg_maps *maps, uint32_t slot, struct eg_slot *ret_slot);
 /* `count` slots from `first` on. How many the maps have of them, 0: none any more; or -errno. */
