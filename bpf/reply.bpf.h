@@ -4,8 +4,8 @@
 
 /*
  * Who may be answered over UDP while not everything may leave: exactly the peers that
- * wrote to a socket without one, for a while. Noted where their datagrams come in, asked where the
- * answers go out.
+ * wrote to a socket while it had none, for a while. Noted where their datagrams come in,
+ * asked where the answers go out.
  */
 #include <stdbool.h>
 
