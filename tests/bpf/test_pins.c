@@ -474,8 +474,8 @@ static void links_that_nobody_could_look_at_stay(void **state)
 
 /* ---- where the pins are ---- */
 
-/* 0 where all is as it is to be, in a mount namespace of the process's own. */
-static int look_at_mounts(void)
+/* 0 where all is as it is to be, in a mount namespace of the process's own. `elsewhere` is an empty folder. */
+static int look_at_mounts(const char *elsewhere)
 {
 	_cleanup_free_ char *directory = NULL, *problem = NULL;
 
@@ -484,7 +484,7 @@ static int look_at_mounts(void)
 	while (umount2("/sys/fs/bpf", MNT_DETACH) == 0)
 		;
 	if (mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL) < 0 || mkdir("/sys/fs/bpf/tc", 0700) < 0 ||
-	    mount("/sys/fs/bpf/tc", "/mnt", NULL, MS_BIND, NULL) < 0 || umount2("/sys/fs/bpf", MNT_DETACH) < 0)
+	    mount("/sys/fs/bpf/tc", elsewhere, NULL, MS_BIND, NULL) < 0 || umount2("/sys/fs/bpf", MNT_DETACH) < 0)
 		return 2;
 	if (eg_pins_locate(&directory, &problem) != -ENOENT)
 		return 3;
@@ -495,15 +495,18 @@ static int look_at_mounts(void)
 
 static void a_folder_of_a_bpf_file_system_that_is_mounted_elsewhere_is_no_place_for_pins(void **state)
 {
+	char elsewhere[] = "/tmp/egressd-test-XXXXXX";
 	siginfo_t info = {};
 	pid_t pid;
 
 	(void)state;
 	skip_unless_root();
+	assert_non_null(mkdtemp(elsewhere));
 	pid = fork();
 	if (pid == 0)
-		_exit(look_at_mounts());
+		_exit(look_at_mounts(elsewhere));
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
+	assert_int_equal(rmdir(elsewhere), 0);
 	assert_int_equal(info.si_status, 0);
 }
 
