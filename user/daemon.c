@@ -328,11 +328,17 @@ static int list_wanted(struct daemon *daemon, const struct policy *policy, bool 
 	return r < 0 ? r : eg_proxies_list_wanted(daemon->mount_point, &wanted->plans, &wanted->proxies);
 }
 
+/* What is in force is what would be compiled. */
+static bool is_in_force(const struct daemon *daemon, const struct policy *policy, const struct wanted *wanted)
+{
+	return policy == &daemon->policy && eg_slot_plans_keep_all(&wanted->plans) &&
+	       eg_proxies_are_done(&daemon->proxies, &wanted->proxies);
+}
+
 static bool is_done(const struct daemon *daemon, const struct wanted *wanted)
 {
 	return !daemon->unfinished && eg_roster_is_done(&daemon->roster, &wanted->plans) &&
-	       eg_gates_are_done(&daemon->gates, &wanted->gates) &&
-	       eg_proxies_are_done(&daemon->proxies, &wanted->proxies);
+	       eg_gates_are_done(&daemon->gates, &wanted->gates);
 }
 
 /* What has to be there before the policy is in force. */
@@ -382,9 +388,12 @@ static int put_in_force(struct daemon *daemon, const struct policy *policy, bool
 
 	keep_pins_in_sight(daemon);
 	r = list_wanted(daemon, policy, is_known, diag, &wanted);
-	/* A look at cgroups that found nothing new makes no generation. */
-	if (r == 0 && policy == &daemon->policy && is_done(daemon, &wanted))
+	/* A look at cgroups that found no other makes no generation. */
+	if (r == 0 && is_in_force(daemon, policy, &wanted)) {
+		if (!is_done(daemon, &wanted))
+			daemon->unfinished = finish(daemon, &wanted);
 		return 0;
+	}
 	if (r == 0)
 		r = compile_policy(policy, &wanted.plans, &wanted.proxies, diag, &image);
 	if (r == 0)

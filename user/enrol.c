@@ -320,13 +320,10 @@ int eg_roster_remove_extras(struct eg_roster *roster)
 
 bool eg_roster_is_done(const struct eg_roster *roster, const struct eg_slot_plans *plans)
 {
-	for (size_t i = 0; i < plans->list.len; i++) {
-		const struct eg_slot_plan *plan = &plans->list.items[i];
-
-		if (plan->step != EG_STEP_KEEP || (plan->info.cgroup_id != 0 && !roster->attached[plan->slot]))
+	for (size_t i = 0; i < plans->list.len; i++)
+		if (plans->list.items[i].info.cgroup_id != 0 && !roster->attached[plans->list.items[i].slot])
 			return false;
-	}
-	return true;
+	return eg_slot_plans_keep_all(plans);
 }
 
 /* A slot has one cgroup at a time: what its old one's sockets held is settled before the new one is on it. */

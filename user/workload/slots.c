@@ -285,6 +285,14 @@ int eg_slots_plan(const struct eg_slot_info *infos, uint32_t slot_count, const s
 	return r;
 }
 
+bool eg_slot_plans_keep_all(const struct eg_slot_plans *plans)
+{
+	for (size_t i = 0; i < plans->list.len; i++)
+		if (plans->list.items[i].step != EG_STEP_KEEP)
+			return false;
+	return true;
+}
+
 /* ---- rules ---- */
 
 /*

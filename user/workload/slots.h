@@ -46,6 +46,8 @@ struct eg_slot_plans {
 	uint32_t left_out;	/* cgroups that no slot was free for */
 };
 
+/* Whether every slot stays what it is. */
+bool eg_slot_plans_keep_all(const struct eg_slot_plans *plans);
 /* Whether there are no more cgroups than slots: that what leaves makes room for what is left out. */
 static inline bool eg_slot_plans_fit(const struct eg_slot_plans *plans)
 {
