@@ -234,7 +234,7 @@ on_small() {
 		try_start prlimit --as=$((mib << 20))
 		echo "$mib MiB: $outcome: $(cat daemon.log)"
 		# One that lacks the room for its libraries never began.
-		[ "$outcome" != refused ] || { refusals=$((refusals + 1)); grep -qE 'Cannot allocate memory|ulimit -v' daemon.log; }
+		[ "$outcome" != refused ] || { refusals=$((refusals + 1)); grep -qE 'Cannot allocate memory|out of memory|ulimit -v' daemon.log; }
 	done
 	[ "$refusals" -gt 0 ]
 	all_holds_again
