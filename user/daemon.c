@@ -289,9 +289,11 @@ static void wanted_clear(struct wanted *wanted)
 /* Below another file system, or none, no cgroup could be found, and all would seem to be gone. */
 static int check_mount(const struct daemon *daemon, struct eg_diag *diag)
 {
+	const struct eg_origin nowhere = {};
+
 	if (eg_cgroup_is_mounted(daemon->mount_point))
 		return 0;
-	eg_diag_add(diag, EG_SEVERITY_ERROR, (struct eg_origin){}, NULL,
+	eg_diag_add(diag, EG_SEVERITY_ERROR, nowhere, NULL,
 		    "cgroup v2 was unmounted from %s, or covered: what is enforced stays, and no cgroup is added until it is there",
 		    daemon->mount_point);
 	return -ENODEV;
@@ -299,8 +301,10 @@ static int check_mount(const struct daemon *daemon, struct eg_diag *diag)
 
 static void say_left_out(const struct eg_slot_plans *plans, struct eg_diag *diag)
 {
+	const struct eg_origin nowhere = {};
+
 	if (!eg_slot_plans_fit(plans))
-		eg_diag_add(diag, EG_SEVERITY_ERROR, (struct eg_origin){}, NULL,
+		eg_diag_add(diag, EG_SEVERITY_ERROR, nowhere, NULL,
 			    "there are %u cgroups more than the %u that can be enrolled: let the policy name fewer",
 			    plans->left_out - plans->leaving, EG_SLOTS_MAX - 1);
 }

@@ -49,7 +49,8 @@ static int read_text(eg_follow_write_t write, void *context, struct text *ret_te
 	whole = eg_buffer_close(&text, out);
 	if (whole < 0 || r < 0)
 		return whole < 0 ? whole : r;
-	*ret_text = (struct text){.bytes = TAKE_PTR(text.bytes)};
+	*ret_text = (struct text){};
+	ret_text->bytes = TAKE_PTR(text.bytes);
 	return 0;
 }
 

@@ -105,7 +105,8 @@ static int take_text(FILE *out, int r, const char *type, struct eg_buffer *text,
 
 	if (whole < 0 || r < 0)
 		return whole < 0 ? whole : r;
-	*answer = (struct eg_http_answer){.status = OK, .type = type, .text = TAKE_PTR(text->bytes), .len = text->len};
+	*answer = (struct eg_http_answer){.status = OK, .type = type, .len = text->len};
+	answer->text = TAKE_PTR(text->bytes);
 	return 0;
 }
 
