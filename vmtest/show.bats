@@ -3,7 +3,8 @@
 # What a machine can end with, as it was recorded, and what prove makes of it: only one
 # that ran all its tests on a kernel that complained about nothing passes. The consoles
 # in tests/fixtures/console are of Linux 6.12: one that was well, `echo c
-# >/proc/sysrq-trigger` in a test, and a warning's first line written to /dev/kmsg.
+# >/proc/sysrq-trigger` in a test, a warning's first line written to /dev/kmsg, and a process
+# that a cgroup had no memory for.
 
 load ../tests/lib/common
 
@@ -103,6 +104,21 @@ fails() { # fails ENTRY TEXT...: this entry alone, and prove prints each text
 @test "a warning of the kernel fails the console though every test passed" {
 	cp "$EG_ROOT/tests/fixtures/console/warning" "$machine/console"
 	fails 6.1/console "Failed test:  2" "WARNING: CPU: 0"
+}
+
+@test "a process that is killed since its cgroup has no memory left is none of the kernel's complaints" {
+	cat "$EG_ROOT/tests/fixtures/console/memory" >>"$machine/console"
+	passes
+	echo '[ 3070.000000] BUG: kernel NULL pointer dereference, address: 0000000000000008' >>"$machine/console"
+	fails 6.1/console "Failed test:  2" "BUG: kernel NULL"
+}
+
+@test "a kernel that has no memory left itself fails the console, and so does a report that breaks off" {
+	sed 's/Memory cgroup out of memory/Out of memory/' "$EG_ROOT/tests/fixtures/console/memory" >>"$machine/console"
+	fails 6.1/console "Failed test:  2" "invoked oom-killer"
+	cp "$EG_ROOT/tests/fixtures/console/healthy" "$machine/console"
+	sed '$d' "$EG_ROOT/tests/fixtures/console/memory" >>"$machine/console"
+	fails 6.1/console "Failed test:  2" "invoked oom-killer"
 }
 
 @test "a kernel that is tainted fails the console though it printed nothing" {

@@ -310,6 +310,11 @@ too_large() {
 	all_is_accounted_for
 }
 
+# reloads_past COUNT: more than so many policies have come into force, or one was refused.
+reloads_past() {
+	says 1 "stays in force" || says $(($1 + 1)) " in force, "
+}
+
 @test "a table of the policy that is full: the new policy is refused, the old one stays, and it is taken once there is room; verdicts stay" {
 	require_strace
 	reloads=0
@@ -319,13 +324,18 @@ too_large() {
 	kill_daemon
 	all_holds_again
 	batch=$(grep ' bpf(' calls | grep -n -m 1 BPF_MAP_UPDATE_BATCH | cut -d : -f 1)
-	# What the kernel says of a hash without room.
-	start_tracing -e trace=bpf -e "inject=bpf:error=E2BIG:when=$batch"
-	reload
-	wait_for 30 says 1 "stays in force: Argument list too long"
-	stop_tracing
+	# What the kernel says of a hash without room. A sweep that comes between makes the call another one.
+	for _ in 1 2 3 4 5; do
+		taken=$(grep -c ' in force, ' daemon.log)
+		start_tracing -e trace=bpf -e "inject=bpf:error=E2BIG:when=$batch"
+		reload
+		wait_for 30 reloads_past "$taken"
+		stop_tracing
+		! says 1 "stays in force: Argument list too long" || break
+	done
+	says 1 "stays in force: Argument list too long"
 	verdicts_hold
-	wait_for 20 says 2 " in force, "
+	wait_for 20 says $((taken + 1)) " in force, "
 	verdicts_hold
 	kill_daemon
 	all_holds_again
