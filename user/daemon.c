@@ -829,7 +829,9 @@ static int take_first_policy(struct daemon *daemon, struct policy *policy, struc
 	if (r == 0)
 		/* Another agent had it before, or one like it. */
 		r = put_in_force(daemon, policy, eg_roster_has_any(&daemon->roster), diag);
-	eg_diag_print(diag, stderr);
+	/* Errors that it goes on with are printed as those of a look. */
+	if (r < 0 || !eg_diag_has_errors(diag))
+		eg_diag_print(diag, stderr);
 	if (r < 0) {
 		eg_log_error("policy: cannot start with it: %s; what is enforced stays so",
 			     r == -EBADMSG ? "it has errors" : strerror(-r));

@@ -66,7 +66,7 @@ while True:
 	wait_for 20 says 1 "not loaded, generation"
 	kill_daemon
 	start_daemon
-	says 1 "$WORK_PATH/ab belongs to Workload \"web\""
+	is "$(grep -c "error: .*$WORK_PATH/ab belongs to Workload" daemon.log)" 1
 	rmdir "$WORK/ab"
 	wait_for 20 says 1 "all is as the policy says"
 	is "$(error_of_status)" ""
