@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "policy/rules.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "policy/cluster.h"
 #include "policy/incoming.h"
 #include "policy/passthrough.h"
+#include "policy/subject.h"
 
 #define RESOLVER_PORT 53
-#define WRITTEN_LIMITS ((uint32_t)(EG_CLUSTER_LIMITS_REQUESTS | EG_CLUSTER_LIMITS_RETRIES))
 
 /* A mesh that a document defines or a workload names. */
 struct mesh_entry {
@@ -36,14 +34,7 @@ struct resolution {
 	void *meshes;     /* tsearch() tree of struct mesh_entry */
 	void *dataplanes; /* tsearch() tree of struct eg_dataplane */
 	void *shares;	  /* tsearch() tree of struct share */
-	void *patched;	  /* tsearch() tree of struct patched */
-};
-
-/* Patches that meet in a workload, and what they make of the clusters. */
-struct patched {
-	struct eg_patches patches; /* the first member: it is found by them */
-	struct eg_patched_cluster ipv4;
-	struct eg_patched_cluster ipv6;
+	void *patched;	  /* tsearch() tree of struct eg_patched_clusters */
 };
 
 /* What all instances of a Workload have in common. */
@@ -52,7 +43,7 @@ struct share {
 	const char *mesh;
 	const char *name;
 	const struct eg_mesh_passthrough *passthrough; /* NULL: none */
-	const struct patched *patched;
+	const struct eg_patched_clusters *patched;
 	const struct eg_scope *scope; /* NULL: it has no rules */
 	bool has_scope;		      /* it was looked for */
 	struct eg_incoming incoming;
@@ -433,7 +424,7 @@ static int set_incoming(struct resolution *resolution, const struct eg_identity 
 
 /* --- what instances share --- */
 
-static int apply_patches(struct patched *patched)
+static int apply_patches(struct eg_patched_clusters *patched)
 {
 	_cleanup_(eg_diag_clear) struct eg_diag unheard = {}; /* it was checked before */
 	int r = eg_patches_apply(&patched->patches, EG_FAMILIES_IPV4, &unheard, &patched->ipv4);
@@ -443,10 +434,10 @@ static int apply_patches(struct patched *patched)
 
 /* Most workloads have the same patches. */
 static int find_patched(struct resolution *resolution, const struct eg_identity *identity,
-			const struct patched **ret_patched)
+			const struct eg_patched_clusters **ret_patched)
 {
 	_cleanup_(eg_arena_clear) struct eg_arena arena = {};
-	struct patched wanted = {}, **found, *patched;
+	struct eg_patched_clusters wanted = {}, **found, *patched;
 	int r = eg_patches_select(resolution->model, identity, &arena, &wanted.patches);
 
 	if (r < 0)
@@ -492,9 +483,9 @@ static bool is_settled(const struct eg_rules_source *source)
 }
 
 /* As if there was no patch. */
-static int make_unpatched(struct eg_arena *arena, const struct patched **ret_patched)
+static int make_unpatched(struct eg_arena *arena, const struct eg_patched_clusters **ret_patched)
 {
-	struct patched *patched = eg_arena_alloc(arena, sizeof(*patched));
+	struct eg_patched_clusters *patched = eg_arena_alloc(arena, sizeof(*patched));
 
 	*ret_patched = patched;
 	return patched ? apply_patches(patched) : -ENOMEM;
@@ -543,127 +534,6 @@ static int set_own_scope(struct resolution *resolution, struct eg_subject *subje
 	return r;
 }
 
-/* The Workload's word, then the Node's, then the default. */
-static void set_errnos(struct eg_subject *subject, const struct eg_workload *workload, const struct eg_node *node)
-{
-	subject->block_errno = EG_DEFAULT_BLOCK_ERRNO;
-	subject->breaker_errno = EG_DEFAULT_BREAKER_ERRNO;
-	if (node && node->block_errno.value)
-		subject->block_errno = node->block_errno.value;
-	if (node && node->breaker_errno.value)
-		subject->breaker_errno = node->breaker_errno.value;
-	if (workload && workload->block_errno.value)
-		subject->block_errno = workload->block_errno.value;
-	if (workload && workload->breaker_errno.value)
-		subject->breaker_errno = workload->breaker_errno.value;
-	if (workload)
-		subject->allowed_protocols = workload->allowed_protocols;
-}
-
-static void set_policy_change(struct eg_subject *subject, const struct eg_workload *workload)
-{
-	subject->keeps_connections = workload && workload->keeps_connections;
-	subject->grace_ms = EG_GRACE_PERIOD_DEFAULT_MS;
-	if (workload && workload->grace_period_ms.is_set)
-		subject->grace_ms = (uint32_t)workload->grace_period_ms.value;
-}
-
-/*
- * The nearest to the command line wins: its flag, then the MeshPassthrough, then the
- * Mesh, then the default, which nobody wrote.
- */
-static void set_passthrough(struct eg_subject *subject, const struct eg_optional_bool *flag,
-			    const struct eg_mesh_passthrough *policy, const struct eg_mesh *mesh)
-{
-	subject->passthrough = true;
-	if (flag->is_set) {
-		subject->passthrough = flag->value;
-		subject->passthrough_origin = flag->origin;
-	} else if (policy) {
-		subject->passthrough = policy->mode == EG_PASSTHROUGH_ALL;
-		subject->passthrough_origin = policy->mode_origin;
-		subject->passthrough_policy = policy;
-	} else if (mesh && mesh->passthrough.is_set) {
-		subject->passthrough = mesh->passthrough.value;
-		subject->passthrough_origin = mesh->passthrough.origin;
-	}
-}
-
-/* Where a template took clusters away, nothing leaves by them. A flag beats it, as it beats the Mesh. */
-static void set_removed(struct eg_subject *subject, const struct eg_optional_bool *flag,
-			const struct eg_origin *ipv4_removed, const struct eg_origin *ipv6_removed)
-{
-	if (flag->is_set || !subject->passthrough || (!ipv4_removed && !ipv6_removed))
-		return;
-	subject->passthrough = false;
-	/* cppcheck-suppress nullPointerRedundantCheck -- one of the two is there, see above */
-	subject->passthrough_origin = ipv4_removed ? *ipv4_removed : *ipv6_removed;
-	if (!ipv4_removed)
-		subject->open_family = EG_FAMILY_IPV4;
-	else if (!ipv6_removed)
-		subject->open_family = EG_FAMILY_IPV6;
-}
-
-/* The nearest to the command line wins, setting by setting: its flags, then the patches, then the defaults. */
-static void set_clusters(struct eg_subject *subject, const struct eg_rules_source *source, const struct patched *patched)
-{
-	subject->patches = patched->patches;
-	subject->ipv4 = patched->ipv4.policy;
-	subject->ipv6 = patched->ipv6.policy;
-	memcpy(subject->ipv4_origins, patched->ipv4.origins, sizeof(subject->ipv4_origins));
-	memcpy(subject->ipv6_origins, patched->ipv6.origins, sizeof(subject->ipv6_origins));
-	eg_cluster_apply(&subject->ipv4, subject->ipv4_origins, &source->settings);
-	eg_cluster_apply(&subject->ipv6, subject->ipv6_origins, &source->settings);
-	set_removed(subject, &source->passthrough, patched->ipv4.removed, patched->ipv6.removed);
-}
-
-/* `compat: envoy`: its TCP proxy never asks for requests and retries, whoever wrote a limit for them. */
-static void set_retries(struct eg_subject *subject, const struct eg_node *node)
-{
-	subject->retry_window_ms = EG_DEFAULT_RETRY_WINDOW_MS;
-	if (node && node->retry_window_ms.is_set)
-		subject->retry_window_ms = (uint32_t)node->retry_window_ms.value;
-	if (node && node->is_compatible_with_envoy) {
-		subject->ipv4.flags &= ~WRITTEN_LIMITS;
-		subject->ipv6.flags &= ~WRITTEN_LIMITS;
-	}
-}
-
-static struct eg_place place_of(const struct eg_optional_place *written)
-{
-	return (struct eg_place){.addr = written->place.addr, .port = written->is_set ? written->place.port : 0};
-}
-
-/* The proxy of a Dataplane listens on loopback. */
-static struct eg_place loopback_place(uint32_t family, uint16_t port)
-{
-	struct eg_place place = {.port = port};
-
-	place.addr.word_be[family == EG_FAMILY_IPV4 ? 0 : 3] = htonl(family == EG_FAMILY_IPV4 ? INADDR_LOOPBACK : 1);
-	return place;
-}
-
-/* Only a Workload that says so redirects: a Dataplane alone may well stand for a proxy that is none of ours. */
-static void set_redirect(struct eg_subject *subject, const struct eg_model *model, const struct eg_rules_source *source)
-{
-	const struct eg_workload *workload = source->workload;
-	const struct eg_dataplane *dataplane;
-
-	if (!workload || !workload->redirect.is_set)
-		return;
-	subject->proxy_cgroup = source->proxy_cgroup;
-	subject->redirect_ipv4.to = place_of(&workload->redirect.to.ipv4);
-	subject->redirect_ipv6.to = place_of(&workload->redirect.to.ipv6);
-	subject->redirect_ipv4.dns = place_of(&workload->redirect.dns.ipv4);
-	subject->redirect_ipv6.dns = place_of(&workload->redirect.dns.ipv6);
-	dataplane = workload->dataplane ? eg_model_find_dataplane(model, workload->mesh, workload->dataplane) : NULL;
-	if (!dataplane || !dataplane->redirect_port)
-		return;
-	subject->redirect_ipv4.mesh = loopback_place(EG_FAMILY_IPV4, dataplane->redirect_port);
-	if (!dataplane->redirects_ipv4_alone)
-		subject->redirect_ipv6.mesh = loopback_place(EG_FAMILY_IPV6, dataplane->redirect_port);
-}
-
 /* The mesh has a scope already. */
 static int add_subject(struct resolution *resolution, const struct eg_rules_source *source)
 {
@@ -686,15 +556,15 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->slot = source->slot;
 	subject->mode = source->workload ? source->workload->mode : EG_MODE_ENFORCE;
 	subject->mesh_scope = entry->scope;
-	set_errnos(subject, source->workload, node);
-	set_policy_change(subject, source->workload);
-	set_redirect(subject, resolution->model, source);
+	eg_subject_set_errnos(subject, source->workload, node);
+	eg_subject_set_policy_change(subject, source->workload);
+	eg_subject_set_redirect(subject, resolution->model, source);
 	r = find_share(resolution, source, subject, &share);
 	if (r < 0)
 		return r;
-	set_passthrough(subject, &source->passthrough, share->passthrough, entry->mesh);
-	set_clusters(subject, source, share->patched);
-	set_retries(subject, node);
+	eg_subject_set_passthrough(subject, &source->passthrough, share->passthrough, entry->mesh);
+	eg_subject_set_clusters(subject, source, share->patched);
+	eg_subject_set_retries(subject, node);
 	subject->incoming = share->incoming;
 	return set_own_scope(resolution, subject, share);
 }
@@ -737,9 +607,12 @@ static int copy_sources(struct eg_arena *arena, struct eg_rules_source *sources,
 	for (size_t i = 0; i < count; i++) {
 		sources[i].name = eg_arena_strdup(arena, sources[i].name);
 		sources[i].mesh = eg_arena_strdup(arena, sources[i].mesh);
-		if (sources[i].cgroup)
-			sources[i].cgroup = eg_arena_strdup(arena, sources[i].cgroup);
 		if (!sources[i].name || !sources[i].mesh)
+			return -ENOMEM;
+		if (!sources[i].cgroup)
+			continue;
+		sources[i].cgroup = eg_arena_strdup(arena, sources[i].cgroup);
+		if (!sources[i].cgroup)
 			return -ENOMEM;
 	}
 	return 0;
@@ -802,28 +675,6 @@ struct eg_ruleset *eg_ruleset_free(struct eg_ruleset *rules)
 	eg_arena_clear(&rules->arena);
 	free(rules);
 	return NULL;
-}
-
-const struct eg_cluster_policy *eg_subject_cluster(const struct eg_subject *subject, uint32_t family)
-{
-	return family == EG_FAMILY_IPV4 ? &subject->ipv4 : &subject->ipv6;
-}
-
-const struct eg_redirect_policy *eg_subject_redirect(const struct eg_subject *subject, uint32_t family)
-{
-	return family == EG_FAMILY_IPV4 ? &subject->redirect_ipv4 : &subject->redirect_ipv6;
-}
-
-bool eg_subject_redirects(const struct eg_subject *subject)
-{
-	const struct eg_redirect_policy *ipv4 = &subject->redirect_ipv4, *ipv6 = &subject->redirect_ipv6;
-
-	return ipv4->to.port || ipv4->mesh.port || ipv4->dns.port || ipv6->to.port || ipv6->mesh.port || ipv6->dns.port;
-}
-
-const struct eg_origin *eg_subject_origins(const struct eg_subject *subject, uint32_t family)
-{
-	return family == EG_FAMILY_IPV4 ? subject->ipv4_origins : subject->ipv6_origins;
 }
 
 const struct eg_subject *eg_ruleset_find(const struct eg_ruleset *rules, const char *name)
