@@ -14,31 +14,21 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/notify.h"
-#include "config/config.h"
-#include "config/trusted.h"
 #include "datapath/datapath.h"
 #include "datapath/lsm.h"
 #include "datapath/pins.h"
 #include "datapath/walk.h"
-#include "enrol.h"
-#include "export/admin.h"
+#include "endpoint.h"
+#include "enforced.h"
 #include "forbidden.h"
-#include "gates.h"
 #include "incoming.h"
 #include "keeper.h"
-#include "peer.h"
-#include "proxies.h"
-#include "policy/check.h"
-#include "policy/compile.h"
-#include "policy/rules.h"
+#include "loaded.h"
 #include "privileges.h"
 #include "sweeper.h"
 #include "watches.h"
 #include "workload/agent.h"
-#include "workload/discover.h"
-#include "workload/slots.h"
 
-#define RESOLV_CONF "/etc/resolv.conf"
 #define EVENT_RATE 100u
 /* Of the destination table for one workload. */
 #define DESTINATION_QUOTA 4096u
@@ -55,13 +45,6 @@ enum daemon_exit {
 	EXIT_STOPPED = 0,
 	EXIT_FAILED = 1,
 	EXIT_POLICY = 3,
-};
-
-/* A policy as it was loaded: what a reload replaces whole. */
-struct policy {
-	struct eg_model *model;
-	struct eg_located_prefix *resolvers;
-	size_t resolver_count;
 };
 
 struct daemon {
@@ -81,42 +64,26 @@ struct daemon {
 	char *directory;		/* of the pins */
 	int lock_fd;			/* on that directory */
 	bool lacks_pins;		/* they are out of sight, which was said */
-	int unfinished;			/* why not all is done that follows from the policy in force, -errno; 0: it is */
 	struct eg_datapath *datapath;
-	struct eg_roster roster;
-	struct eg_gates gates;
-	struct eg_doors doors;
-	struct eg_proxies proxies;
-	struct policy policy;		/* in force, or on its way there */
+	struct eg_enforced enforced;
+	struct eg_loaded policy;	/* in force, or on its way there */
 	struct eg_agent agent;
 	struct eg_sweeper sweeper;
 	struct eg_forbidden forbidden;
 	struct eg_ager ager;
 	struct eg_keeper keeper;
-	struct eg_admin *admin;		/* NULL: none, which is said */
-	struct eg_addr_port admin_place;	/* where it listens by TCP; port 0: nowhere */
+	struct eg_admin_endpoint endpoint;
 };
-
-static void policy_clear(struct policy *policy)
-{
-	eg_model_free(policy->model);
-	free(policy->resolvers);
-	*policy = (struct policy){};
-}
 
 static void daemon_clear(struct daemon *daemon)
 {
-	/* Its thread reads maps that the datapath has. */
-	eg_admin_stop(daemon->admin);
+	eg_admin_endpoint_stop(&daemon->endpoint);
 	eg_watches_clear(&daemon->watches);
 	eg_loop_free(daemon->loop);
-	eg_roster_clear(&daemon->roster);
-	eg_gates_clear(&daemon->gates);
-	eg_doors_clear(&daemon->doors);
-	eg_proxies_clear(&daemon->proxies);
+	eg_enforced_clear(&daemon->enforced);
 	eg_sweeper_clear(&daemon->sweeper);
 	eg_datapath_free(daemon->datapath);
-	policy_clear(&daemon->policy);
+	eg_loaded_clear(&daemon->policy);
 	eg_closep(&daemon->lock_fd);
 	free(daemon->mount_point);
 	free(daemon->directory);
@@ -142,34 +109,12 @@ static void format_error(const struct eg_diag *diag, int error, char text[EG_ERR
 	}
 }
 
-/* 0; -EBADMSG with everything that is wrong in diag; or -errno of a shortage. */
-static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct policy *ret_policy)
+static int load_policy(struct daemon *daemon, struct eg_diag *diag, struct eg_loaded *ret_policy)
 {
-	_cleanup_(policy_clear) struct policy policy = {.model = eg_model_new()};
 	const struct eg_daemon_options *options = daemon->options;
-	int r;
 
-	if (!policy.model)
-		return -ENOMEM;
-	r = eg_policy_fingerprint(options->policies, options->policy_count, &daemon->judged_fingerprint);
-	if (r == 0)
-		r = eg_policy_check_trust(&options->trust, options->policies, options->policy_count, diag);
-	/* Not even read. */
-	if (r == 0 && eg_diag_has_errors(diag))
-		r = -EBADMSG;
-	if (r == 0)
-		r = eg_config_load(options->policies, options->policy_count, policy.model, diag);
-	if (r == 0 && !(policy.model->node && policy.model->node->resolvers_listed))
-		r = eg_config_load_resolvers(RESOLV_CONF, diag, &policy.resolvers, &policy.resolver_count);
-	if (r == 0)
-		r = eg_policy_check(policy.model, EG_SET_WHOLE, diag);
-	if (r == 0 && eg_diag_has_errors(diag))
-		r = -EBADMSG;
-	if (r < 0)
-		return r;
-	*ret_policy = policy;
-	policy = (struct policy){};
-	return 0;
+	return eg_loaded_read(options->policies, options->policy_count, &options->trust, diag,
+			      &daemon->judged_fingerprint, ret_policy);
 }
 
 /* ---- looks at cgroups ---- */
@@ -231,181 +176,34 @@ static void keep_pins_in_sight(struct daemon *daemon)
 
 /* ---- putting a policy in force ---- */
 
-static int compile_policy(const struct policy *policy, const struct eg_slot_plans *plans,
-			  const struct eg_proxies *proxies, struct eg_diag *diag, struct eg_image **ret_image)
+/* What there is to see to, once the node was brought to what a policy says. */
+static int see_to(struct daemon *daemon, const struct eg_enforced_next *next)
 {
-	_cleanup_(eg_ruleset_freep) struct eg_ruleset *rules = NULL;
-	_cleanup_free_ struct eg_rules_source *sources = NULL;
-	struct eg_capacity capacity = eg_datapath_max_capacity();
-	int r = eg_slot_plans_list_sources(plans, &sources);
+	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < plans->list.len; i++)
-		sources[i].proxy_cgroup = eg_proxies_find(proxies, sources[i].slot);
-	if (r == 0)
-		r = eg_rules_resolve_sources(policy->model, sources, plans->list.len, policy->resolvers,
-					     policy->resolver_count, &rules);
-	if (r == 0)
-		r = eg_image_compile(rules, &capacity, diag, ret_image);
-	return r;
-}
-
-/* What is open and forbidden from now on gets its time, and is looked for. */
-static int apply(struct daemon *daemon, const struct eg_slot_plans *plans, struct eg_image **image)
-{
-	bool fresh[EG_SLOTS_MAX];
-
-	eg_slot_plans_list_fresh(plans, fresh);
-	eg_datapath_grant_grace(daemon->datapath, *image, fresh);
-	daemon->forbidden.is_due = true;
-	return eg_datapath_apply(daemon->datapath, image);
-}
-
-/* Who looks at clients that come in depends on the namespaces of processes, and nobody tells when those change. */
-static int follow_doors(struct daemon *daemon)
-{
-	bool look_again;
-	int r = eg_doors_follow(&daemon->doors, &look_again);
-
-	/* Until it succeeds there is the filter. */
-	if (r < 0)
-		eg_log_error("cannot follow the network namespaces of workloads: %s; trying again", strerror(-r));
-	return r < 0 || look_again ? eg_timer_set(daemon->look_timer, EG_INCOMING_LOOK_MS) : 0;
-}
-
-/* What a policy wants of the node, as it is now. */
-struct wanted {
-	struct eg_slot_plans plans;
-	struct eg_gates gates;
-	struct eg_proxies proxies;
-};
-
-static void wanted_clear(struct wanted *wanted)
-{
-	eg_slot_plans_clear(&wanted->plans);
-	eg_gates_clear(&wanted->gates);
-	eg_proxies_clear(&wanted->proxies);
-}
-
-/* Below another file system, or none, no cgroup could be found, and all would seem to be gone. */
-static int check_mount(const struct daemon *daemon, struct eg_diag *diag)
-{
-	const struct eg_origin nowhere = {};
-
-	if (eg_cgroup_is_mounted(daemon->mount_point))
-		return 0;
-	eg_diag_add(diag, EG_SEVERITY_ERROR, nowhere, NULL,
-		    "cgroup v2 was unmounted from %s, or covered: what is enforced stays, and no cgroup is added until it is there",
-		    daemon->mount_point);
-	return -ENODEV;
-}
-
-static void say_left_out(const struct eg_slot_plans *plans, struct eg_diag *diag)
-{
-	const struct eg_origin nowhere = {};
-
-	if (!eg_slot_plans_fit(plans))
-		eg_diag_add(diag, EG_SEVERITY_ERROR, nowhere, NULL,
-			    "there are %u cgroups more than the %u that can be enrolled: let the policy name fewer",
-			    plans->left_out - plans->leaving, EG_SLOTS_MAX - 1);
-}
-
-/*
- * 0, -EBADMSG with diag, or -errno. A policy that was taken before goes on without what an error is about: a cgroup that
- * somebody made must not keep others from being enrolled.
- */
-static int list_wanted(struct daemon *daemon, const struct policy *policy, bool is_known, struct eg_diag *diag,
-		       struct wanted *wanted)
-{
-	_cleanup_(eg_instances_clear) struct eg_instances instances = {};
-	int r = check_mount(daemon, diag);
-
-	if (r == 0)
-		r = eg_instances_discover(daemon->mount_point, policy->model, diag, &instances);
-	if (r == 0)
-		r = eg_slots_plan(daemon->roster.infos, EG_SLOTS_MAX, policy->model, &instances, &wanted->plans);
-	if (r == 0)
-		say_left_out(&wanted->plans, diag);
-	if (r == 0 && !is_known && eg_diag_has_errors(diag))
-		r = -EBADMSG;
-	if (r == 0)
-		r = eg_gates_list_wanted(daemon->mount_point, policy->model, &wanted->gates);
-	return r < 0 ? r : eg_proxies_list_wanted(daemon->mount_point, &wanted->plans, &wanted->proxies);
-}
-
-/* What is in force is what would be compiled. */
-static bool is_in_force(const struct daemon *daemon, const struct policy *policy, const struct wanted *wanted)
-{
-	return policy == &daemon->policy && eg_slot_plans_keep_all(&wanted->plans) &&
-	       eg_proxies_are_done(&daemon->proxies, &wanted->proxies);
-}
-
-static bool is_done(const struct daemon *daemon, const struct wanted *wanted)
-{
-	return !daemon->unfinished && eg_roster_is_done(&daemon->roster, &wanted->plans) &&
-	       eg_gates_are_done(&daemon->gates, &wanted->gates);
-}
-
-/* What has to be there before the policy is in force. */
-static int prepare(struct daemon *daemon, const struct wanted *wanted, const struct eg_image *image)
-{
-	int r = eg_proxies_add_new(&daemon->proxies, daemon->datapath, daemon->mount_point, &wanted->proxies);
-
-	if (r == 0)
-		r = eg_roster_add_extras(&daemon->roster, image);
-	return r < 0 ? r : eg_doors_prepare(&daemon->doors, image);
-}
-
-/* What follows when it is. */
-static int finish(struct daemon *daemon, struct wanted *wanted)
-{
-	bool try_again = false;
-	int r = eg_gates_remove_old(&daemon->gates, daemon->datapath, &wanted->gates);
-
-	if (r == 0)
-		r = eg_roster_carry_out(&daemon->roster, &wanted->plans, &try_again);
-	if (r == 0)
-		r = eg_roster_remove_extras(&daemon->roster);
-	if (r == 0)
-		r = follow_doors(daemon);
-	if (r == 0)
-		r = eg_proxies_remove_old(&daemon->proxies, daemon->datapath, &wanted->proxies);
-	if (r == 0)
-		r = eg_gates_add_new(&daemon->gates, daemon->datapath, daemon->mount_point, &wanted->gates);
-	if (r == 0 && try_again)
+	if (next->judge_open)
+		daemon->forbidden.is_due = true;
+	if (next->follow_doors)
+		r = eg_timer_set(daemon->look_timer, EG_INCOMING_LOOK_MS);
+	if (r == 0 && next->look_later)
 		r = look_later(daemon);
-	/* Whoever has left has made room. */
-	if (r == 0 && wanted->plans.left_out && wanted->plans.leaving)
+	if (r == 0 && next->look_soon)
 		r = look_soon(daemon);
 	return r;
 }
 
-/*
- * The cgroups of a policy get slots and the policy is put in force, as one: what cannot be compiled or applied leaves all as
- * it is. Once it is in force it stays so: what fails then is kept in `unfinished`, and the next look has it again.
- * `is_known`: see list_wanted(). 0, -EBADMSG with diag, or -errno.
- */
-static int put_in_force(struct daemon *daemon, const struct policy *policy, bool is_known, struct eg_diag *diag)
+/* As eg_enforced_replace(). */
+static int put_in_force(struct daemon *daemon, const struct eg_loaded *policy, bool is_known, struct eg_diag *diag)
 {
-	_cleanup_(wanted_clear) struct wanted wanted = {};
-	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
-	int r;
+	struct eg_enforced_next next = {};
+	int r, seen_to;
 
 	keep_pins_in_sight(daemon);
-	r = list_wanted(daemon, policy, is_known, diag, &wanted);
-	/* A look at cgroups that found no other makes no generation. */
-	if (r == 0 && is_in_force(daemon, policy, &wanted)) {
-		if (!is_done(daemon, &wanted))
-			daemon->unfinished = finish(daemon, &wanted);
-		return 0;
-	}
-	if (r == 0)
-		r = compile_policy(policy, &wanted.plans, &wanted.proxies, diag, &image);
-	if (r == 0)
-		r = prepare(daemon, &wanted, image);
-	if (r == 0)
-		r = apply(daemon, &wanted.plans, &image);
-	if (r == 0)
-		daemon->unfinished = finish(daemon, &wanted);
+	r = eg_enforced_replace(&daemon->enforced, policy, is_known, diag, &next);
+	seen_to = see_to(daemon, &next);
+	/* In force it stays. */
+	if (r == 0 && seen_to < 0)
+		daemon->enforced.unfinished = seen_to;
 	return r;
 }
 
@@ -433,78 +231,6 @@ static int say_agent(struct daemon *daemon)
 	daemon->agent.cgroup_watch_errno = (__u32)-daemon->watches.cgroup_error;
 	daemon->agent.lsm_errno = (__u32)-eg_datapath_lsm_error(daemon->datapath);
 	return eg_maps_write_agent(&maps, &daemon->agent);
-}
-
-/* ---- the admin endpoint ---- */
-
-static bool admits(int fd, void *context)
-{
-	const struct eg_maps maps = eg_datapath_maps(((struct daemon *)context)->datapath);
-
-	return eg_peer_is_outside(fd, &maps);
-}
-
-static void listen_at_path(struct daemon *daemon)
-{
-	const char *path = daemon->options->admin_path;
-	int r = *path ? eg_admin_listen_local(daemon->admin, path) : 0;
-
-	if (r < 0)
-		eg_log_error("admin: no endpoint at %s: %s", path,
-			     r == -EADDRINUSE ? "another process listens there" : strerror(-r));
-}
-
-/* NULL: nowhere. What did not succeed is tried again with the next policy. */
-static void listen_at_place(struct daemon *daemon, const struct eg_addr_port *place)
-{
-	char text[EG_ADDR_PORT_TEXT_MAX];
-	int r = eg_admin_listen_tcp(daemon->admin, place);
-
-	daemon->admin_place = place && r == 0 ? *place : (struct eg_addr_port){};
-	if (!place)
-		return;
-	eg_addr_port_format(place->family, &place->addr, place->port, text);
-	if (r < 0)
-		eg_log_error("admin: no endpoint at %s: %s", text, strerror(-r));
-	else
-		eg_log_info("admin: listening at %s, for reading", text);
-}
-
-static bool is_same_place(const struct eg_addr_port *a, const struct eg_addr_port *b)
-{
-	return a->family == b->family && a->port == b->port && memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0;
-}
-
-/* The command line goes before the policy. */
-static void follow_place(struct daemon *daemon)
-{
-	static const struct eg_addr_port nowhere;
-	const struct eg_node *node = daemon->policy.model ? daemon->policy.model->node : NULL;
-	const struct eg_addr_port *place = daemon->options->admin_place;
-
-	if (!place && node && node->admin.is_set)
-		place = &node->admin.place;
-	if (daemon->admin && !is_same_place(&daemon->admin_place, place ? place : &nowhere))
-		listen_at_place(daemon, place);
-}
-
-/* What is enforced does not need it: without it the daemon goes on, and says so. */
-static void start_admin(struct daemon *daemon)
-{
-	const struct eg_admin_options options = {
-		.directory = daemon->directory,
-		.maps = eg_datapath_maps(daemon->datapath),
-		.admits = admits,
-		.context = daemon,
-	};
-	int r = eg_admin_start(&options, &daemon->admin);
-
-	if (r < 0) {
-		eg_log_error("admin: no endpoint: %s", strerror(-r));
-		return;
-	}
-	listen_at_path(daemon);
-	follow_place(daemon);
 }
 
 /* ---- what happens while it runs ---- */
@@ -558,7 +284,7 @@ static void keep_looks_error(struct daemon *daemon, struct eg_diag *diag, int er
 static int end_look(struct daemon *daemon, struct eg_diag *diag, int error)
 {
 	if (error == 0)
-		error = daemon->unfinished;
+		error = daemon->enforced.unfinished;
 	if (error == 0 && eg_diag_has_errors(diag))
 		error = -EBADMSG;
 	if (error < 0)
@@ -587,16 +313,15 @@ static int on_sweep(void *context)
 			    eg_forbidden_period_ms(&daemon->forbidden, daemon->sweeper.period_ms));
 }
 
-static int take_new_policy(struct daemon *daemon, struct policy *policy, struct eg_diag *diag)
+static int take_new_policy(struct daemon *daemon, struct eg_loaded *policy, struct eg_diag *diag)
 {
 	int r;
 
-	policy_clear(&daemon->policy);
-	daemon->policy = *policy;
-	*policy = (struct policy){};
+	eg_loaded_clear(&daemon->policy);
+	daemon->policy = eg_loaded_take(policy);
 	daemon->agent.error[0] = '\0';
 	daemon->agent.error_of = EG_WORK_LOAD;
-	follow_place(daemon);
+	eg_admin_endpoint_follow(&daemon->endpoint, daemon->policy.model);
 	/* Whoever waits for the line below is to find it in the pins. */
 	r = say_agent(daemon);
 	if (r < 0)
@@ -622,7 +347,7 @@ static unsigned int reload_retry_ms(const struct daemon *daemon, int error)
 /* 0 also when it fails: then the old policy stays. */
 static int load_anew(struct daemon *daemon)
 {
-	_cleanup_(policy_clear) struct policy policy = {};
+	_cleanup_(eg_loaded_clear) struct eg_loaded policy = {};
 	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
 	int r = load_policy(daemon, &diag, &policy);
 
@@ -697,11 +422,16 @@ static int on_cgroups_changed(void *context)
 static int on_gathered(void *context)
 {
 	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
+	struct eg_enforced_next next = {};
 	struct daemon *daemon = context;
-	int r;
+	int r, seen_to;
 
 	daemon->is_gathering = false;
-	r = put_in_force(daemon, &daemon->policy, true, &diag);
+	keep_pins_in_sight(daemon);
+	r = eg_enforced_update(&daemon->enforced, &daemon->policy, &diag, &next);
+	seen_to = see_to(daemon, &next);
+	if (r == 0)
+		r = seen_to;
 	if (!eg_diag_has_errors(&diag))
 		eg_diag_print(&diag, stderr);
 	r = end_look(daemon, &diag, r);
@@ -711,7 +441,11 @@ static int on_gathered(void *context)
 
 static int on_look(void *context)
 {
-	return follow_doors(context);
+	struct eg_enforced_next next = {};
+	struct daemon *daemon = context;
+
+	eg_enforced_follow_doors(&daemon->enforced, &next);
+	return see_to(daemon, &next);
 }
 
 /* ---- start ---- */
@@ -751,6 +485,9 @@ static int open_datapath(struct daemon *daemon)
 	if (r < 0)
 		return r;
 	r = eg_datapath_open(daemon->directory, &options, &daemon->datapath, &problem);
+	daemon->enforced.datapath = daemon->datapath;
+	daemon->enforced.mount_point = daemon->mount_point;
+	daemon->endpoint = (struct eg_admin_endpoint){.datapath = daemon->datapath, .wanted = daemon->options->admin_place};
 	daemon->sweeper.datapath = daemon->datapath;
 	daemon->forbidden.datapath = daemon->datapath;
 	daemon->keeper.directory = daemon->directory;
@@ -807,7 +544,7 @@ static int set_up_loop(struct daemon *daemon)
  * Nothing of the node is touched before the policy is known to be good. Watched
  * first, what changes in it from then on is taken once all is set up.
  */
-static int load_first_policy(struct daemon *daemon, struct policy *ret_policy, struct eg_diag *diag)
+static int load_first_policy(struct daemon *daemon, struct eg_loaded *ret_policy, struct eg_diag *diag)
 {
 	int r = set_up_loop(daemon);
 
@@ -822,13 +559,13 @@ static int load_first_policy(struct daemon *daemon, struct policy *ret_policy, s
 	return 0;
 }
 
-static int take_first_policy(struct daemon *daemon, struct policy *policy, struct eg_diag *diag)
+static int take_first_policy(struct daemon *daemon, struct eg_loaded *policy, struct eg_diag *diag)
 {
 	int r = eg_watches_follow(&daemon->watches, daemon->mount_point, policy->model);
 
 	if (r == 0)
 		/* Another agent had it before, or one like it. */
-		r = put_in_force(daemon, policy, eg_roster_has_any(&daemon->roster), diag);
+		r = put_in_force(daemon, policy, eg_roster_has_any(&daemon->enforced.roster), diag);
 	/* Errors that it goes on with are printed as those of a look. */
 	if (r < 0 || !eg_diag_has_errors(diag))
 		eg_diag_print(diag, stderr);
@@ -847,7 +584,7 @@ static int take_first_policy(struct daemon *daemon, struct policy *policy, struc
 
 static int start(struct daemon *daemon)
 {
-	_cleanup_(policy_clear) struct policy policy = {};
+	_cleanup_(eg_loaded_clear) struct eg_loaded policy = {};
 	_cleanup_(eg_diag_clear) struct eg_diag diag = {};
 	int r = load_first_policy(daemon, &policy, &diag);
 
@@ -863,16 +600,10 @@ static int start(struct daemon *daemon)
 	if (r == 0)
 		r = say_agent(daemon);
 	if (r == 0)
-		r = eg_roster_open(daemon->datapath, daemon->mount_point, &daemon->roster);
-	if (r == 0)
-		r = eg_gates_recover(daemon->datapath, daemon->directory, &daemon->gates);
-	if (r == 0)
-		r = eg_doors_open(&daemon->roster, &daemon->doors);
-	if (r == 0)
-		r = eg_proxies_recover(daemon->directory, &daemon->proxies);
+		r = eg_enforced_open(&daemon->enforced, daemon->directory);
 	if (r < 0)
 		return fail(r, "cannot start", NULL);
-	start_admin(daemon);
+	eg_admin_endpoint_start(&daemon->endpoint, daemon->directory, daemon->options->admin_path);
 	return take_first_policy(daemon, &policy, &diag);
 }
 

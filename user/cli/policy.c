@@ -7,8 +7,6 @@
 #include "cli/findings.h"
 #include "config/config.h"
 
-#define RESOLV_CONF "/etc/resolv.conf"
-
 int eg_cli_policy_load(const struct eg_paths *paths, struct eg_cli_policy *ret_policy)
 {
 	ret_policy->model = eg_model_new();
@@ -21,15 +19,10 @@ int eg_cli_policy_load(const struct eg_paths *paths, struct eg_cli_policy *ret_p
 
 int eg_cli_policy_check(struct eg_cli_policy *policy, enum eg_completeness completeness)
 {
-	const struct eg_node *node = policy->model->node;
+	int r = eg_config_load_node_resolvers(policy->model, &policy->diag, &policy->resolvers, &policy->resolver_count);
 
-	if (!node || !node->resolvers_listed) {
-		int r = eg_config_load_resolvers(RESOLV_CONF, &policy->diag, &policy->resolvers,
-						 &policy->resolver_count);
-
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	return eg_policy_check(policy->model, completeness, &policy->diag);
 }
 

@@ -25,5 +25,8 @@ int eg_config_load_for_kuma3(const char *const *paths, size_t path_count, struct
  */
 int eg_config_load_resolvers(const char *path, struct eg_diag *diag, struct eg_located_prefix **ret_resolvers,
 			     size_t *ret_count);
+/* Those of the node that this process is on, from /etc/resolv.conf: none where the model's Node lists them itself. As above. */
+int eg_config_load_node_resolvers(const struct eg_model *model, struct eg_diag *diag,
+				  struct eg_located_prefix **ret_resolvers, size_t *ret_count);
 
 #endif

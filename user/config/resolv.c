@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
+#define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_BYTES_MAX (1u << 20)
 #define BLANKS " \t\r"
 
@@ -91,4 +92,14 @@ int eg_config_load_resolvers(const char *path, struct eg_diag *diag, struct eg_l
 	*ret_count = resolvers.list.len;
 	*ret_resolvers = TAKE_PTR(resolvers.list.items);
 	return 0;
+}
+
+int eg_config_load_node_resolvers(const struct eg_model *model, struct eg_diag *diag,
+				  struct eg_located_prefix **ret_resolvers, size_t *ret_count)
+{
+	*ret_resolvers = NULL;
+	*ret_count = 0;
+	if (model->node && model->node->resolvers_listed)
+		return 0;
+	return eg_config_load_resolvers(RESOLV_CONF, diag, ret_resolvers, ret_count);
 }
