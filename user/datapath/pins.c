@@ -440,13 +440,16 @@ DIR *eg_link_pins_open(const char *directory)
 	return asprintf(&path, "%s/links", directory) < 0 ? NULL : opendir(path);
 }
 
-int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem)
+typedef int (*link_visitor)(int links_fd, const struct eg_link_pin *pin, void *context);
+
+/* What is no link's name is passed over. 0, or -errno of the visit that failed. */
+static int visit_links(const char *directory, link_visitor visit, void *context, char **ret_problem)
 {
 	DIR *links = eg_link_pins_open(directory);
 	struct dirent *entry;
 	int r = 0;
 
-	/* An agent that was killed early has made no folder yet; a link may go while we look. */
+	/* An agent that was killed early has made no folder yet. */
 	if (!links)
 		return errno == ENOENT ? 0 : eg_problem(ret_problem, -errno, "%s/links: %s", directory, strerror(errno));
 	while (r == 0 && (entry = readdir(links))) {
@@ -454,13 +457,7 @@ int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, ch
 
 		if (!eg_link_pin_parse(entry->d_name, &pin))
 			continue;
-		r = read_live_link(dirfd(links), &pin);
-		if (r == -ENOENT) {
-			r = 0;
-			continue;
-		}
-		if (r == 0)
-			r = eg_array_push(&ret_links->list, pin);
+		r = visit(dirfd(links), &pin, context);
 		if (r < 0)
 			eg_problem(ret_problem, r, "%s/links/%s: %s", directory, entry->d_name, strerror(-r));
 	}
@@ -468,25 +465,34 @@ int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, ch
 	return r;
 }
 
+/* It may go while we look. */
+static int list_link(int links_fd, const struct eg_link_pin *pin, void *context)
+{
+	struct eg_link_pins *links = context;
+	struct eg_link_pin live = *pin;
+	int r = read_live_link(links_fd, &live);
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : eg_array_push(&links->list, live);
+}
+
+int eg_pins_list_links(const char *directory, struct eg_link_pins *ret_links, char **ret_problem)
+{
+	return visit_links(directory, list_link, ret_links, ret_problem);
+}
+
+static int remove_link_of(int links_fd, const struct eg_link_pin *pin, void *context)
+{
+	const struct eg_slot_set *slots = context;
+
+	return pin->slot < EG_SLOTS_MAX && slots->has[pin->slot] ? remove_link(links_fd, pin->name) : 0;
+}
+
 int eg_pins_remove_links_of(const char *directory, const struct eg_slot_set *slots, char **ret_problem)
 {
-	DIR *links = eg_link_pins_open(directory);
-	struct dirent *entry;
-	int r = 0;
+	int r = visit_links(directory, remove_link_of, (void *)slots, ret_problem);
 
-	if (!links)
-		return errno == ENOENT ? 0 : eg_problem(ret_problem, -errno, "%s/links: %s", directory, strerror(errno));
-	while (r == 0 && (entry = readdir(links))) {
-		struct eg_link_pin pin;
-
-		if (!eg_link_pin_parse(entry->d_name, &pin))
-			continue;
-		if (pin.slot < EG_SLOTS_MAX && slots->has[pin.slot])
-			r = remove_link(dirfd(links), entry->d_name);
-		if (r < 0)
-			eg_problem(ret_problem, r, "%s/links/%s: %s", directory, entry->d_name, strerror(-r));
-	}
-	closedir(links);
 	return r < 0 ? r : eg_pins_remove_lookups_of(directory, slots, ret_problem);
 }
 
