@@ -14,6 +14,19 @@ static int check_text(struct eg_reader *reader, const struct eg_field *field, co
 }
 const struct eg_type eg_checked_text = {"text", check_text};
 
+static int check_nonempty_text(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
+			       void *target)
+{
+	const char *text = eg_read_text(reader, node);
+
+	(void)field;
+	(void)target;
+	if (text && text[0] == '\0')
+		eg_reader_error(reader, node, "cannot be empty");
+	return 0;
+}
+const struct eg_type eg_checked_nonempty_text = {"text", check_nonempty_text};
+
 static int check_text_item(struct eg_reader *reader, const struct eg_yaml_node *node, void *target)
 {
 	(void)target;

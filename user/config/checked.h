@@ -9,6 +9,7 @@
 #include "config/envelope.h"
 
 extern const struct eg_type eg_checked_text;
+extern const struct eg_type eg_checked_nonempty_text;
 extern const struct eg_type eg_checked_texts; /* a list of them */
 extern const struct eg_type eg_checked_bool;
 /* One of field->choices. */

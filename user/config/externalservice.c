@@ -97,26 +97,13 @@ static int read_source(struct eg_reader *reader, const struct eg_field *field, c
 }
 static const struct eg_type source_type = {"object", read_source};
 
-static int check_server_name(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			     void *target)
-{
-	const char *text = eg_read_text(reader, node);
-
-	(void)field;
-	(void)target;
-	if (text && text[0] == '\0')
-		eg_reader_error(reader, node, "cannot be empty");
-	return 0;
-}
-static const struct eg_type server_name_type = {"text", check_server_name};
-
 static const struct eg_field tls_fields[] = {
 	{.name = "enabled", .type = &eg_checked_bool, .doc = "Not read: egressd passes what the program sends."},
 	{.name = "caCert", .type = &source_type, .fields = &eg_data_source_schema, .doc = "Not read."},
 	{.name = "clientCert", .type = &source_type, .fields = &eg_data_source_schema, .doc = "Not read."},
 	{.name = "clientKey", .type = &source_type, .fields = &eg_data_source_schema, .doc = "Not read."},
 	{.name = "allowRenegotiation", .type = &eg_checked_bool, .doc = "Not read."},
-	{.name = "serverName", .type = &server_name_type, .doc = "Not read."},
+	{.name = "serverName", .type = &eg_checked_nonempty_text, .doc = "Not read."},
 	{.name = "sni", .doc = "Not read: what pages of release 1.3 call serverName."},
 };
 static const struct eg_schema tls_schema = {EG_SCHEMA_FIELDS(tls_fields)};

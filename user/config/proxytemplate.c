@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "config/checked.h"
 #include "config/envoy.h"
 #include "config/modification.h"
 #include "config/selectors.h"
@@ -67,19 +68,6 @@ static int read_imports(struct eg_reader *reader, const struct eg_field *field, 
 }
 static const struct eg_type imports_type = {"list of profiles", read_imports};
 
-static int check_nonempty(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
-			  void *target)
-{
-	const char *text = eg_read_text(reader, node);
-
-	(void)field;
-	(void)target;
-	if (text && text[0] == '\0')
-		eg_reader_error(reader, node, "cannot be empty");
-	return 0;
-}
-static const struct eg_type nonempty_type = {"text", check_nonempty};
-
 static int read_raw(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
 		    void *target)
 {
@@ -90,8 +78,8 @@ static int read_raw(struct eg_reader *reader, const struct eg_field *field, cons
 static const struct eg_type raw_type = {"YAML in a text", read_raw};
 
 static const struct eg_field resource_fields[] = {
-	{.name = "name", .type = &nonempty_type, .missing = "cannot be empty", .doc = "Not read."},
-	{.name = "version", .type = &nonempty_type, .missing = "cannot be empty", .doc = "Not read."},
+	{.name = "name", .type = &eg_checked_nonempty_text, .missing = "cannot be empty", .doc = "Not read."},
+	{.name = "version", .type = &eg_checked_nonempty_text, .missing = "cannot be empty", .doc = "Not read."},
 	{.name = "resource", .type = &raw_type, .missing = "cannot be empty", .doc = "Checked for its form."},
 };
 static const struct eg_schema resource_schema = {EG_SCHEMA_FIELDS(resource_fields)};
