@@ -520,7 +520,8 @@ scraped() { # scraped QUERY VALUE
 	start_with_tcp
 	connect_some
 	cat >prometheus.yml <<-END
-		global: {scrape_interval: 100ms}
+		# The time that a scrape may take, too.
+		global: {scrape_interval: $((100 * EG_SLOW))ms}
 		scrape_configs:
 		- job_name: egressd
 		  metrics_path: /stats/prometheus
