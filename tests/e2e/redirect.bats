@@ -97,7 +97,11 @@ start_redsocks() {
 
 # It takes HTTP of clients whom nobody told of a proxy, and no connection of which it cannot learn where it was to go.
 start_squid() {
+	local sbin
+	sbin=$(dirname "$(command -v squid)")
+	# It looks for a program that it does not need, be it installed or unpacked.
 	cat >squid.conf <<-END
+		unlinkd_program $(realpath "$sbin/../lib/squid/unlinkd")
 		http_port 127.0.0.1:$PROXY_PORT intercept
 		http_port [::1]:$PROXY_PORT intercept
 		http_port 127.0.0.1:15003
