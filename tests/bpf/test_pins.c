@@ -319,7 +319,7 @@ static void adoption_changes_no_verdict_at_any_moment(void **state)
 	make_world(&world);
 	enrol(&world);
 	pesterer = start_pesterer(&world);
-	for (unsigned int i = slow_count(200); i > 0; i--) {
+	for (unsigned int i = slow_count(50); i > 0; i--) {
 		uint64_t attempts = pesterer->attempts;
 
 		reopen(&world);
