@@ -179,7 +179,7 @@ answers() {
 
 # counted SLOT-NAME PATH...: counters of a workload from the pinned maps, e.g. counted web ipv4.verdicts.passthrough
 counted() {
-	"$EG_ROOT/tests/lib/pinned" "$PINS" "$@"
+	"$EG_BUILD/tests/lib/pinned" "$PINS" "$@"
 }
 
 # stat_of NAME [WORKLOAD]: a value of the text form of stats.
