@@ -165,9 +165,9 @@ clients_are_missed() {
 
 @test "a workload comes in to itself at its own addresses too" {
 	begin_strict
-	is "$(nsenter --net="$EG_CLIENT" python3 -IS "$KNOCK" tcp $OWN4 $OWN4 8080)" answered
-	is "$(nsenter --net="$EG_CLIENT" python3 -IS "$KNOCK" tcp $OWN6 $OWN6 8081)" answered
-	is "$(nsenter --net="$EG_CLIENT" python3 -IS "$KNOCK" udp $OWN4 $OWN4 8080)" answered
+	is "$(nsenter --net="$EG_CLIENT" "$CLIENT" knock tcp $OWN4 $OWN4 8080)" answered
+	is "$(nsenter --net="$EG_CLIENT" "$CLIENT" knock tcp $OWN6 $OWN6 8081)" answered
+	is "$(nsenter --net="$EG_CLIENT" "$CLIENT" knock udp $OWN4 $OWN4 8080)" answered
 	is "$(counted web ipv4.verdicts.incoming_blocked) $(counted web ipv6.verdicts.incoming_blocked)" "0 0"
 }
 

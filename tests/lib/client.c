@@ -218,6 +218,56 @@ static int main_once(int argc, char **argv)
 	return r < 0 ? 1 : 0;
 }
 
+/* `knock`: from an address of its own choice, to a server that answers what it is sent. */
+struct knock {
+	int type;
+	struct destination from, to;
+	struct timeval limit;
+};
+
+/* How many bytes came back, or -errno. */
+static ssize_t knock_once(const struct knock *knock)
+{
+	_cleanup_close_ int fd = socket(knock->to.any.sa_family, knock->type | SOCK_CLOEXEC, 0);
+	char answer[sizeof(PAYLOAD)];
+	ssize_t n;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &knock->limit, sizeof(knock->limit)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &knock->limit, sizeof(knock->limit)) < 0 ||
+	    bind(fd, &knock->from.any, knock->from.len) < 0 || connect(fd, &knock->to.any, knock->to.len) < 0 ||
+	    send(fd, PAYLOAD, sizeof(PAYLOAD) - 1, MSG_NOSIGNAL) < 0)
+		return -errno;
+	n = recv(fd, answer, sizeof(answer), 0);
+	return n < 0 ? -errno : n;
+}
+
+static const char *describe_knock(ssize_t result)
+{
+	switch (result) {
+	case 0:
+		return "closed";
+	case -ECONNREFUSED: /* a reset, or port unreachable */
+		return "refused";
+	case -EAGAIN:
+	case -EINPROGRESS:
+		return "silent";
+	default:
+		return result > 0 ? "answered" : name_of(-result);
+	}
+}
+
+static int main_knock(int argc, char **argv)
+{
+	struct knock knock = {.limit.tv_sec = argc == 5 ? atoi(argv[4]) : 1};
+
+	if (argc < 4 || argc > 5 || (strcmp(argv[0], "tcp") && strcmp(argv[0], "udp")) ||
+	    parse_destination(argv[1], "0", &knock.from) < 0 || parse_destination(argv[2], argv[3], &knock.to) < 0)
+		return -EINVAL;
+	knock.type = strcmp(argv[0], "tcp") ? SOCK_DGRAM : SOCK_STREAM;
+	printf("%s\n", describe_knock(knock_once(&knock)));
+	return 0;
+}
+
 static int usage(void)
 {
 	size_t count;
@@ -228,6 +278,7 @@ static int usage(void)
 			"       client hold WAY ADDRESS PORT COUNT THREADS\n"
 			"       client pester WAY ADDRESS PORT\n"
 			"       client watch tcp|udp ADDRESS PORT [ADDRESS PORT]...\n"
+			"       client knock tcp|udp SOURCE ADDRESS PORT [SECONDS]: answered, closed, refused, silent\n"
 			"ways:");
 	for (size_t i = 0; i < count; i++)
 		fprintf(stderr, " %s", ways[i].name);
@@ -247,6 +298,8 @@ int main(int argc, char **argv)
 		r = main_pester(argc - 2, argv + 2);
 	else if (argc > 1 && !strcmp(argv[1], "watch"))
 		r = main_watch(argc - 2, argv + 2);
+	else if (argc > 1 && !strcmp(argv[1], "knock"))
+		r = main_knock(argc - 2, argv + 2);
 	else
 		r = main_once(argc - 1, argv + 1);
 	return r < 0 ? usage() : r;

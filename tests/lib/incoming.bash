@@ -4,7 +4,6 @@
 
 PROXY4=10.91.0.4 PROXY6=fd91::4
 PROBE4=10.91.0.5 PROBE6=fd91::5
-KNOCK=$EG_ROOT/tests/lib/knock.py
 # By listener: one of IPv4, one of IPv6, and one of IPv6 that is asked by IPv4. The first of two is declared.
 declare -gA LISTENERS=([v4]="8080 9080" [v6]="8081 9081" [mapped]="8082 9082")
 # Datagrams are asked for at these, which are answered wherever they come to.
@@ -108,7 +107,7 @@ client() {
 		[ $suffix = 4 ] && to=127.0.0.1 || to=::1
 		from=to
 	fi
-	nsenter --net="$where" python3 -IS "$KNOCK" "$2" "${!from}" "$to" "$port" $((1 * EG_SLOW))
+	nsenter --net="$where" "$CLIENT" knock "$2" "${!from}" "$to" "$port" $((1 * EG_SLOW))
 }
 
 # Each namespace of `web` has a lookup, and its cgroup no filter.
