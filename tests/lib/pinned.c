@@ -154,7 +154,7 @@ static void print_counters(const char *name, char **paths, int count)
 {
 	static struct map infos, slots, retired;
 	struct choice choice = parse_choice(name);
-	__u64 *sums = calloc(count, sizeof(*sums));
+	_cleanup_free_ __u64 *sums = calloc(count, sizeof(*sums));
 	bool found = false;
 
 	if (!sums)
