@@ -406,10 +406,6 @@ count_raw() { # FILE: lines that would move a cursor, or are no UTF-8
 	LC_ALL=C grep -ac $'[\e\r\xff]' "$1" || true
 }
 
-has_lines() { # FILE COUNT
-	[ "$(wc -l <"$1")" -ge "$2" ]
-}
-
 @test "detach refuses while an agent runs; with it dead it ends enforcement and keeps the totals" {
 	start_daemon
 	refuse_once

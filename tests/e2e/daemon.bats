@@ -206,7 +206,7 @@ opened() { # opened COUNT: the policy file was, by the daemon that strace.out is
 	wait_for 5 is_empty_cgroup "$WORK/a"
 	rmdir "$WORK/a"
 	wait_for 10 says 1 "web:a: no longer enforced"
-	wait_for 10 has "$(counted retired ipv4.verdicts.blocked_passthrough_off)" 2
+	is "$(counted retired ipv4.verdicts.blocked_passthrough_off)" 2
 	is "$(ls "$PINS/links" | wc -l)" 0
 	mkdir "$WORK/b"
 	wait_for 10 says 1 "web:b: enforcing on"

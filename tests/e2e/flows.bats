@@ -38,10 +38,6 @@ exchange() {
 	wait_for 10 grep -q exchanged "$1.out"
 }
 
-has_lines() { # FILE COUNT
-	[ "$(wc -l <"$1")" -eq "$2" ]
-}
-
 has_exchanged() { # NAME TIMES
 	[ "$(grep -c exchanged "$1.out")" -eq "$2" ]
 }

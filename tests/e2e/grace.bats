@@ -30,14 +30,6 @@ hold() {
 	wait_for 10 grep -q connected "$1.out"
 }
 
-has_ended() { # NAME
-	[ "$(wc -l <"$1.out")" -eq 2 ]
-}
-
-end_of() { # NAME
-	wait_for 20 has_ended "$1" && awk 'NR == 2 { print $2 }' "$1.out"
-}
-
 # lives NAME...: not one of them has ended
 lives() {
 	for name; do

@@ -44,10 +44,6 @@ idle_after() {
 	idle_patch "$1"
 }
 
-has_ended() { # FILE of a holder
-	[ "$(wc -l <"$1")" -eq 2 ]
-}
-
 # Once there is one more process in the cgroup or below; an idle connection of it, in a network namespace
 # without a name, of another user, is there when this returns.
 hold_elsewhere() {
@@ -79,7 +75,7 @@ hold_elsewhere() {
 	mkdir "$WORK/a"
 	start_daemon
 	hold_elsewhere_in_a
-	wait_for 20 has_ended silent.out
+	wait_for 20 has_lines silent.out 2
 	mkdir "$WORK/b"
 	wait_for 20 says 1 "web:b: enforcing"
 	rmdir "$WORK/b"
@@ -115,8 +111,7 @@ hold_elsewhere_in_a() {
 	idle_after 500ms >policy.yaml
 	start_daemon
 	hold_elsewhere
-	wait_for 20 has_ended silent.out
-	has "$(sed -n 2p silent.out)" ECONNABORTED
+	is "$(end_of silent)" ECONNABORTED
 	is "$(status_of "d['sweep']['destroyed'], d['sweep']['unreachable']")" "(1, 0)"
 }
 
@@ -128,8 +123,7 @@ hold_elsewhere_in_a() {
 	is "$(of_threads CapEff)" "000000c000001000"
 	(in_cgroup "$WORK" nsenter --net="$EG_CLIENT" "$HOLDER" silent $OUT4 $PORT 300) >silent.out 3>&- &
 	disown
-	wait_for 20 has_ended silent.out
-	has "$(sed -n 2p silent.out)" ECONNABORTED
+	is "$(end_of silent)" ECONNABORTED
 	policy false >policy.yaml
 	change 2
 	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"

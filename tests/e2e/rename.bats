@@ -102,8 +102,8 @@ cluster() {
 		$(($(counted "$1" ipv4.cluster.closed_local) + $(counted "$1" ipv4.cluster.closed_remote)))
 }
 
-has_ended() { # has_ended SLOT-NAME COUNT
-	[ "$(cluster "$1")" = "$2 $2" ]
+counts() { # counts SLOT-NAME OPENED CLOSED
+	[ "$(cluster "$1")" = "$2 $3" ]
 }
 
 @test "a connection that is open while its workload is renamed is the new name's, one that had ended the old one's" {
@@ -118,14 +118,14 @@ s = socket.create_connection(('$MESH4', $TCP))
 print('connected', flush=True)
 open('hold').read()" >held.out 3>&-) &
 	wait_for 10 grep -q connected held.out
-	wait_for 10 has "$(cluster web)" "2 1"
+	wait_for 10 counts web 2 1
 	workload other "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml.new
 	reload
 	is "$(cluster other)" "1 0"
 	is "$(cluster retired)" "1 1"
 	: >hold
 	wait $!
-	wait_for 10 has_ended other 1
+	wait_for 10 counts other 1 1
 	is "$(cluster retired)" "1 1"
 }
 

@@ -47,14 +47,6 @@ is_unreachable() { # COUNT
 	[ "$(status_of "d['sweep']['unreachable']")" -eq "$1" ]
 }
 
-has_ended() { # MODE
-	[ "$(wc -l <"$1.out")" -eq 2 ]
-}
-
-end_of() { # MODE
-	wait_for 20 has_ended "$1" && awk 'NR == 2 { print $2 }' "$1.out"
-}
-
 counter() { # NAME
 	"$EGRESSCTL" stats web | sed -n "s/^$1: //p"
 }

@@ -31,11 +31,7 @@ teardown() {
 follow_top() {
 	"$EGRESSCTL" top --json --interval 100ms "$@" >top.json 2>top.err 3>&- &
 	top=$!
-	wait_for 10 has_lists 1
-}
-
-has_lists() {
-	[ "$(wc -l <top.json)" -ge "$1" ]
+	wait_for 10 has_lines top.json 1
 }
 
 # sum_of WORKLOAD FIELD: over all lists until now

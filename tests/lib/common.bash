@@ -89,6 +89,10 @@ wait_for() {
 	done
 }
 
+has_lines() { # has_lines FILE COUNT: or more
+	[ "$(wc -l <"$1")" -ge "$2" ]
+}
+
 # ---- cgroups and links
 
 # The directory of this process's cgroup v2, found and not assumed.

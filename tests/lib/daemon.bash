@@ -157,6 +157,11 @@ within() {
 	(in_cgroup "$1" nsenter --net="$EG_CLIENT" "${@:2}")
 }
 
+# end_of NAME: what the holder that writes to NAME.out says of its end
+end_of() {
+	wait_for 20 has_lines "$1.out" 2 && awk 'NR == 2 { print $2 }' "$1.out"
+}
+
 # start_watching DIRECTORY OUTPUT tcp|udp ADDRESS PORT...: `client watch` within it, at work when this returns.
 # $watcher is its process id, ${WATCH_IN[@]} what it is started by.
 start_watching() {
