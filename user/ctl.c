@@ -37,7 +37,7 @@ static void print_help(FILE *out)
 		     "Kernel-enforced egress for the workloads of a service mesh.\n\ncommands:\n");
 	for (size_t i = 0; i < EG_COUNT_OF(commands); i++)
 		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
-	fprintf(out, "\n'egressctl COMMAND --help' says more.\n");
+	fprintf(out, "\n'egressctl COMMAND --help' says more, 'egressctl --version' which build this is.\n");
 }
 
 static const struct command *find_command(const char *name)

@@ -56,6 +56,17 @@ synopsis() {
 	grep -q . helped
 }
 
+@test "each reason of a verdict stands in egressctl(8) and in the README" {
+	sed -nE 's/^\tX\([A-Z_]+, [a-z_]+, "([a-z-]+)", .*/\1/p' "$EG_ROOT/include/egress/verdict.h" >reasons
+	is "$(wc -l <reasons)" "$(grep -c '^	X(' "$EG_ROOT/include/egress/verdict.h")"
+	sed -n '/^A report also has/,/^connected UDP/p' "$EG_ROOT/README.md" | tr '\n' ' ' |
+		sed 's/`-max-/`blocked-max-/g' >report
+	while read -r reason; do
+		grep -qx "\.It $reason" "$MAN/egressctl.8" || { echo "not in egressctl(8): $reason" >&2; return 1; }
+		grep -qF "\`$reason\`" report || { echo "not in the README: $reason" >&2; return 1; }
+	done <reasons
+}
+
 @test "each kind that egress-policy(5) has fields of has an example that check accepts without a warning" {
 	[ "$(page_kinds | wc -l)" -ge 5 ]
 	for kind in $(page_kinds); do
