@@ -64,8 +64,15 @@ windows() {
 map_kib() {
 	local map
 	for map in "$PINS"/maps/*; do
-		bpftool --json map show counted "$map"
+		bpftool --json map show pinned "$map"
 	done | python3 -c 'import json, sys; print(sum(json.loads(m)["bytes_memlock"] for m in sys.stdin.read().replace("}{", "}\n{").splitlines()) // 1024)'
+}
+
+note_memory() { # after WHAT
+	local maps
+	maps=$(map_kib) && [ "$maps" -gt 0 ] || return 1
+	note 'memory after %s: egressd %s KiB, maps %s KiB' "$1" \
+		"$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$DAEMON/status")" "$maps"
 }
 
 # The time that the daemon's processors spent, in ms.
@@ -81,16 +88,26 @@ scrape() {
 	note '%s: %s s, %d ms of a processor, %d bytes' "$1" "$took" $(($(daemon_ms) - spent)) "$(stat -c %s scraped)"
 }
 
-# start_scrapes COUNT: that many at once, of which only the beginning is read; how often each status came
+# start_scrapes COUNT: that many at once, which are read slowly: one that takes nothing for half a second would make room;
+# how often each status came
 start_scrapes() {
 	python3 -IS - "$ADMIN" "$1" <<-'END'
-		import collections, socket, sys
-		sockets = [socket.socket(socket.AF_UNIX) for _ in range(int(sys.argv[2]))]
+		import collections, socket, sys, threading, time
 		answers = collections.Counter()
-		for s in sockets:
+		started = []
+		def read_slowly():
+		    while True:
+		        time.sleep(0.05)
+		        for s in list(started):
+		            try: s.recv(1 << 14, socket.MSG_DONTWAIT)
+		            except OSError: pass
+		threading.Thread(target=read_slowly, daemon=True).start()
+		for _ in range(int(sys.argv[2])):
+		    s = socket.socket(socket.AF_UNIX)
 		    s.connect(sys.argv[1])
 		    s.send(b"GET /stats/prometheus HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		    answers[s.recv(20).split()[1].decode()] += 1
+		    started.append(s)
 		print(*(f"{status}={n}" for status, n in sorted(answers.items())))
 	END
 }
@@ -109,6 +126,7 @@ start_scrapes() {
 		is "$(connects "$instance" 5)" "EPERM 10"
 	done
 
+	note_memory "the start"
 	scrape /stats/prometheus
 	is "$(grep -c '^envoy_server_live{' scraped)" $((many + 1))
 	is "$(grep '^egressd_verdicts_total{reason="blocked-passthrough-off"' scraped | awk '{ sum += $NF } END { print sum }')" 60
@@ -136,8 +154,7 @@ start_scrapes() {
 	[ "$(links_of "$LONE")" -lt "$links" ]
 	links=$(links_of "$LONE")
 	is "$(link_count)" $(((many + 2) * links))
-	note 'memory: egressd %s KiB, maps %s KiB' \
-		"$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$DAEMON/status")" "$(map_kib)"
+	note_memory "another policy and $((1 + 10 + 2)) scrapes"
 
 	wait_for 5 is_empty_cgroup "$WORK"
 	began=$(now_ms)
