@@ -19,9 +19,10 @@ static int open_there(void *context)
 }
 
 /* A handle for the namespace that these sockets are in. 0, or -errno. */
-static int open_sockdiag(const struct eg_held_socket *socket, struct eg_sockdiag **ret_sockdiag)
+static int open_sockdiag(struct eg_netns_places *places, const struct eg_held_socket *socket,
+			 struct eg_sockdiag **ret_sockdiag)
 {
-	_cleanup_close_ int netns = eg_netns_open(socket->netns, socket->cgroup_id);
+	_cleanup_close_ int netns = eg_netns_find(places, socket->netns, socket->cgroup_id);
 
 	return netns < 0 ? netns : eg_netns_call(netns, open_there, ret_sockdiag);
 }
@@ -35,10 +36,11 @@ static int destroy(struct eg_sockdiag *sockdiag, const struct eg_held_socket *so
 }
 
 /* All of one namespace. */
-static int destroy_in_namespace(const struct eg_held_socket *sockets, size_t count, eg_destroyed_fn take, void *context)
+static int destroy_in_namespace(struct eg_netns_places *places, const struct eg_held_socket *sockets, size_t count,
+				eg_destroyed_fn take, void *context)
 {
 	_cleanup_(eg_sockdiag_freep) struct eg_sockdiag *sockdiag = NULL;
-	int opened = open_sockdiag(sockets, &sockdiag), r = 0;
+	int opened = open_sockdiag(places, sockets, &sockdiag), r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = take(&sockets[i], opened < 0 ? opened : destroy(sockdiag, &sockets[i]), context);
@@ -47,13 +49,14 @@ static int destroy_in_namespace(const struct eg_held_socket *sockets, size_t cou
 
 int eg_destroy_sockets(const struct eg_held_socket *sockets, size_t count, eg_destroyed_fn take, void *context)
 {
+	_cleanup_(eg_netns_places_clear) struct eg_netns_places places = {};
 	size_t first = 0;
 	int r = 0;
 
 	for (size_t i = 1; i <= count && r == 0; i++) {
 		if (i < count && sockets[i].netns == sockets[first].netns)
 			continue;
-		r = destroy_in_namespace(sockets + first, i - first, take, context);
+		r = destroy_in_namespace(&places, sockets + first, i - first, take, context);
 		first = i;
 	}
 	return r;

@@ -12,6 +12,9 @@
 #include "workload/cgroup.h"
 #include "workload/netns.h"
 
+/* With more a workload would hold up the others: each takes a program of its own. It is looked at packet by packet. */
+#define NAMESPACES_MAX 64
+
 /* What one look sees. */
 struct look {
 	uint32_t flags[EG_SLOTS_MAX];
@@ -152,7 +155,7 @@ static bool can_look_up(const struct look *look, uint32_t slot)
 {
 	const struct eg_netns_set *set = &look->sets[slot];
 
-	if (set->inodes.len == 0 || look->is_cut[slot] || (look->flags[slot] & EG_WORKLOAD_DROPS))
+	if (set->inodes.len == 0 || set->inodes.len > NAMESPACES_MAX || look->is_cut[slot] || (look->flags[slot] & EG_WORKLOAD_DROPS))
 		return false;
 	for (size_t i = 0; i < set->inodes.len; i++)
 		if (is_shared(look, slot, set->inodes.items[i]))

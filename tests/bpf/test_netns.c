@@ -112,6 +112,45 @@ static void one_that_nothing_is_in_is_not_found(void **state)
 	close(netns);
 }
 
+/* The descriptor is of it, of what was found then. */
+static void expect_among(struct eg_netns_places *places, int netns)
+{
+	_cleanup_close_ int found = eg_netns_find(places, netns_inode(netns), 0);
+
+	assert_true(found >= 0);
+	assert_int_equal(netns_inode(found), netns_inode(netns));
+}
+
+static void of_many_each_is_found_and_processes_are_read_once(void **state)
+{
+	_cleanup_(eg_netns_places_clear) struct eg_netns_places places = {};
+	_cleanup_close_ int nowhere = netns_make(), first = netns_make(), second = netns_make(), late = netns_make();
+	struct eg_cgroup cgroup = cgroup_make("netns");
+	pid_t pids[] = {cgroup_start(&cgroup, stay_in, &first), cgroup_start(&cgroup, stay_in, &second)};
+	size_t read;
+	pid_t late_pid;
+
+	(void)state;
+	wait_until_in(pids[0], netns_inode(first));
+	wait_until_in(pids[1], netns_inode(second));
+	assert_int_equal(eg_netns_find(&places, netns_inode(nowhere), 0), -ENOENT);
+	read = places.list.len;
+	assert_true(read >= 3); /* this process too */
+	expect_among(&places, first);
+	expect_among(&places, second);
+	/* Who looks for many does so at one moment. */
+	late_pid = cgroup_start(&cgroup, stay_in, &late);
+	wait_until_in(late_pid, netns_inode(late));
+	assert_int_equal(eg_netns_find(&places, netns_inode(late), 0), -ENOENT);
+	assert_int_equal(eg_netns_find(&places, netns_inode(nowhere), 0), -ENOENT);
+	assert_int_equal(places.list.len, read);
+	expect_found(netns_inode(late), 0);
+	cgroup_kill(pids[0]);
+	cgroup_kill(pids[1]);
+	cgroup_kill(late_pid);
+	cgroup_end(&cgroup);
+}
+
 static int see_inode(void *context)
 {
 	struct stat st;
@@ -154,6 +193,7 @@ int main(void)
 		cmocka_unit_test(one_that_only_a_process_is_in_is_found_by_its_cgroup_and_without),
 		cmocka_unit_test(one_that_has_but_a_name_is_found),
 		cmocka_unit_test(one_that_nothing_is_in_is_not_found),
+		cmocka_unit_test(of_many_each_is_found_and_processes_are_read_once),
 		cmocka_unit_test(work_is_done_there_and_the_caller_stays_where_it_is),
 		cmocka_unit_test(what_is_no_network_namespace_is_not_entered),
 	};

@@ -31,6 +31,27 @@ bool eg_netns_is_common(uint32_t inode);
  */
 int eg_netns_open(uint32_t inode, uint64_t cgroup_id);
 
+/* A file that led to a namespace when it was read. */
+struct eg_netns_place {
+	uint32_t inode;
+	char *path;
+};
+
+/*
+ * What names and processes lead to, for whoever looks for many namespaces at one moment: each folder is read once, and
+ * only when one is wanted that is not found before. {} to begin with.
+ */
+struct eg_netns_places {
+	EG_ARRAY(struct eg_netns_place) list; /* ascending by inode, each as often as it has places */
+	unsigned int cgroups_searched;
+	unsigned int folders_read;
+	int error; /* a shortage that hid something, -errno; 0: none */
+};
+
+/* As eg_netns_open(). */
+int eg_netns_find(struct eg_netns_places *places, uint32_t inode, uint64_t cgroup_id);
+void eg_netns_places_clear(struct eg_netns_places *places);
+
 /*
  * What work() returns when it runs in the network namespace; or -errno when that
  * cannot be entered. It runs in a thread of its own, which the caller waits for: the
