@@ -16,10 +16,6 @@ teardown() {
 	daemon_teardown
 }
 
-is_gone_or_in_force() {
-	is_gone "$DAEMON" || policy_in_force
-}
-
 # start_and_kill CALL NUMBER: a start that ends in front of this call.
 start_and_kill() {
 	DAEMON_IN=(strace -D -f -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=KILL:when=$2")
@@ -57,6 +53,7 @@ start_and_kill() {
 		wait_for 10 nothing_left
 	done <boundaries
 	note 'a first start: %s; killed at %d of %d' "$(<found)" "$killed" "$tried"
+	[ "$tried" -gt 0 ]
 	[ "$killed" -eq "$tried" ]
 	stop_watching "$watcher"
 	is "$(cut -d ' ' -f 1-3 watched)" "$MESH4 $UDP ok"
@@ -82,6 +79,7 @@ start_and_kill() {
 		fi
 	done <boundaries
 	note 'taking over: %s; killed at %d of %d' "$(<found)" "$killed" "$tried"
+	[ "$tried" -gt 0 ]
 	[ "$killed" -eq "$tried" ]
 	all_holds_again
 	all_is_accounted_for
@@ -146,14 +144,16 @@ is_gone_or_done() {
 
 # act_and_kill ACTION CALL NUMBER: the daemon is killed in front of this call, or, if it did not come to it, once it is done.
 act_and_kill() {
-	start_tracing -e "trace=$2" -e "inject=$2:signal=KILL:when=$3"
+	start_tracing -o traced -e "trace=$2" -e "inject=$2:signal=KILL:when=$3"
 	tried=$((tried + 1))
 	"$1"
 	wait_for 30 is_gone_or_done "$1_is_done"
-	wait_for 1 is_gone "$DAEMON" && killed=$((killed + 1))
+	wait_for 1 is_gone "$DAEMON" || true
 	echo "$1: killed before $2 $3"
 	kill_daemon 2>/dev/null || DAEMON=
 	stop_tracing
+	# In front of the call, and not by us or by itself.
+	! grep -q "$2(.* = ?$" traced || killed=$((killed + 1))
 }
 
 # act_at I ACTION: killed at the Ith of its boundaries, which start over at the end.
@@ -184,6 +184,7 @@ kill_through() {
 		all_holds_again
 	done
 	note '%s: %s; %s: %s; killed at %d of %d' "$1" "$(<"$1.found")" "$2" "$(<"$2.found")" "$killed" "$tried"
+	[ "$tried" -gt 0 ]
 	# A sweep in between moves the count.
 	[ "$killed" -ge $((tried * 3 / 4)) ]
 }
@@ -214,7 +215,7 @@ kill_through() {
 	start_daemon
 	start_connecting
 	trace_action told_to_stop
-	"$BATS_TEST_DIRNAME/../lib/boundaries" calls "$(chosen 2)" calls >boundaries
+	"$BATS_TEST_DIRNAME/../lib/boundaries" calls "$(chosen 2)" calls >boundaries 2>found
 	[ -s boundaries ] || echo "unlink 1" >boundaries
 	killed=0 tried=0
 	start_daemon
@@ -223,5 +224,7 @@ kill_through() {
 		all_holds_without
 		all_holds_again
 	done <boundaries
+	note 'after SIGTERM: %s; killed at %d of %d' "$(<found)" "$killed" "$tried"
+	[ "$killed" -gt 0 ]
 	all_is_accounted_for
 }

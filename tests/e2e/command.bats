@@ -204,6 +204,7 @@ in_caller() {
 @test "what the command left in the background is killed when it exits" {
 	run ctl run -- sh -c 'sleep 1000 >/dev/null 2>&1 & setsid sleep 1000 >/dev/null 2>&1 & echo $!'
 	is "$status" 0
+	[[ $output =~ ^[0-9]+$ ]]
 	wait_for 5 is_gone "$output"
 }
 

@@ -111,14 +111,14 @@ os.write(print_to, str(print_to).encode())' <&- >&- 2>&- 3>&-"
 	ignoring="import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 os.execvp(sys.argv[1], sys.argv[1:])"
-	run as_caller timeout --signal=KILL 20 python3 -c "$ignoring" "$EGRESSCTL" run -- sh -c 'exit 7'
+	run as_caller timeout --signal=KILL $RUN_LIMIT_S python3 -c "$ignoring" "$EGRESSCTL" run -- sh -c 'exit 7'
 	is "$status" 7
-	is "$(as_caller timeout --signal=KILL 20 python3 -c "$ignoring" "$EGRESSCTL" run -- grep SigIgn /proc/self/status)" \
+	is "$(as_caller timeout --signal=KILL $RUN_LIMIT_S python3 -c "$ignoring" "$EGRESSCTL" run -- grep SigIgn /proc/self/status)" \
 		"$(as_caller python3 -c "$ignoring" grep SigIgn /proc/self/status)"
 }
 
 @test "a time limit by alarm() ends the command with 142" {
-	run as_caller timeout --signal=KILL 20 python3 -c "
+	run as_caller timeout --signal=KILL $RUN_LIMIT_S python3 -c "
 import os, signal
 signal.setitimer(signal.ITIMER_REAL, 0.2)
 os.execv('$EGRESSCTL', ['egressctl', 'run', '--', 'sleep', '1000'])"
@@ -126,7 +126,7 @@ os.execv('$EGRESSCTL', ['egressctl', 'run', '--', 'sleep', '1000'])"
 }
 
 @test "a terminal that is closed hangs the command up when the run leads the session" {
-	run as_caller timeout --signal=KILL 20 python3 -c "
+	run as_caller timeout --signal=KILL $RUN_LIMIT_S python3 -c "
 import os, pty
 pid, terminal = pty.fork()
 if pid == 0:
@@ -138,7 +138,7 @@ print('status', os.WEXITSTATUS(os.waitpid(pid, 0)[1]))"
 }
 
 @test "Ctrl-Z stops the run and the command together, and both go on" {
-	run as_caller timeout --signal=KILL 20 python3 -c "
+	run as_caller timeout --signal=KILL $RUN_LIMIT_S python3 -c "
 import os, pty, signal
 pid, terminal = pty.fork()
 if pid == 0:
@@ -171,7 +171,7 @@ print('done')"
 }
 
 @test "a command that ends while the run is stopped gives its status when the run goes on" {
-	run as_caller timeout --signal=KILL 20 python3 -c "
+	run as_caller timeout --signal=KILL $RUN_LIMIT_S python3 -c "
 import os, signal, subprocess, time
 p = subprocess.Popen(['$EGRESSCTL', 'run', '--', 'sh', '-c', 'echo started; read line; exit 9'],
                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -189,17 +189,19 @@ print('status', p.wait())"
 	start_ctl run -- python3 -c "
 import os, time
 print('started', flush=True)
-end = time.monotonic() + 5
+end = time.monotonic() + 10 * $EG_SLOW
 while time.monotonic() < end:
     try:
         os.fork()
     except OSError:
         pass
     if len(os.listdir('/proc')) > 400:
-        time.sleep(0.01)"
+        time.sleep(0.01)
+open('survived', 'w')"
 	wait_for 10 grep -q started run.out
 	kill -KILL $RUNNER
 	wait_for 20 nothing_left
+	[ ! -e survived ]
 }
 
 @test "a caller in a threaded cgroup is told that no process can be started there" {
@@ -303,10 +305,12 @@ is_older_than() { # is_older_than MAJOR.MINOR
 @test "a report that finds no space is an error, and what stood there stays" {
 	mkdir small
 	run unshare --mount bash -c "mount -t tmpfs -o size=4k none small && echo old >small/r.json &&
-		exec nsenter --net=$EG_CLIENT '$EGRESSCTL' run --report small/r.json -- sh -c 'cat small/r.json; ls small; exit 0'"
+		r=0 && { nsenter --net=$EG_CLIENT '$EGRESSCTL' run --report small/r.json -- true || r=\$?; }
+		cat small/r.json; exit \$r"
 	is "$status" 125
 	has "$output" "cannot write the report"
 	has "$output" "No space left"
+	is "${lines[-1]}" old
 }
 
 @test "a report whose folder vanishes meanwhile is an error, the command's own failure goes first" {

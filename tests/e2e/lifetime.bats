@@ -136,7 +136,7 @@ has_oom_score() {
 		# a ring buffer has neither key nor value to describe
 		[[ $output == *ringbuf* ]] || has "$output" btf_id
 	done
-	[ -n "$maps" ]
+	[ -n "${maps// }" ]
 	kill -TERM $RUNNER
 	finish
 }

@@ -55,7 +55,7 @@ while True:
 	start_daemon
 	mkdir "$WORK/ab" "$WORK/abc"
 	wait_for 20 says 1 "web:abc: enforcing"
-	says 1 "$WORK_PATH/ab belongs to Workload \"web\""
+	wait_for 20 says 1 "$WORK_PATH/ab belongs to Workload \"web\""
 	has "$(error_of_status)" "$WORK_PATH/ab belongs to Workload \"web\""
 	is "$(within "$WORK/abc" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
 	mkdir "$WORK/abcd"
@@ -66,6 +66,7 @@ while True:
 	wait_for 20 says 1 "not loaded, generation"
 	kill_daemon
 	start_daemon
+	wait_for 20 says 1 "not all is as generation"
 	is "$(grep -c "error: .*$WORK_PATH/ab belongs to Workload" daemon.log)" 1
 	rmdir "$WORK/ab"
 	wait_for 20 says 1 "all is as the policy says"

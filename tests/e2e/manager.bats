@@ -47,6 +47,7 @@ told() { # told COUNT PATTERN
 	kill -TERM "$DAEMON"
 	wait_for 20 is_gone "$DAEMON"
 	DAEMON=
+	wait_for 10 told 1 '^STOPPING=1'
 	is "$(tail -n 1 told)" STOPPING=1
 }
 

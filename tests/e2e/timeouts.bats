@@ -81,7 +81,7 @@ holders() {
 @test "what is sent again to a dead peer is no activity" {
 	mkfifo go
 	exec 4<>go
-	ctl run --idle-timeout 1500ms --report report.json -- "$HOLDER" once $OUT4 $PORT 5 <go >out 3>&- 4>&- &
+	ctl run --idle-timeout 1500ms --report report.json -- "$HOLDER" once $OUT4 $PORT "$(outlasting 5)" <go >out 3>&- 4>&- &
 	wait_for 10 grep -q connected out
 	# From now on the peer's answers go nowhere.
 	ip -n "$EG_NAME-s" route add blackhole $OWN4/32

@@ -77,7 +77,8 @@ set_abi() { # set_abi VERSION: as another build wrote it, with the bank and gene
 refused_by() {
 	run --separate-stderr timeout --kill-after=5 $RUN_LIMIT_S "$@"
 	echo "$*: $status: $stderr"
-	[ "$status" -ne 0 ] && [ "$status" -lt 124 ]
+	[ "$status" -ne 0 ]
+	[ "$status" -lt 124 ]
 	is "$output" ""
 	has "$stderr" "ABI $abi and this build has"
 	has "$stderr" "egressctl uninstall"

@@ -29,7 +29,7 @@ EG_BUILD=${EG_BUILD:-$EG_ROOT/build}
 EGRESSCTL=$EG_BUILD/egressctl
 # How many times as slow as most this machine is said to be: one that is emulated. Tests
 # do less there and wait longer; tests/lib/support/slow.h says the same in C.
-EG_SLOW=${EG_SLOW:-1}
+export EG_SLOW=${EG_SLOW:-1}
 # Between two looks: on a slow machine one costs what others wait for.
 POLL_S=$((20 * EG_SLOW))e-3
 # Far more than any command of a test takes.
@@ -312,7 +312,7 @@ url() {
 	esac
 }
 
-CURL=(curl --silent --show-error --max-time 5 --noproxy '*' --globoff)
+CURL=(curl --silent --show-error --max-time $((5 * EG_SLOW)) --noproxy '*' --globoff)
 
 # ---- reports
 

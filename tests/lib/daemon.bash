@@ -60,10 +60,13 @@ launch_daemon() {
 # start_daemon [PATH [OPTION...]]: returns when the policy is in force.
 start_daemon() {
 	launch_daemon "$@"
-	wait_for 20 policy_in_force || { cat daemon.log >&2; return 1; }
+	if ! wait_for 20 is_gone_or_in_force || is_gone "$DAEMON"; then
+		cat daemon.log >&2
+		return 1
+	fi
 }
 
-policy_in_force() {
+is_gone_or_in_force() {
 	is_gone "$DAEMON" || grep -q 'policy: generation .* in force' daemon.log
 }
 

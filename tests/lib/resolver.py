@@ -34,5 +34,6 @@ with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket
     print("ready", flush=True)
     while True:
         query, client = resolver.recvfrom(4096)
-        resolver.sendto(answer(query, addresses), client)
+        # first, so that who has the answer can count on it
         print("asked", flush=True)
+        resolver.sendto(answer(query, addresses), client)
