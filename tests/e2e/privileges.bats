@@ -247,7 +247,7 @@ successes() { # successes DIRECTORY COMMAND...
 
 @test "nor can one that is root without capabilities, in a mount namespace without the node's BPF file system" {
 	start_daemon
-	is "$(successes "$WORK" unshare --mount sh -c 'umount -l "$0" && mount -t tmpfs none /sys/fs/bpf && exec "$@"' "$bpffs" \
+	is "$(successes "$WORK" unshare --mount bash -c 'umount -l "$0" && mount -t tmpfs none /sys/fs/bpf && exec "$@"' "$bpffs" \
 		setpriv --bounding-set=-all --inh-caps=-all)" "to the end"
 	is "$(within "$WORK" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
 }
@@ -264,7 +264,8 @@ the status
 statistics
 a reset of counters
 a link
-all of it"
+all of it
+to the end"
 }
 
 # Process 1 of a pid namespace: $DAEMON is who waits for it, $first the daemon.
