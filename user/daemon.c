@@ -150,28 +150,52 @@ static int pin_anew(struct daemon *daemon, char **ret_problem)
 	return 0;
 }
 
+/* What could not be attached meanwhile is looked for, and what was refused does not wait for its turn. */
+static int catch_up(struct daemon *daemon)
+{
+	int r = look_soon(daemon);
+
+	return r < 0 || !daemon->reload_retry_ms ? r : eg_timer_set(daemon->settle_timer, SETTLE_MS);
+}
+
 /*
  * Somebody may unmount the BPF file system under us. What is pinned lives on there as
- * long as we have its directory open, and would end with us.
+ * long as we have its directory open, and would end with us. 0, or -errno: until it is
+ * there again nothing is to change. A link whose pin is not seen would be taken for one
+ * that is gone, and one that cannot be pinned ends at once.
  */
-static void keep_pins_in_sight(struct daemon *daemon)
+static int keep_pins_in_sight(struct daemon *daemon)
 {
 	_cleanup_free_ char *problem = NULL;
 	int r;
 
 	if (eg_pins_are_in_sight(daemon->lock_fd, daemon->directory))
-		return;
+		return 0;
 	r = pin_anew(daemon, &problem);
-	/* What could not be attached meanwhile is looked for. */
 	if (r == 0)
-		r = look_soon(daemon);
+		r = catch_up(daemon);
 	if (r == 0)
 		eg_log_warning("pins: %s was unmounted; all is pinned there anew", daemon->directory);
 	else if (!daemon->lacks_pins)
 		eg_log_error("pins: %s was unmounted or removed, and nothing can be pinned there: %s: mount -t bpf bpf "
-			     "/sys/fs/bpf; until then what is enforced ends with this process, and no cgroup is added",
+			     "/sys/fs/bpf; until then what is enforced ends with this process, no policy is taken and no "
+			     "cgroup added",
 			     daemon->directory, problem ? problem : strerror(-r));
 	daemon->lacks_pins = r < 0;
+	return r;
+}
+
+static int check_pins(struct daemon *daemon, struct eg_diag *diag)
+{
+	const struct eg_origin nowhere = {};
+	int r = keep_pins_in_sight(daemon);
+
+	if (r < 0)
+		eg_diag_add(diag, EG_SEVERITY_ERROR, nowhere, NULL,
+			    "the BPF file system with %s was unmounted, or that was removed: what is enforced stays, and no "
+			    "policy is taken until it is there",
+			    daemon->directory);
+	return r;
 }
 
 /* ---- putting a policy in force ---- */
@@ -196,10 +220,10 @@ static int see_to(struct daemon *daemon, const struct eg_enforced_next *next)
 static int put_in_force(struct daemon *daemon, const struct eg_loaded *policy, bool is_known, struct eg_diag *diag)
 {
 	struct eg_enforced_next next = {};
-	int r, seen_to;
+	int r = check_pins(daemon, diag), seen_to;
 
-	keep_pins_in_sight(daemon);
-	r = eg_enforced_replace(&daemon->enforced, policy, is_known, diag, &next);
+	if (r == 0)
+		r = eg_enforced_replace(&daemon->enforced, policy, is_known, diag, &next);
 	seen_to = see_to(daemon, &next);
 	/* In force it stays. */
 	if (r == 0 && seen_to < 0)
@@ -427,7 +451,9 @@ static int on_gathered(void *context)
 	int r, seen_to;
 
 	daemon->is_gathering = false;
-	keep_pins_in_sight(daemon);
+	/* That was said. */
+	if (keep_pins_in_sight(daemon) < 0)
+		return look_later(daemon);
 	r = eg_enforced_update(&daemon->enforced, &daemon->policy, &diag, &next);
 	seen_to = see_to(daemon, &next);
 	if (r == 0)
@@ -441,10 +467,11 @@ static int on_gathered(void *context)
 
 static int on_look(void *context)
 {
-	struct eg_enforced_next next = {};
+	struct eg_enforced_next next = {.follow_doors = true};
 	struct daemon *daemon = context;
 
-	eg_enforced_follow_doors(&daemon->enforced, &next);
+	if (keep_pins_in_sight(daemon) == 0)
+		eg_enforced_follow_doors(&daemon->enforced, &next);
 	return see_to(daemon, &next);
 }
 

@@ -28,6 +28,7 @@
 #include "../lib/support/socket.h"
 #include "base/cleanup.h"
 #include "datapath/inspect.h"
+#include "datapath/lookups.h"
 #include "datapath/pins.h"
 #include "datapath/stranded.h"
 #include "datapath/walk.h"
@@ -469,6 +470,30 @@ static void links_that_nobody_could_look_at_stay(void **state)
 	assert_int_equal(detached, -EMFILE);
 	assert_string_equal(before, after);
 	assert_true(is_enforced(&world));
+	end_world(&world);
+}
+
+static void links_whose_pins_are_out_of_sight_are_not_taken_for_gone(void **state)
+{
+	_cleanup_free_ char *away = NULL;
+	struct eg_lookup_list lookups = {};
+	struct world world;
+	struct stat st;
+
+	(void)state;
+	make_world(&world);
+	enrol(&world);
+	assert_int_equal(fstat(world.cgroup.fd, &st), 0);
+	assert_true(asprintf(&away, "%s-away", world.directory) > 0);
+	assert_int_equal(rename(world.directory, away), 0);
+	assert_int_equal(eg_datapath_attach_for(world.datapath, world.cgroup.fd, SLOT, EG_WORKLOAD_GUARDED), -ESTALE);
+	assert_int_equal(eg_datapath_detach_for(world.datapath, SLOT, st.st_ino, EG_WORKLOAD_GUARDED), -ESTALE);
+	assert_int_equal(eg_datapath_list_lookups(world.datapath, &lookups), -ESTALE);
+	assert_int_equal(release_slot(world.datapath), -ESTALE);
+	assert_int_equal(rename(away, world.directory), 0);
+	assert_true(is_enforced(&world));
+	assert_int_equal(release_slot(world.datapath), 0);
+	assert_false(is_enforced(&world));
 	end_world(&world);
 }
 
@@ -988,6 +1013,7 @@ int main(void)
 		cmocka_unit_test(a_policy_is_applied_to_adopted_maps_whatever_the_idle_bank_holds),
 		cmocka_unit_test(links_that_a_crash_or_root_took_away_are_attached_anew),
 		cmocka_unit_test(links_that_nobody_could_look_at_stay),
+		cmocka_unit_test(links_whose_pins_are_out_of_sight_are_not_taken_for_gone),
 		cmocka_unit_test(a_folder_of_a_bpf_file_system_that_is_mounted_elsewhere_is_no_place_for_pins),
 		cmocka_unit_test(a_directory_that_others_can_write_or_own_is_refused),
 		cmocka_unit_test(a_link_in_the_place_of_the_directory_is_refused_and_not_followed_by_removal),

@@ -206,6 +206,36 @@ on_small() {
 	all_is_accounted_for
 }
 
+# links_on DIRECTORY: those on its cgroup that are pinned, and those that the kernel has there
+links_on() {
+	local cgroup
+	cgroup=$(stat -c %i "$1")
+	echo "$(ls "$PINS/links" | grep -c "_${cgroup}_") $(cgroup_links | grep -c " $cgroup$")"
+}
+
+@test "a policy that comes while the BPF file system is unmounted: it is refused and said, and carried out once there is one; verdicts stay" {
+	own_bpffs
+	other=$WORK-other
+	mkdir "$other"
+	{ chaos_policy | sed 's/passthrough: false/passthrough: true/' && and_other; } >policy.yaml
+	start_daemon "$PWD/policy.yaml"
+	is "$(links_on "$WORK/a") $(links_on "$other")" "$LINKS $LINKS $LINKS $LINKS"
+	there umount -l "$bpffs"
+	wait_for 20 says 1 "egressd was unmounted or removed, and nothing can be pinned there"
+	# It wants the guard on one cgroup, and nothing any more on the other.
+	chaos_policy >policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 20 says 1 "generation 1 stays in force: "
+	has "$(grep 'stays in force' daemon.log)" "the BPF file system with $bpffs/egressd was unmounted"
+	is "$(ways_of "$WORK/a" $OUT4) $(ways_of "$other" $OUT4)" "ok ok ok ok"
+	there mount -t bpf bpf "$bpffs"
+	wait_for 20 says 1 "generation 2 in force"
+	wait_for 20 seen_is "running web:a web:b"
+	is "$(links_on "$WORK/a") $(links_on "$other")" "$GUARDED_LINKS $GUARDED_LINKS 0 0"
+	is "$(ways_of "$WORK/a" $OUT4) $(ways_of "$other" $OUT4)" "errno EPERM errno EPERM ok ok"
+	rmdir "$other"
+}
+
 @test "few descriptors (RLIMIT_NOFILE): a start is refused and says which limit, or succeeds; verdicts stay" {
 	start_daemon
 	start_connecting

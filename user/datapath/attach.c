@@ -85,8 +85,8 @@ bool eg_object_decides(const struct eg_datapath *datapath, const struct bpf_prog
  */
 static int go_without_lsm(struct eg_datapath *datapath, int error)
 {
-	/* The cgroup has gone. */
-	if (error == 0 || error == -ENOENT || error == -ENODEV || eg_refusal_is_for_want(error))
+	/* The cgroup has gone, or the place of the pins. */
+	if (error == 0 || error == -ENOENT || error == -ENODEV || error == -ESTALE || eg_refusal_is_for_want(error))
 		return error;
 	datapath->lsm_error = error;
 	return 0;
@@ -213,6 +213,28 @@ static int pin_path(const struct eg_datapath *datapath, uint32_t slot, uint64_t 
 }
 
 /*
+ * Somebody may unmount the file system of the pins at any moment. -ESTALE then: -ENOENT is what a cgroup that has gone
+ * answers, and there is nothing to do about that one.
+ */
+static int pin_link(struct bpf_link *link, const char *path)
+{
+	int r = bpf_link__pin(link, path);
+
+	return r == -ENOENT ? -ESTALE : r;
+}
+
+/* Asked once no pin is found any more: whether that says that there is none. 0, -ESTALE, or -errno. */
+static int look_for_folder(const struct eg_datapath *datapath)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/links", datapath->directory);
+	if (access(path, F_OK) == 0)
+		return 0;
+	return errno == ENOENT ? -ESTALE : -errno;
+}
+
+/*
  * 1 or 0: whether the link pinned at `path` is on the cgroup still, as root may have detached it under us. -errno:
  * nobody could look, for want of a descriptor for example.
  */
@@ -247,7 +269,7 @@ static int attach_and_pin(struct eg_datapath *datapath, int cgroup_fd, uint32_t 
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
 	link = bpf_program__attach_cgroup(program, cgroup_fd);
-	return link ? bpf_link__pin(link, path) : -errno;
+	return link ? pin_link(link, path) : -errno;
 }
 
 /* What a cgroup's links are pinned for. */
@@ -338,7 +360,7 @@ static int unpin_programs(const struct eg_datapath *datapath, const struct bpf_o
 		if (r == 0)
 			r = eg_pins_remove_link(path);
 	}
-	return r;
+	return r < 0 ? r : look_for_folder(datapath);
 }
 
 int eg_datapath_attach_for(struct eg_datapath *datapath, int cgroup_fd, uint32_t slot, enum eg_workload_flag flag)
@@ -411,8 +433,9 @@ int eg_datapath_remove_gate(struct eg_datapath *datapath, uint64_t cgroup_id)
 int eg_datapath_release(struct eg_datapath *datapath, const struct eg_slot_set *slots)
 {
 	_cleanup_free_ char *problem = NULL;
+	int r = eg_pins_remove_links_of(datapath->directory, slots, &problem);
 
-	return eg_pins_remove_links_of(datapath->directory, slots, &problem);
+	return r < 0 ? r : look_for_folder(datapath);
 }
 
 static int run_program(const struct bpf_program *program, const void *question, uint32_t size)

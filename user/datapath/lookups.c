@@ -62,9 +62,9 @@ static int list_pins(const char *directory, struct eg_lookup_list *ret_lookups)
 	if (asprintf(&path, "%s/netns", directory) < 0)
 		return -ENOMEM;
 	pins = opendir(path);
-	/* An agent that was killed early has made no folder yet; a link may go while we look. */
 	if (!pins)
-		return errno == ENOENT ? 0 : -errno;
+		return -errno;
+	/* A link may go while we look. */
 	while (r == 0 && (entry = readdir(pins))) {
 		struct eg_lookup lookup;
 
@@ -84,12 +84,17 @@ int eg_pins_list_lookups(const char *directory, struct eg_lookup_list *ret_looku
 {
 	int r = list_pins(directory, ret_lookups);
 
+	/* An agent that was killed early has made no folder yet. */
+	if (r == -ENOENT)
+		return 0;
 	return r < 0 ? eg_problem(ret_problem, r, "%s/netns: %s", directory, strerror(-r)) : 0;
 }
 
 int eg_datapath_list_lookups(const struct eg_datapath *datapath, struct eg_lookup_list *ret_lookups)
 {
-	return list_pins(datapath->directory, ret_lookups);
+	int r = list_pins(datapath->directory, ret_lookups);
+
+	return r == -ENOENT ? -ESTALE : r;
 }
 
 static int remove_pin(const char *directory, const struct eg_lookup *lookup)

@@ -27,7 +27,7 @@ struct eg_lookup_list {
 
 /* 0, or -errno with *ret_problem (malloc). */
 int eg_pins_list_lookups(const char *directory, struct eg_lookup_list *ret_lookups, char **ret_problem);
-/* The same of a datapath that pins. 0, or -errno. */
+/* The same of a datapath that pins, whose folder is there unless somebody unmounted it: -ESTALE. 0, or -errno. */
 int eg_datapath_list_lookups(const struct eg_datapath *datapath, struct eg_lookup_list *ret_lookups);
 
 /* Attaches one and pins it; what was pinned for this slot and namespace goes. 0, or -errno. */

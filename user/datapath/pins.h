@@ -94,6 +94,11 @@ int eg_datapath_open(const char *directory, const struct eg_datapath_options *op
 		     char **ret_problem);
 
 /*
+ * Whoever attaches, or ends, what is pinned gets -ESTALE where the pins are out of sight: nothing is attached then, and
+ * what is there goes on. -ENOENT says that the cgroup has gone.
+ */
+
+/*
  * Attaches and pins what a slot's links lack, in any state that a crash may have
  * left, and gives the cgroup its slot. 0, or -errno.
  */
