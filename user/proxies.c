@@ -142,15 +142,26 @@ static int serve(struct eg_datapath *datapath, const char *mount_point, const st
 	return 0;
 }
 
-int eg_proxies_add_new(const struct eg_proxies *proxies, struct eg_datapath *datapath, const char *mount_point,
+/* Before it is served: should nobody want it in the end, it is one to leave. */
+static int note(struct eg_proxies *proxies, uint64_t cgroup_id)
+{
+	if (cgroup_id == 0 || has_cgroup(proxies, cgroup_id))
+		return 0;
+	return eg_array_push(&proxies->list, {.cgroup_id = cgroup_id});
+}
+
+int eg_proxies_add_new(struct eg_proxies *proxies, struct eg_datapath *datapath, const char *mount_point,
 		       const struct eg_proxies *wanted)
 {
 	int r = 0;
 
 	if (eg_proxies_are_done(proxies, wanted))
 		return 0;
-	for (size_t i = 0; i < wanted->list.len && r == 0; i++)
-		r = serve(datapath, mount_point, &wanted->list.items[i]);
+	for (size_t i = 0; i < wanted->list.len && r == 0; i++) {
+		r = note(proxies, wanted->list.items[i].cgroup_id);
+		if (r == 0)
+			r = serve(datapath, mount_point, &wanted->list.items[i]);
+	}
 	return r;
 }
 

@@ -34,9 +34,10 @@ bool eg_proxies_are_done(const struct eg_proxies *proxies, const struct eg_proxi
 
 /*
  * Serves those that are wanted, before their workloads redirect; and no others, after
- * they do not any more. The first is *proxies from then on, and `wanted` is empty.
+ * they do not any more: `wanted` is *proxies from then on, and empty. What the first has
+ * served for a policy that did not come into force, the next call of the second leaves.
  */
-int eg_proxies_add_new(const struct eg_proxies *proxies, struct eg_datapath *datapath, const char *mount_point,
+int eg_proxies_add_new(struct eg_proxies *proxies, struct eg_datapath *datapath, const char *mount_point,
 		       const struct eg_proxies *wanted);
 int eg_proxies_remove_old(struct eg_proxies *proxies, struct eg_datapath *datapath, struct eg_proxies *wanted);
 

@@ -32,6 +32,7 @@
 #include "datapath/pins.h"
 #include "datapath/stranded.h"
 #include "datapath/walk.h"
+#include "proxies.h"
 
 #define SLOT 1u
 #define OTHER_SLOT 2u
@@ -494,6 +495,39 @@ static void links_whose_pins_are_out_of_sight_are_not_taken_for_gone(void **stat
 	assert_true(is_enforced(&world));
 	assert_int_equal(release_slot(world.datapath), 0);
 	assert_false(is_enforced(&world));
+	end_world(&world);
+}
+
+/* ---- proxies ---- */
+
+static size_t count_links(const struct world *world)
+{
+	struct eg_link_pins pins = list_links(world->directory);
+	size_t count = pins.list.len;
+
+	eg_array_clear(&pins.list);
+	return count;
+}
+
+static void a_proxy_of_a_policy_that_does_not_come_into_force_is_left_again(void **state)
+{
+	struct eg_proxies proxies = {}, wanted = {}, none = {};
+	struct world world;
+	struct stat st;
+
+	(void)state;
+	make_world(&world);
+	assert_int_equal(fstat(world.cgroup.fd, &st), 0);
+	assert_int_equal(eg_array_push(&wanted.list, {SLOT, st.st_ino, strdup(world.cgroup.path)}), 0);
+	assert_int_equal(eg_proxies_add_new(&proxies, world.datapath, "", &wanted), 0);
+	assert_int_equal(count_links(&world), 2);
+	assert_false(eg_proxies_are_done(&proxies, &wanted));
+	/* The one before goes on. */
+	assert_false(eg_proxies_are_done(&proxies, &none));
+	assert_int_equal(eg_proxies_remove_old(&proxies, world.datapath, &none), 0);
+	assert_int_equal(count_links(&world), 0);
+	assert_true(eg_proxies_are_done(&proxies, &none));
+	eg_proxies_clear(&wanted);
 	end_world(&world);
 }
 
@@ -1014,6 +1048,7 @@ int main(void)
 		cmocka_unit_test(links_that_a_crash_or_root_took_away_are_attached_anew),
 		cmocka_unit_test(links_that_nobody_could_look_at_stay),
 		cmocka_unit_test(links_whose_pins_are_out_of_sight_are_not_taken_for_gone),
+		cmocka_unit_test(a_proxy_of_a_policy_that_does_not_come_into_force_is_left_again),
 		cmocka_unit_test(a_folder_of_a_bpf_file_system_that_is_mounted_elsewhere_is_no_place_for_pins),
 		cmocka_unit_test(a_directory_that_others_can_write_or_own_is_refused),
 		cmocka_unit_test(a_link_in_the_place_of_the_directory_is_refused_and_not_followed_by_removal),
