@@ -85,20 +85,40 @@ static void say_unreachable(const struct look *look)
 	forbidden->said_unreachable = look->unreachable;
 }
 
-static void say_error(struct eg_forbidden *forbidden, int error)
+static void say_error(struct eg_forbidden *forbidden, int error, const char *what)
 {
 	if (error < 0 && error != forbidden->said_error)
-		eg_log_error("policy: connections that it forbids are not ended: cannot walk over the sockets: %s",
-			     strerror(-error));
+		eg_log_error("policy: connections that it forbids %s: %s", what, strerror(-error));
 	forbidden->said_error = error;
 }
 
 /* ---- what is done ---- */
 
+/* What cannot be counted now is with the next look: it has ended, and nobody finds it again. */
+static int count_ended(struct eg_forbidden *forbidden, uint32_t slot)
+{
+	int r = 0;
+
+	while (forbidden->uncounted[slot] > 0 && r == 0) {
+		r = eg_datapath_count_ended(forbidden->datapath, slot);
+		forbidden->uncounted[slot] -= r == 0;
+	}
+	return r;
+}
+
+static int count_rest(struct eg_forbidden *forbidden)
+{
+	int r = 0;
+
+	for (uint32_t slot = 0; slot < EG_SLOTS_MAX && r == 0; slot++)
+		r = count_ended(forbidden, slot);
+	return r;
+}
+
 static int take_destroyed(const struct eg_held_socket *socket, int result, void *context)
 {
+	const uint32_t slot = eg_lease_slot(socket->word);
 	struct look *look = context;
-	int r = 0;
 
 	if (result < 0) {
 		if (look->unreachable++ == 0) {
@@ -108,11 +128,12 @@ static int take_destroyed(const struct eg_held_socket *socket, int result, void 
 		return 0;
 	}
 	if (result == 0) {
-		r = eg_datapath_count_ended(look->forbidden->datapath, eg_lease_slot(socket->word));
+		look->forbidden->uncounted[slot]++;
+		count_ended(look->forbidden, slot);
 		look->ended++;
 		say_one(look, socket, "ended");
 	}
-	return r;
+	return 0;
 }
 
 /* One that was accepted before the enrolment has nothing in the kernel that tells it from one that was opened. */
@@ -158,23 +179,28 @@ bool eg_forbidden_run(struct eg_forbidden *forbidden)
 {
 	_cleanup_(look_clear) struct look look = {.forbidden = forbidden};
 	uint64_t until_ns;
-	int r;
+	int r, counted;
 
 	if (!is_due(forbidden))
 		return false;
 	/* Before the look: one that begins after the last deadline finds what is over. */
 	until_ns = eg_datapath_next_grace_ns(forbidden->datapath);
 	r = look_once(&look);
-	say_error(forbidden, r);
+	counted = count_rest(forbidden);
 	if (r < 0)
-		return false;
-	forbidden->is_due = false;
-	forbidden->until_ns = until_ns;
+		say_error(forbidden, r, "are not ended: cannot walk over the sockets");
+	else
+		say_error(forbidden, counted, "were ended and are not counted yet");
+	/* Done is done, wherever the look ended. */
 	forbidden->seen.ended += look.ended;
 	forbidden->seen.kept += look.kept;
+	say_totals(&look);
+	if (r < 0)
+		return look.ended + look.kept > 0;
+	forbidden->is_due = counted < 0;
+	forbidden->until_ns = until_ns;
 	forbidden->seen.waiting = look.waiting;
 	forbidden->seen.unreachable = look.unreachable;
-	say_totals(&look);
 	say_unreachable(&look);
 	return true;
 }

@@ -20,9 +20,10 @@ struct eg_forbidden {
 	struct eg_agent_forbidden seen;
 	uint32_t said_unreachable; /* what the log says last */
 	int said_error;
+	uint32_t uncounted[EG_SLOTS_MAX]; /* what was ended and is still to be counted */
 };
 
-/* Looks where there may be something, ends or keeps it, and logs each. Whether it has looked, and `seen` is new. */
+/* Looks where there may be something, ends or keeps it, and logs each. Whether `seen` is new. */
 bool eg_forbidden_run(struct eg_forbidden *forbidden);
 /* In how many ms there is something to end at the latest, and at most `period_ms`. */
 uint32_t eg_forbidden_period_ms(const struct eg_forbidden *forbidden, uint32_t period_ms);

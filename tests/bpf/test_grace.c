@@ -7,9 +7,15 @@
 #include "support.h"
 
 #include <bpf/bpf.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "../lib/support/guarded.h"
 #include "../lib/support/image.h"
@@ -17,6 +23,7 @@
 #include "base/clock.h"
 #include "datapath/uncounted.h"
 #include "datapath/walk.h"
+#include "forbidden.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -393,6 +400,52 @@ static void what_is_kept_goes_on_until_its_end_or_its_next_connect(void **state)
 	graced_end(&graced);
 }
 
+/* In a thread of its own, where no program can be run: a filter of system calls stays until the end of who has it. */
+static void *look_and_count_nothing(void *context)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_bpf, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, BPF_PROG_TEST_RUN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = EG_COUNT_OF(filter), .filter = filter};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
+		eg_forbidden_run(context);
+	return NULL;
+}
+
+static void an_end_that_could_not_be_counted_is_counted_with_the_next_look(void **state)
+{
+	struct eg_forbidden forbidden = {.is_due = true};
+	struct graced graced;
+	pthread_t thread;
+
+	(void)state;
+	graced_make(&graced);
+	forbidden.datapath = graced.guarded.datapath;
+	enrol_until(&graced, eg_now_ns() + HOUR_NS, 0);
+	let_walks_know(&graced);
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_WAITS);
+	end_time_of(&graced, graced.tcp);
+	end_time_of(&graced, graced.mapped);
+	assert_int_equal(pthread_create(&thread, NULL, look_and_count_nothing, &forbidden), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_NONE);
+	assert_int_equal(fate_of(&graced, graced.mapped), EG_FATE_NONE);
+	assert_int_equal(forbidden.seen.ended, 2);
+	assert_int_equal(guarded_counts(&graced.guarded).ended_by_policy, 0);
+	assert_true(eg_forbidden_run(&forbidden));
+	assert_int_equal(guarded_counts(&graced.guarded).ended_by_policy, 2);
+	assert_true(eg_forbidden_run(&forbidden));
+	assert_int_equal(forbidden.seen.ended, 2);
+	assert_int_equal(guarded_counts(&graced.guarded).ended_by_policy, 2);
+	graced_end(&graced);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +456,7 @@ int main(void)
 		cmocka_unit_test(a_session_goes_on_also_where_a_hook_sees_each_datagram),
 		cmocka_unit_test(a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none),
 		cmocka_unit_test(what_is_kept_goes_on_until_its_end_or_its_next_connect),
+		cmocka_unit_test(an_end_that_could_not_be_counted_is_counted_with_the_next_look),
 	};
 
 	return cmocka_run_group_tests_name("grace", tests, NULL, NULL);
