@@ -183,6 +183,8 @@ int eg_enforced_replace(struct eg_enforced *enforced, const struct eg_loaded *po
 	_cleanup_(wanted_clear) struct wanted wanted = {};
 	int r = list_wanted(enforced, policy->model, is_known, diag, &wanted);
 
+	if (r == 0 && eg_diag_has_errors(diag) && eg_roster_lets_go(&enforced->roster, &wanted.plans))
+		r = -EBADMSG;
 	return r < 0 ? r : make_generation(enforced, policy, &wanted, diag, next);
 }
 

@@ -41,7 +41,8 @@ void eg_enforced_clear(struct eg_enforced *enforced);
 /*
  * Puts a policy in force, and its cgroups get slots, as one: what cannot be compiled or applied leaves all as it is. Once
  * it is in force it stays so: what fails then is kept in `unfinished`. `is_known`: a policy that was taken before goes
- * on without what an error in diag is about: a cgroup that somebody made must not keep others from being enrolled.
+ * on without what an error in diag is about: a cgroup that somebody made must not keep others from being enrolled. It
+ * cannot be the one that was taken if it lets go of a cgroup that is there: with an error it is refused like any other.
  * 0, -EBADMSG with diag, or -errno; *next is to be seen to in any case.
  */
 int eg_enforced_replace(struct eg_enforced *enforced, const struct eg_loaded *policy, bool is_known,

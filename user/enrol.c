@@ -99,6 +99,25 @@ bool eg_roster_has_any(const struct eg_roster *roster)
 	return false;
 }
 
+/* Not where the slot waits for one, or has none. What cannot be looked at may be there. */
+static bool has_cgroup(const struct eg_roster *roster, uint32_t slot)
+{
+	_cleanup_close_ int fd = open_cgroup(roster, &roster->infos[slot]);
+
+	return fd >= 0 || !eg_cgroup_is_gone(-fd);
+}
+
+bool eg_roster_lets_go(const struct eg_roster *roster, const struct eg_slot_plans *plans)
+{
+	for (size_t i = 0; i < plans->list.len; i++) {
+		const struct eg_slot_plan *plan = &plans->list.items[i];
+
+		if ((plan->step == EG_STEP_LEAVE || plan->step == EG_STEP_MOVE) && has_cgroup(roster, plan->slot))
+			return true;
+	}
+	return false;
+}
+
 int eg_roster_open_cgroup(const struct eg_roster *roster, uint32_t slot)
 {
 	return open_cgroup(roster, &roster->infos[slot]);

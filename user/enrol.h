@@ -40,6 +40,9 @@ int eg_roster_remove_extras(struct eg_roster *roster);
 /* Whether a slot has a cgroup. */
 bool eg_roster_has_any(const struct eg_roster *roster);
 
+/* Whether the plans let go of a cgroup that is enrolled and still there. */
+bool eg_roster_lets_go(const struct eg_roster *roster, const struct eg_slot_plans *plans);
+
 /* The directory of a slot's cgroup. A descriptor, -ENOENT when it is gone or another one now, or -errno. */
 int eg_roster_open_cgroup(const struct eg_roster *roster, uint32_t slot);
 

@@ -73,6 +73,37 @@ while True:
 	is "$(error_of_status)" ""
 }
 
+# refused_anew PATTERN OTHER: what a reload refuses, since two Workloads claim the cgroup that one had, the next agent refuses as well.
+refused_anew() {
+	globs false "$1" >policy.yaml
+	start_daemon
+	is "$(within "$WORK/ab" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
+	globs false "$2" | sed -n '/^---/,$p' | sed 's/name: web/name: other/' >>policy.yaml
+	kill -HUP "$DAEMON"
+	wait_for 20 says 1 "not loaded, generation"
+	kill_daemon
+	run timeout 20 "$EGRESSD" --admin none --policy policy.yaml
+	is "$status" 3
+	has "$output" "belongs to Workload \"web\""
+	has "$output" "what is enforced stays so"
+	is "$(within "$WORK/ab" "$CLIENT" tcp $OUT4 $TCP)" "errno EPERM"
+}
+
+@test "a policy that a reload refuses lets go of no cgroup when an agent starts anew" {
+	mkdir "$WORK/ab" "$WORK/gone"
+	refused_anew 'a*' 'a?'
+	refused_anew ab /ab
+	# That its cgroup is gone is no reason.
+	globs false ab | sed "s|$WORK_PATH/ab|$WORK_PATH/gone|" >policy.yaml
+	start_daemon
+	kill_daemon
+	rmdir "$WORK/gone"
+	globs false /ab | sed -n '/^---/,$p' | sed 's/name: web/name: other/' >>policy.yaml
+	globs false ab | sed -n '/^---/,$p' | sed 's/name: web/name: third/' >>policy.yaml
+	start_daemon
+	says 1 "$WORK_PATH/ab belongs to Workload"
+}
+
 # attach_alone CGROUP: another owner's program, beside which none may be attached there, but below.
 attach_alone() {
 	others=$bpffs/others-$BATS_TEST_NUMBER
