@@ -372,6 +372,12 @@ int eg_roster_carry_out(struct eg_roster *roster, const struct eg_slot_plans *pl
 	return r < 0 ? r : retire(roster, &leaving);
 }
 
+/* Parked counts whose name no slot has: that of their next one was not written. They leave with the plan that writes it. */
+static bool waits_for_bearer(const struct eg_roster *roster, const struct eg_slot_info *info)
+{
+	return !*info->cgroup && find_bearer(roster, info->name) == 0;
+}
+
 int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct eg_roster *ret_roster)
 {
 	_cleanup_(eg_roster_clear) struct eg_roster roster = {.datapath = datapath, .mount_point = mount_point};
@@ -392,7 +398,7 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 	}
 	r = eg_maps_read_infos(&maps, roster.infos);
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
-		if (roster.infos[slot].use == EG_SLOT_LEAVING)
+		if (roster.infos[slot].use == EG_SLOT_LEAVING && !waits_for_bearer(&roster, &roster.infos[slot]))
 			eg_slot_set_add(&leaving, slot);
 	if (r == 0)
 		r = end_links(&roster, &leaving);

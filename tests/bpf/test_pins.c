@@ -32,6 +32,7 @@
 #include "datapath/pins.h"
 #include "datapath/stranded.h"
 #include "datapath/walk.h"
+#include "enrol.h"
 #include "proxies.h"
 
 #define SLOT 1u
@@ -822,6 +823,39 @@ static uint64_t refused_of(const struct eg_slot_counts *counts)
 	return counts->ipv4.verdicts.blocked_passthrough_off;
 }
 
+static uint64_t refused_of_slot(const struct world *world, uint32_t slot)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+	struct eg_slot_counts counts;
+
+	assert_int_equal(eg_maps_read_counts(&maps, slot, &counts), 0);
+	return refused_of(&counts);
+}
+
+static void write_info(const struct world *world, uint32_t slot, const struct eg_slot_info *info)
+{
+	struct eg_maps maps = eg_datapath_maps(world->datapath);
+
+	assert_int_equal(eg_maps_write_info(&maps, slot, info), 0);
+}
+
+/* As an agent that starts does. */
+static struct eg_roster open_roster(const struct world *world)
+{
+	struct eg_roster roster;
+	char *mount_point;
+
+	assert_int_equal(eg_cgroup_mount_point(&mount_point), 0);
+	assert_int_equal(eg_roster_open(world->datapath, mount_point, &roster), 0);
+	return roster;
+}
+
+static void close_roster(struct eg_roster *roster)
+{
+	free((char *)roster->mount_point);
+	eg_roster_clear(roster);
+}
+
 /* Of both slots and the retired sum. */
 static uint64_t refused_in_all(const struct world *world)
 {
@@ -871,6 +905,54 @@ static void a_slot_that_is_half_folded_leaves_its_heir_nothing(void **state)
 	assert_int_equal(refused_in_all(&world), 3);
 	assert_retired(&world, 3);
 	assert_int_equal(read_retired(&world).slots, 1);
+	end_world(&world);
+}
+
+/* Killed after the one slot had its new name and before another had the old one, whose counts are parked. */
+static void counts_that_are_parked_wait_for_the_slot_that_gets_their_name(void **state)
+{
+	struct eg_slot_info parked = {.use = EG_SLOT_LEAVING, .name = "subject"};
+	struct eg_slot_info other = {.use = EG_SLOT_ENROLLED, .cgroup_id = 8, .name = "other", .cgroup = "/egress-no-such"};
+	struct eg_slot_plans plans = {};
+	struct eg_roster roster;
+	struct world world;
+	bool try_again;
+
+	(void)state;
+	make_world(&world);
+	leave(&world, 3);
+	write_info(&world, SLOT, &parked);
+	write_info(&world, OTHER_SLOT, &other);
+	roster = open_roster(&world);
+	assert_int_equal(refused_of_slot(&world, SLOT), 3);
+	strcpy(other.name, "subject");
+	assert_int_equal(eg_array_push(&plans.list, {.slot = SLOT, .step = EG_STEP_LEAVE, .info = parked}), 0);
+	assert_int_equal(eg_array_push(&plans.list, {.slot = OTHER_SLOT, .step = EG_STEP_RENAME, .info = other}), 0);
+	assert_int_equal(eg_roster_carry_out(&roster, &plans, &try_again), 0);
+	assert_int_equal(refused_of_slot(&world, OTHER_SLOT), 3);
+	assert_retired(&world, 0);
+	eg_slot_plans_clear(&plans);
+	close_roster(&roster);
+	end_world(&world);
+}
+
+/* Killed before: the slot has the name still. */
+static void counts_that_are_parked_go_back_to_the_slot_that_has_their_name_still(void **state)
+{
+	struct eg_slot_info parked = {.use = EG_SLOT_LEAVING, .name = "subject"};
+	struct eg_slot_info other = {.use = EG_SLOT_ENROLLED, .cgroup_id = 8, .name = "subject", .cgroup = "/egress-no-such"};
+	struct eg_roster roster;
+	struct world world;
+
+	(void)state;
+	make_world(&world);
+	leave(&world, 3);
+	write_info(&world, SLOT, &parked);
+	write_info(&world, OTHER_SLOT, &other);
+	roster = open_roster(&world);
+	assert_int_equal(refused_of_slot(&world, OTHER_SLOT), 3);
+	assert_retired(&world, 0);
+	close_roster(&roster);
 	end_world(&world);
 }
 
@@ -1058,6 +1140,8 @@ int main(void)
 		cmocka_unit_test(a_slot_that_is_half_folded_is_finished_before_another),
 		cmocka_unit_test(counts_that_move_while_programs_count_are_each_in_one_place),
 		cmocka_unit_test(a_slot_that_is_half_folded_leaves_its_heir_nothing),
+		cmocka_unit_test(counts_that_are_parked_wait_for_the_slot_that_gets_their_name),
+		cmocka_unit_test(counts_that_are_parked_go_back_to_the_slot_that_has_their_name_still),
 		cmocka_unit_test(counts_move_from_one_slot_to_another_or_not_at_all),
 		cmocka_unit_test(a_walk_that_does_not_come_to_its_end_has_failed),
 		cmocka_unit_test(entries_of_cgroups_are_listed_to_the_end_and_no_further),

@@ -364,6 +364,18 @@ static void a_slot_that_is_leaving_goes_on_leaving_and_its_name_gets_another(voi
 					 "2 enrol web /web 7\n");
 }
 
+static void counts_that_are_parked_leave_with_nobodys_rules(void **state)
+{
+	struct node *node = *state;
+
+	has_slot(node, 1, EG_SLOT_LEAVING, "web", 0);
+	node->infos[1].cgroup[0] = '\0';
+	has_slot(node, 2, EG_SLOT_ENROLLED, "other", 7);
+	add_cgroup(node, add_workload(node, "web", "/web"), "web", "/web", 7);
+	assert_string_equal(plans(node), "1 leave web  0 -\n"
+					 "2 rename web /web 7\n");
+}
+
 static void two_slots_of_one_name_are_not_both_kept(void **state)
 {
 	struct node *node = *state;
@@ -438,6 +450,7 @@ int main(void)
 		TEST(whoever_the_policy_no_longer_names_leaves_though_the_cgroup_is_there),
 		TEST(of_two_slots_on_one_cgroup_the_one_of_its_name_is_kept),
 		TEST(a_slot_that_is_leaving_goes_on_leaving_and_its_name_gets_another),
+		TEST(counts_that_are_parked_leave_with_nobodys_rules),
 		TEST(two_slots_of_one_name_are_not_both_kept),
 		TEST(a_full_table_takes_no_more_and_says_so),
 		TEST(who_leaves_a_full_table_makes_room),

@@ -196,6 +196,9 @@ static struct eg_slot_plan plan_leaving(const struct eg_slot_info *info, uint32_
 {
 	struct eg_slot_plan plan = {.slot = slot, .step = EG_STEP_LEAVE, .info = *info};
 
+	/* One that holds nothing but counts has no cgroup. */
+	if (!*info->cgroup)
+		return plan;
 	for (size_t i = 0; i < wanted->by_cgroup.len && !plan.workload; i++)
 		if (are_nested(wanted->by_cgroup.items[i]->instance->cgroup, info->cgroup))
 			plan.workload = wanted->by_cgroup.items[i]->workload;
