@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../lib/support/policy.h"
@@ -144,6 +145,37 @@ static void a_cgroup_is_a_path_below_the_mount(void **state)
 	assert_refused("type: Workload\nname: w\ncgroup: /sys/fs/cgroup/w\n", "without the mount point");
 }
 
+/* With one that no cgroup can have the kernel would say no to all looks, and not that there is none. */
+static void a_cgroup_has_a_name_that_the_kernel_takes(void **state)
+{
+	char name[257] = {}, path[3000] = {}, text[4000];
+
+	(void)state;
+	memset(name, 'a', 255);
+	snprintf(text, sizeof(text), "type: Workload\nname: w\ncgroup: /x//%s/y\nredirect: {proxyCgroup: p/%s}\n", name, name);
+	assert_accepted(text);
+	name[255] = 'a';
+	snprintf(text, sizeof(text), "type: Workload\nname: w\ncgroup: /%s\n", name);
+	assert_refused(text, "p.yaml:3:9: error: cgroup: a component is longer than the 255 bytes that a name may have");
+	snprintf(text, sizeof(text), "type: Workload\nname: w\ncgroup: /x/%s/*\n", name);
+	assert_refused(text, "cgroup: a component is longer");
+	snprintf(text, sizeof(text), "type: Workload\nname: w\ncgroup: /x/[%s]\n", name);
+	assert_accepted(text);
+	snprintf(text, sizeof(text), WORKLOAD "redirect: {proxyCgroup: /x/%s}\n", name);
+	assert_refused(text, "redirect.proxyCgroup: a component is longer");
+	snprintf(text, sizeof(text), WORKLOAD "redirect: {proxyCgroup: x/%s}\n", name);
+	assert_refused(text, "redirect.proxyCgroup: a component is longer");
+	for (size_t i = 0; i < 2048; i++)
+		path[i] = i % 2 ? 'a' : '/';
+	snprintf(text, sizeof(text), "type: Workload\nname: w\ncgroup: %s\n", path);
+	assert_refused(text, "cgroup: must be shorter than 2048 bytes");
+	snprintf(text, sizeof(text), WORKLOAD "redirect: {proxyCgroup: b%s}\n", path);
+	assert_refused(text, "redirect.proxyCgroup: must be shorter than 2048 bytes");
+	path[2047] = '\0';
+	snprintf(text, sizeof(text), "type: Workload\nname: w\ncgroup: %s\n", path);
+	assert_accepted(text);
+}
+
 static void a_workload_without_a_cgroup_is_warned_about(void **state)
 {
 	(void)state;
@@ -186,6 +218,7 @@ int main(void)
 		cmocka_unit_test(mode_is_enforce_or_audit_and_enforce_unless_written),
 		cmocka_unit_test(a_gate_is_said_to_have_no_effect_in_audit_mode),
 		cmocka_unit_test(a_cgroup_is_a_path_below_the_mount),
+		cmocka_unit_test(a_cgroup_has_a_name_that_the_kernel_takes),
 		cmocka_unit_test(a_workload_without_a_cgroup_is_warned_about),
 		cmocka_unit_test(rules_that_cannot_be_meant_are_refused),
 		cmocka_unit_test(a_rule_that_is_refused_is_not_in_the_model),

@@ -69,6 +69,8 @@ static int read_proxy_cgroup(struct eg_reader *reader, const struct eg_field *fi
 		problem = eg_cgroup_problem(text);
 	else if (!*text || strcmp(text, "..") == 0 || strncmp(text, "../", 3) == 0 || strstr(text, "/.."))
 		problem = "must be the path of a cgroup: with a leading slash below the mount, without one below the workload";
+	else
+		problem = eg_cgroup_length_problem(text);
 	if (!problem && has_wildcard(text))
 		problem = "must not be a pattern";
 	if (problem)

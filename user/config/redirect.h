@@ -10,5 +10,7 @@ extern const struct eg_schema eg_redirect_schema;
 
 /* What is wrong with the path of a cgroup, or a pattern of such, below the mount; NULL: nothing. */
 const char *eg_cgroup_problem(const char *path);
+/* The same of one that may be relative: whether the kernel would take it at all. */
+const char *eg_cgroup_length_problem(const char *path);
 
 #endif

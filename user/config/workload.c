@@ -2,6 +2,7 @@
 #include "config/kinds.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -12,6 +13,8 @@
 #include "config/tags.h"
 
 #define PORT_REFUSAL "port must be in the range [1, 65535]"
+/* The mount point, and a workload's cgroup, may stand before it in what the kernel is asked for. */
+#define PATH_LEN_MAX (PATH_MAX / 2 - 1)
 
 static bool has_parent_component(const char *path)
 {
@@ -21,17 +24,38 @@ static bool has_parent_component(const char *path)
 	return false;
 }
 
+/* A component with a wildcard may be longer than what it matches. */
+static bool has_long_component(const char *path)
+{
+	size_t len;
+
+	for (const char *p = path; *p; p += len) {
+		p += strspn(p, "/");
+		len = strcspn(p, "/");
+		if (len > NAME_MAX && strcspn(p, "*?[") >= len)
+			return true;
+	}
+	return false;
+}
+
+const char *eg_cgroup_length_problem(const char *path)
+{
+	_Static_assert(NAME_MAX == 255, "as it is said");
+	if (has_long_component(path))
+		return "a component is longer than the 255 bytes that a name may have";
+	_Static_assert(PATH_LEN_MAX == 2047, "as it is said");
+	return strlen(path) > PATH_LEN_MAX ? "must be shorter than 2048 bytes" : NULL;
+}
+
 const char *eg_cgroup_problem(const char *path)
 {
 	if (path[0] != '/')
 		return "must start with a slash: it is a path or a pattern below the cgroup v2 mount";
 	if (has_parent_component(path))
 		return "must not have a .. component";
-	if (strlen(path) >= 4096)
-		return "is longer than any path";
 	if (strncmp(path, "/sys/fs/cgroup", strlen("/sys/fs/cgroup")) == 0)
 		return "must be written without the mount point: the leading slash is /sys/fs/cgroup";
-	return NULL;
+	return eg_cgroup_length_problem(path);
 }
 
 static int read_cgroup(struct eg_reader *reader, const struct eg_field *field, const struct eg_yaml_node *node,
