@@ -536,6 +536,25 @@ static const char *format(struct eg_model *model, const char *pattern, unsigned 
 	return text;
 }
 
+static void a_redirect_follows_the_port_of_the_dataplane_that_its_workload_names(void **state)
+{
+	struct eg_model *model = eg_model_new();
+	struct eg_workload *web = add_workload(model, "m", "web"), *plain = add_workload(model, "m", "plain");
+	struct eg_ruleset *rules;
+
+	(void)state;
+	add_dataplane(model, "other", "web-1", "192.0.2.1")->redirect_port = 15009;
+	add_dataplane(model, "m", "web-1", "192.0.2.1")->redirect_port = 15001;
+	web->dataplane = plain->dataplane = "web-1";
+	web->redirect.is_set = true;
+	rules = resolve(model);
+	assert_int_equal(eg_ruleset_find(rules, "web")->redirect_ipv4.mesh.port, 15001);
+	assert_int_equal(eg_ruleset_find(rules, "web")->redirect_ipv6.mesh.port, 15001);
+	assert_int_equal(eg_ruleset_find(rules, "plain")->redirect_ipv4.mesh.port, 0);
+	eg_ruleset_free(rules);
+	eg_model_free(model);
+}
+
 static void a_hundred_thousand_dataplanes_and_a_thousand_workloads_resolve(void **state)
 {
 	enum {
@@ -602,6 +621,7 @@ int main(void)
 		cmocka_unit_test(a_commands_flag_beats_the_mesh_and_its_mesh_beats_the_workloads),
 		cmocka_unit_test(a_commands_limits_hold_for_both_families_and_beat_the_defaults),
 		cmocka_unit_test(instances_of_a_workload_share_its_rules_and_patches_and_commands_do_not),
+		cmocka_unit_test(a_redirect_follows_the_port_of_the_dataplane_that_its_workload_names),
 		cmocka_unit_test(a_hundred_thousand_dataplanes_and_a_thousand_workloads_resolve),
 	};
 

@@ -153,16 +153,21 @@ static struct eg_tag service(const char *value)
 	return (struct eg_tag){EG_SERVICE_TAG, value};
 }
 
-static void add_dataplane(struct node *node, const char *name, struct eg_tag *tag)
+static void add_dataplane_of(struct node *node, const char *mesh, const char *name, struct eg_tag *tag)
 {
 	struct eg_dataplane *dataplane = eg_arena_alloc(&node->model->arena, sizeof(*dataplane));
 	struct eg_inbound inbound = {.port = 80, .tags = {tag, 1}};
 
 	assert_non_null(dataplane);
 	dataplane->name = name;
-	dataplane->mesh = "default";
+	dataplane->mesh = mesh;
 	assert_int_equal(eg_array_push(&dataplane->inbounds, inbound), 0);
 	assert_int_equal(eg_array_push(&node->model->dataplanes, dataplane), 0);
+}
+
+static void add_dataplane(struct node *node, const char *name, struct eg_tag *tag)
+{
+	add_dataplane_of(node, "default", name, tag);
 }
 
 static void a_slot_says_whose_dataplane_and_service_it_is(void **state)
@@ -182,6 +187,45 @@ static void a_slot_says_whose_dataplane_and_service_it_is(void **state)
 	assert_string_equal(node->plans.list.items[1].info.name, "web:a");
 	assert_string_equal(node->plans.list.items[1].info.dataplane, "front-1");
 	assert_string_equal(node->plans.list.items[1].info.service, "front");
+}
+
+#define MANY 48
+
+/* Names repeat, in two meshes; some are nobody's, and of two of a name the first counts. */
+static void each_of_many_has_the_dataplane_that_its_workload_names(void **state)
+{
+	static const char *const meshes[] = {"default", "other"};
+	static struct eg_slot_info infos[MANY + 1];
+	static char names[MANY][8], dataplanes[MANY][8], services[MANY][24];
+	static struct eg_tag tags[MANY];
+	struct node *node = *state;
+
+	for (size_t i = 0; i < MANY; i++) {
+		struct eg_workload *workload;
+
+		snprintf(names[i], sizeof(names[i]), "/w%zu", i);
+		snprintf(dataplanes[i], sizeof(dataplanes[i]), "d%zu", i * 7 % 20);
+		snprintf(services[i], sizeof(services[i]), "%s %s %zu", meshes[i % 2], dataplanes[i], i);
+		tags[i] = service(services[i]);
+		workload = (struct eg_workload *)add_workload(node, names[i] + 1, names[i]);
+		workload->mesh = meshes[i / 2 % 2];
+		workload->dataplane = i % 5 ? dataplanes[i] : NULL;
+		add_cgroup(node, workload, names[i] + 1, names[i], i + 1);
+		if (i % 3)
+			add_dataplane_of(node, meshes[i % 2], dataplanes[i], &tags[i]);
+	}
+	assert_int_equal(eg_slots_plan(infos, MANY + 1, node->model, &node->instances, &node->plans), 0);
+	assert_int_equal(node->plans.list.len, MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		const struct eg_slot_plan *plan = &node->plans.list.items[i];
+		const struct eg_workload *workload = plan->workload;
+		const struct eg_dataplane *named =
+			workload->dataplane ? eg_model_find_dataplane(node->model, workload->mesh, workload->dataplane) : NULL;
+
+		assert_string_equal(plan->info.dataplane, named ? named->name : workload->name);
+		assert_string_equal(plan->info.service,
+				    named ? named->inbounds.items[0].tags.items[0].value : workload->name);
+	}
 }
 
 static void a_workload_without_a_service_has_its_own_name_for_all_instances(void **state)
@@ -434,6 +478,7 @@ int main(void)
 		TEST(a_cgroup_made_anew_under_its_name_takes_the_slot_over),
 		TEST(new_cgroups_get_the_slots_that_are_free_in_the_order_of_their_names),
 		TEST(a_slot_says_whose_dataplane_and_service_it_is),
+		TEST(each_of_many_has_the_dataplane_that_its_workload_names),
 		TEST(a_workload_without_a_service_has_its_own_name_for_all_instances),
 		TEST(a_slot_that_is_kept_takes_another_service_over),
 		TEST(an_instance_whose_cgroup_is_gone_leaves_and_a_literal_path_waits),

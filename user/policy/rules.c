@@ -540,6 +540,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	struct eg_ruleset *rules = resolution->rules;
 	const struct eg_node *node = resolution->model->node;
 	const struct mesh_entry *entry = find_mesh(resolution, source->mesh);
+	const char *own_mesh = source->workload ? source->workload->mesh : NULL;
 	struct eg_subject *subject = eg_arena_alloc(&rules->arena, sizeof(*subject));
 	struct share *share;
 	int r;
@@ -558,7 +559,7 @@ static int add_subject(struct resolution *resolution, const struct eg_rules_sour
 	subject->mesh_scope = entry->scope;
 	eg_subject_set_errnos(subject, source->workload, node);
 	eg_subject_set_policy_change(subject, source->workload);
-	eg_subject_set_redirect(subject, resolution->model, source);
+	eg_subject_set_redirect(subject, dataplane_of(resolution, source->workload, own_mesh), source);
 	r = find_share(resolution, source, subject, &share);
 	if (r < 0)
 		return r;

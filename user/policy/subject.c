@@ -102,11 +102,10 @@ static struct eg_place loopback_place(uint32_t family, uint16_t port)
 	return place;
 }
 
-void eg_subject_set_redirect(struct eg_subject *subject, const struct eg_model *model,
+void eg_subject_set_redirect(struct eg_subject *subject, const struct eg_dataplane *dataplane,
 			     const struct eg_rules_source *source)
 {
 	const struct eg_workload *workload = source->workload;
-	const struct eg_dataplane *dataplane;
 
 	if (!workload || !workload->redirect.is_set)
 		return;
@@ -115,7 +114,6 @@ void eg_subject_set_redirect(struct eg_subject *subject, const struct eg_model *
 	subject->redirect_ipv6.to = place_of(&workload->redirect.to.ipv6);
 	subject->redirect_ipv4.dns = place_of(&workload->redirect.dns.ipv4);
 	subject->redirect_ipv6.dns = place_of(&workload->redirect.dns.ipv6);
-	dataplane = workload->dataplane ? eg_model_find_dataplane(model, workload->mesh, workload->dataplane) : NULL;
 	if (!dataplane || !dataplane->redirect_port)
 		return;
 	subject->redirect_ipv4.mesh = loopback_place(EG_FAMILY_IPV4, dataplane->redirect_port);

@@ -38,8 +38,11 @@ void eg_subject_set_clusters(struct eg_subject *subject, const struct eg_rules_s
  * them: Envoy's TCP proxy never asks for these.
  */
 void eg_subject_set_retries(struct eg_subject *subject, const struct eg_node *node);
-/* Only a Workload that says so redirects: a Dataplane alone may well stand for a proxy that is none of ours. */
-void eg_subject_set_redirect(struct eg_subject *subject, const struct eg_model *model,
+/*
+ * Only a Workload that says so redirects: a Dataplane alone may well stand for a proxy that is none of ours. `dataplane`
+ * is the one that it names; NULL: none.
+ */
+void eg_subject_set_redirect(struct eg_subject *subject, const struct eg_dataplane *dataplane,
 			     const struct eg_rules_source *source);
 
 #endif

@@ -22,12 +22,14 @@ struct wanted {
 struct wanted_list {
 	EG_ARRAY(struct wanted) list;		/* sorted by name */
 	EG_ARRAY(struct wanted *) by_cgroup;	/* those that have one, sorted by its id */
+	EG_ARRAY(struct wanted *) by_dataplane;	/* those whose Workload names one, sorted by its mesh and name */
 };
 
 static void wanted_clear(struct wanted_list *wanted)
 {
 	eg_array_clear(&wanted->list);
 	eg_array_clear(&wanted->by_cgroup);
+	eg_array_clear(&wanted->by_dataplane);
 }
 
 static int compare_wanted(const void *a, const void *b)
@@ -86,13 +88,70 @@ static int index_cgroups(struct wanted_list *wanted)
 	return r;
 }
 
-static int add_wanted(struct wanted_list *wanted, const struct eg_model *model, const struct eg_workload *workload,
-		      const char *name, const struct eg_instance *instance)
+/* By the Dataplane that is named. */
+static int compare_naming(const struct wanted *wanted, const char *mesh, const char *name)
 {
-	const struct eg_dataplane *dataplane =
-		workload->dataplane ? eg_model_find_dataplane(model, workload->mesh, workload->dataplane) : NULL;
+	int order = strcmp(wanted->workload->mesh, mesh);
 
-	return eg_array_push(&wanted->list, {name, workload, dataplane, instance, 0});
+	return order ? order : strcmp(wanted->workload->dataplane, name);
+}
+
+static int compare_dataplanes(const void *a, const void *b)
+{
+	const struct eg_workload *other = (*(struct wanted *const *)b)->workload;
+
+	return compare_naming(*(struct wanted *const *)a, other->mesh, other->dataplane);
+}
+
+/* Where the first stands that names this Dataplane, if any does. */
+static size_t find_naming(const struct wanted_list *wanted, const struct eg_dataplane *dataplane)
+{
+	size_t low = 0, high = wanted->by_dataplane.len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_naming(wanted->by_dataplane.items[middle], dataplane->mesh, dataplane->name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Of equal names the first one counts, as in eg_model_find_dataplane(). */
+static void give_dataplane(struct wanted_list *wanted, const struct eg_dataplane *dataplane)
+{
+	for (size_t i = find_naming(wanted, dataplane); i < wanted->by_dataplane.len; i++) {
+		struct wanted *naming = wanted->by_dataplane.items[i];
+
+		if (naming->dataplane || compare_naming(naming, dataplane->mesh, dataplane->name) != 0)
+			return;
+		naming->dataplane = dataplane;
+	}
+}
+
+/* In one walk over all Dataplanes: of these and of cgroups there may be so many that one for each took minutes. */
+static int find_dataplanes(struct wanted_list *wanted, const struct eg_model *model)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < wanted->list.len && r == 0; i++)
+		if (wanted->list.items[i].workload->dataplane)
+			r = eg_array_push(&wanted->by_dataplane, &wanted->list.items[i]);
+	if (r < 0 || wanted->by_dataplane.len == 0)
+		return r;
+	qsort(wanted->by_dataplane.items, wanted->by_dataplane.len, sizeof(wanted->by_dataplane.items[0]),
+	      compare_dataplanes);
+	for (size_t i = 0; i < model->dataplanes.len; i++)
+		give_dataplane(wanted, model->dataplanes.items[i]);
+	return 0;
+}
+
+static int add_wanted(struct wanted_list *wanted, const struct eg_workload *workload, const char *name,
+		      const struct eg_instance *instance)
+{
+	return eg_array_push(&wanted->list, {name, workload, NULL, instance, 0});
 }
 
 static int list_wanted(const struct eg_model *model, const struct eg_instances *instances, struct wanted_list *wanted)
@@ -103,7 +162,7 @@ static int list_wanted(const struct eg_model *model, const struct eg_instances *
 	for (size_t i = 0; i < instances->list.len && r == 0; i++) {
 		const struct eg_instance *instance = &instances->list.items[i];
 
-		r = add_wanted(wanted, model, instance->workload, instance->name, instance);
+		r = add_wanted(wanted, instance->workload, instance->name, instance);
 	}
 	sort_wanted(wanted);
 	present = wanted->list.len;
@@ -113,10 +172,12 @@ static int list_wanted(const struct eg_model *model, const struct eg_instances *
 		const struct wanted_list sorted = {.list = {wanted->list.items, present, present}};
 
 		if (workload->cgroup && !eg_has_wildcard(workload->cgroup) && !find_wanted(&sorted, workload->name))
-			r = add_wanted(wanted, model, workload, workload->name, NULL);
+			r = add_wanted(wanted, workload, workload->name, NULL);
 	}
 	sort_wanted(wanted);
-	return r < 0 ? r : index_cgroups(wanted);
+	if (r == 0)
+		r = index_cgroups(wanted);
+	return r < 0 ? r : find_dataplanes(wanted, model);
 }
 
 static struct eg_slot_info describe(const struct wanted *wanted, const struct eg_slot_info *before)
