@@ -258,27 +258,10 @@ start_scrapes() {
 	counters_conserve $(($(answers EPERM load) + 10))
 }
 
-# As after a race that cannot be made to happen: the kernel has not let go of a cgroup that is no more.
 @test "a cgroup that is gone and that the kernel has not let go of: the map that it would free wrongly is kept, also by uninstall, and goes after it" {
 	policy false >policy.yaml
 	start_daemon
-	mkfifo end
-	exec 5<>end
-	# A socket is its cgroup's, wherever its process goes.
-	python3 -IS - "$WORK" "$EG_CGROUP/servers" 3>&- 5>&- >holder <<-'END' &
-		import os, socket, sys
-		for cgroup in sys.argv[1:]:
-		    with open(cgroup + "/cgroup.procs", "w") as procs:
-		        procs.write("0")
-		    sock = globals().get("sock") or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-		print("ready", flush=True)
-		open("end").read()
-	END
-	wait_for 10 grep -q ready holder
-	# There may be others, of tests before.
-	kept=$PINS-kept/eg_cgroups_$(bpftool map show pinned "$PINS/maps/eg_cgroups" | sed -n '1s/:.*//p')
-	rmdir "$WORK"
-	wait_for 30 test -e "$kept"
+	hold_cgroup
 	run "$EGRESSCTL" uninstall --stop
 	is "$status" 0
 	DAEMON=
@@ -288,10 +271,73 @@ start_scrapes() {
 	run "$EGRESSCTL" uninstall
 	has "$output" "kept $kept: "
 	exec 5>&-
-	wait $!
+	wait $holder
 	wait_for 10 uninstalls_all
 	run "$EGRESSCTL" uninstall
 	hasnt "$output" "$kept"
+}
+
+@test "an uninstall that waits for a cgroup that is kept leaves an agent alone that starts meanwhile" {
+	policy false >policy.yaml
+	start_daemon
+	hold_cgroup
+	run "$EGRESSCTL" uninstall --stop
+	is "$status" 0
+	mkdir "$WORK"
+	mkfifo go
+	# On a terminal a line is seen when it is printed: that no agent runs, before the wait.
+	python3 -IS - "$EGRESSCTL" 3>&- 5>&- >uninstalled <<-'END' &
+		import os, pty, signal, sys
+		pid, terminal = pty.fork()
+		if pid == 0:
+		    os.execl(sys.argv[1], sys.argv[1], "uninstall")
+		text = b""
+		while b"running agent: none" not in text:
+		    text += os.read(terminal, 4096)
+		os.kill(pid, signal.SIGSTOP)
+		print("waits", flush=True)
+		open("go").read()
+		os.kill(pid, signal.SIGCONT)
+		try:
+		    while True:
+		        text += os.read(terminal, 4096)
+		except OSError:
+		    print(text.decode(), "status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+	END
+	uninstall=$!
+	wait_for 10 grep -q waits uninstalled
+	start_daemon 5>&-
+	links=$(links_of "$WORK")
+	echo >go
+	wait $uninstall
+	has "$(cat uninstalled)" "$PINS has come meanwhile: an agent has started, and is left alone"
+	has "$(cat uninstalled)" "status 1"
+	hasnt "$(cat uninstalled)" "removed $PINS"
+	is "$links $(links_of "$WORK")" "$GUARDED_LINKS $GUARDED_LINKS"
+	exec 5>&-
+	wait $holder
+}
+
+# As after a race that cannot be made to happen: a socket is its cgroup's, wherever its process goes, until descriptor 5 is closed.
+# $WORK is gone then, $kept is the map that the agent keeps for it, $holder the process.
+hold_cgroup() {
+	mkfifo end
+	exec 5<>end
+	python3 -IS - "$WORK" "$EG_CGROUP/servers" 3>&- 5>&- >holder <<-'END' &
+		import os, socket, sys
+		for cgroup in sys.argv[1:]:
+		    with open(cgroup + "/cgroup.procs", "w") as procs:
+		        procs.write("0")
+		    sock = globals().get("sock") or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		print("ready", flush=True)
+		open("end").read()
+	END
+	holder=$!
+	wait_for 10 grep -q ready holder
+	# There may be others, of tests before.
+	kept=$PINS-kept/eg_cgroups_$(bpftool map show pinned "$PINS/maps/eg_cgroups" | sed -n '1s/:.*//p')
+	rmdir "$WORK"
+	wait_for 30 test -e "$kept"
 }
 
 uninstalls_all() {

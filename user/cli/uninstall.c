@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/log.h"
@@ -77,7 +78,7 @@ static int end_agent(const struct eg_agent *agent, bool stop)
 
 /*
  * Ends the agent. While *ret_lock_fd is open no other one starts, as systemd would start it: what it is at work with
- * would be removed under it. 0, or -errno once it has said why not.
+ * would be removed under it. 0, with *ret_lock_fd as it was where nothing is pinned, or -errno once it has said why not.
  */
 static int keep_agents_away(const char *directory, bool stop, int *ret_lock_fd)
 {
@@ -96,7 +97,7 @@ static int keep_agents_away(const char *directory, bool stop, int *ret_lock_fd)
 		eg_log_error("uninstall: %s: %s; nothing is removed", directory, strerror(-r));
 	else if (!is_alive)
 		printf("looked for a running agent: none\n");
-	/* Where there is no directory, nothing is held and nothing is there to be removed. */
+	/* Where there is no directory, nothing can be held: one that comes later is not ours to remove. */
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -104,7 +105,7 @@ static int keep_agents_away(const char *directory, bool stop, int *ret_lock_fd)
 
 static void say_removed(const char *path, void *context)
 {
-	++*(size_t *)context;
+	(void)context;
 	printf("removed %s\n", path);
 }
 
@@ -143,11 +144,23 @@ static int keep_what_must_stay(const char *directory)
 	return r;
 }
 
+/* Nobody holds what was not there: an agent may have started since, and be at work with what it has pinned. */
+static int check_absence(const char *directory)
+{
+	struct stat st;
+
+	if (lstat(directory, &st) == 0) {
+		eg_log_error("uninstall: %s has come meanwhile: an agent has started, and is left alone", directory);
+		return -EBUSY;
+	}
+	printf("looked for %s: nothing there\n", directory);
+	return 0;
+}
+
 static int remove_pins(bool stop)
 {
 	_cleanup_free_ char *directory = NULL, *problem = NULL;
 	_cleanup_close_ int lock_fd = -1;
-	size_t removed = 0;
 	int r = eg_pins_locate(&directory, &problem);
 
 	if (r == -ENOENT) {
@@ -162,11 +175,11 @@ static int remove_pins(bool stop)
 		r = keep_what_must_stay(directory);
 	if (r < 0)
 		return r;
-	r = eg_pins_remove(directory, say_removed, &removed, &problem);
+	if (lock_fd < 0)
+		return check_absence(directory);
+	r = eg_pins_remove(directory, say_removed, NULL, &problem);
 	if (r < 0)
 		eg_log_error("uninstall: %s", problem ? problem : strerror(-r));
-	else if (removed == 0)
-		printf("looked for %s: nothing there\n", directory);
 	return r;
 }
 
