@@ -440,6 +440,50 @@ count_raw() { # FILE: lines that would move a cursor, or are no UTF-8
 	is "$(stat_of egressd.verdicts.blocked-passthrough-off)" 2
 }
 
+@test "detach does not touch a slot that an agent gives to another workload before detach holds the lock" {
+	start_daemon
+	kill_daemon
+	# as a daemon that starts holds it
+	flock --no-fork "$PINS" sleep 60 3>&- &
+	holder=$!
+	wait_for 10 is_starting
+	mkfifo go
+	# It opens what it locks once it has seen whose the slots are, and tries for 200 ms.
+	python3 -IS - "$PINS" "$EGRESSCTL" 3>&- >detached 2>&1 <<-'END' &
+		import os, signal, subprocess, sys
+		def has_opened(pid, path):
+		    try:
+		        fds = f"/proc/{pid}/fd/"
+		        return path in [os.readlink(fds + fd) for fd in os.listdir(fds)]
+		    except OSError:
+		        return False
+		detach = None
+		while not detach or detach.returncode is not None:
+		    detach = subprocess.Popen([sys.argv[2], "detach", "web"])
+		    while not has_opened(detach.pid, sys.argv[1]) and detach.poll() is None:
+		        pass
+		detach.send_signal(signal.SIGSTOP)
+		print("stopped", flush=True)
+		open("go").read()
+		detach.send_signal(signal.SIGCONT)
+		print("status", detach.wait())
+	END
+	detach=$!
+	wait_for 10 grep -q stopped detached
+	kill $holder
+	wait_for 10 is_gone $holder
+	sed -i 's/name: web/name: api/' policy.yaml
+	start_daemon
+	is "$(status_of "[(w['slot'], w['name']) for w in d['workloads']]")" "[(1, 'api')]"
+	kill_daemon
+	echo >go
+	wait $detach
+	has "$(cat detached)" "no workload called 'web'"
+	has "$(cat detached)" "status 1"
+	is "$(status_of "[(w['name'], w['enforced']) for w in d['workloads']]")" "[('api', True)]"
+	refuse_once
+}
+
 @test "detach below a gate ends in what the gate does, at every moment: all is refused" {
 	mkdir "$WORK/pod1" "$WORK/pod2"
 	policy false "unenrolled: refuse" "allow: [{cidr: $MESH4}]" | sed "s|cgroup: .*|cgroup: $WORK_PATH/pod*|" >policy.yaml

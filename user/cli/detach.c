@@ -138,6 +138,22 @@ static int keep_agents_away(const struct eg_pinned *pinned, const char *workload
 	return r;
 }
 
+/*
+ * The pins tell which agent there is, and what to lock. They are read once more under the lock: before it an agent
+ * may have given the slots to others, and an uninstall and a new agent may have put other maps there.
+ */
+static int open_locked(const char *workload, struct eg_pinned *pinned, int *ret_lock_fd)
+{
+	int r = eg_pinned_open(help.name, workload, pinned);
+
+	if (r == 0)
+		r = keep_agents_away(pinned, workload, ret_lock_fd);
+	if (r < 0)
+		return r;
+	eg_pinned_close(pinned);
+	return eg_pinned_open(help.name, workload, pinned);
+}
+
 int eg_cmd_detach(int argc, char **argv)
 {
 	_cleanup_pinned_ struct eg_pinned pinned = EG_PINNED_NONE;
@@ -149,8 +165,6 @@ int eg_cmd_detach(int argc, char **argv)
 		r = eg_options_error(help.name, "a workload is wanted");
 	if (r != 0)
 		return r == EG_OPTIONS_HELP ? EG_EXIT_OK : EG_EXIT_USAGE;
-	if (eg_pinned_open(help.name, words.workload, &pinned) < 0)
-		return EG_EXIT_FAILED;
-	return keep_agents_away(&pinned, words.workload, &lock_fd) < 0 || detach_all(&pinned) < 0 ? EG_EXIT_FAILED
-												  : EG_EXIT_OK;
+	return open_locked(words.workload, &pinned, &lock_fd) < 0 || detach_all(&pinned) < 0 ? EG_EXIT_FAILED
+											    : EG_EXIT_OK;
 }
