@@ -417,7 +417,8 @@ static __always_inline __u32 take_retry(const struct cluster *cluster, const str
 	return EG_REASON_BLOCKED_MAX_RETRIES;
 }
 
-static __always_inline bool is_retry(const struct observation *seen, __u32 epoch,
+/* The end of a connect notes its failure by the epoch that the lease has: 16 bits of it. */
+static __always_inline bool is_retry(const struct observation *seen, __u16 epoch,
 				     const struct eg_workload_policy *workload, const struct eg_cluster_policy *limits)
 {
 	const struct eg_failure_key key = {.slot = seen->slot_id, .epoch = epoch, .flow = seen->flow};
@@ -557,7 +558,7 @@ static __always_inline void admit(const struct admission *admission, struct obse
 	const struct eg_cluster_policy *limits = ipv6 ? &workload->ipv6 : &workload->ipv4;
 	struct cluster cluster = cluster_of_slot(admission->slot, ipv6);
 	__u32 epoch = admission->slot->state.epoch, limit;
-	bool retry = !udp && is_retry(seen, epoch, workload, limits);
+	bool retry = !udp && is_retry(seen, (__u16)epoch, workload, limits);
 	__u64 word = eg_lease_word(udp ? EG_LEASE_SESSION : EG_LEASE_CONNECTING,
 				   (ipv6 ? EG_LEASE_IPV6 : 0) | (retry ? EG_LEASE_RETRY : 0), (__u16)seen->slot_id,
 				   (__u16)epoch, 0);

@@ -221,7 +221,7 @@ EG_STATIC_SIZE(struct eg_dest, 48);
 /* A destination that a workload's last connect to it did not reach. */
 struct eg_failure_key {
 	__u32 slot;
-	__u32 epoch;	/* of the slot */
+	__u32 epoch;	/* of the slot, as much of it as a lease has: the low 16 bits */
 	struct eg_flow flow;	/* normalised */
 };
 EG_STATIC_SIZE(struct eg_failure_key, 32);

@@ -6,6 +6,7 @@
  */
 #include "support.h"
 
+#include <bpf/bpf.h>
 #include <poll.h>
 
 #include "../lib/support/breaker.h"
@@ -116,6 +117,29 @@ static void what_failed_for_the_slots_last_owner_has_not_failed_for_the_next(voi
 	breaker_end(&breaker);
 }
 
+/* Of the epoch a lease has 16 bits, the slot 32. */
+static void failures_are_remembered_however_many_owners_the_slot_has_had(void **state)
+{
+	const uint32_t epochs[] = {UINT16_MAX, UINT16_MAX + 1u}, slot_id = BREAKER_SLOT;
+	struct breaker breaker;
+	struct eg_slot slot;
+	uint16_t closed;
+
+	(void)state;
+	make_without_retries(&breaker);
+	closed = closed_port();
+	for (size_t i = 0; i < EG_COUNT_OF(epochs); i++) {
+		slot = breaker_slot(&breaker);
+		slot.state.epoch = epochs[i];
+		assert_int_equal(bpf_map_update_elem(eg_datapath_map_fd(breaker.datapath, "eg_slots"), &slot_id, &slot,
+						     BPF_ANY),
+				 0);
+		assert_int_equal(try_to(NETWORK_IPV4, closed, 0), ECONNREFUSED);
+		assert_int_equal(try_to(NETWORK_IPV4, closed, 0), IS_RETRY);
+	}
+	breaker_end(&breaker);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +147,7 @@ int main(void)
 		cmocka_unit_test(a_connect_that_the_application_gives_up_has_not_failed),
 		cmocka_unit_test(a_destination_without_a_route_is_not_remembered),
 		cmocka_unit_test(what_failed_for_the_slots_last_owner_has_not_failed_for_the_next),
+		cmocka_unit_test(failures_are_remembered_however_many_owners_the_slot_has_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
