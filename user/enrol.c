@@ -23,6 +23,7 @@ void eg_roster_clear(struct eg_roster *roster)
 	free(roster->attached);
 	for (size_t i = 0; i < EG_EXTRAS; i++)
 		free(roster->extra[i]);
+	free(roster->may_filter);
 	*roster = (struct eg_roster){};
 }
 
@@ -175,6 +176,7 @@ static int enrol(struct eg_roster *roster, uint32_t slot, bool say)
 	roster->attached[slot] = r == 0;
 	for (size_t i = 0; i < EG_EXTRAS; i++)
 		roster->extra[i][slot] = true;
+	roster->may_filter[slot] = true;
 	if (r < 0)
 		return r;
 	if (say)
@@ -378,6 +380,16 @@ static bool waits_for_bearer(const struct eg_roster *roster, const struct eg_slo
 	return !*info->cgroup && find_bearer(roster, info->name) == 0;
 }
 
+/* What every slot may have by whoever was here before. NULL: no memory. */
+static bool *all_slots(void)
+{
+	bool *slots = malloc(EG_SLOTS_MAX * sizeof(*slots));
+
+	if (slots)
+		memset(slots, true, EG_SLOTS_MAX * sizeof(*slots));
+	return slots;
+}
+
 int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct eg_roster *ret_roster)
 {
 	_cleanup_(eg_roster_clear) struct eg_roster roster = {.datapath = datapath, .mount_point = mount_point};
@@ -390,12 +402,13 @@ int eg_roster_open(struct eg_datapath *datapath, const char *mount_point, struct
 	if (!roster.infos || !roster.attached)
 		return -ENOMEM;
 	for (size_t i = 0; i < EG_EXTRAS; i++) {
-		roster.extra[i] = malloc(EG_SLOTS_MAX * sizeof(*roster.extra[i]));
+		roster.extra[i] = all_slots();
 		if (!roster.extra[i])
 			return -ENOMEM;
-		/* By whoever was here before. */
-		memset(roster.extra[i], true, EG_SLOTS_MAX * sizeof(*roster.extra[i]));
 	}
+	roster.may_filter = all_slots();
+	if (!roster.may_filter)
+		return -ENOMEM;
 	r = eg_maps_read_infos(&maps, roster.infos);
 	for (uint32_t slot = 1; slot < EG_SLOTS_MAX; slot++)
 		if (roster.infos[slot].use == EG_SLOT_LEAVING && !waits_for_bearer(&roster, &roster.infos[slot]))

@@ -22,6 +22,7 @@ struct eg_roster {
 	struct eg_slot_info *infos;   /* what eg_infos says, EG_SLOTS_MAX entries */
 	bool *attached;               /* slots whose links this process has seen complete, EG_SLOTS_MAX entries */
 	bool *extra[EG_EXTRAS];       /* slots that may have these, EG_SLOTS_MAX entries each */
+	bool *may_filter;	      /* slots that may have the filter of what comes in (incoming.h), EG_SLOTS_MAX entries */
 };
 
 void eg_roster_clear(struct eg_roster *roster);

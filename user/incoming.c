@@ -39,19 +39,14 @@ int eg_doors_open(struct eg_roster *roster, struct eg_doors *ret_doors)
 	*ret_doors = (struct eg_doors){
 		.roster = roster,
 		.by = calloc(EG_SLOTS_MAX, sizeof(*ret_doors->by)),
-		.may_filter = calloc(EG_SLOTS_MAX, sizeof(*ret_doors->may_filter)),
+		.may_filter = roster->may_filter,
 	};
-	if (!ret_doors->by || !ret_doors->may_filter)
-		return -ENOMEM;
-	/* By whoever was here before. */
-	memset(ret_doors->may_filter, true, EG_SLOTS_MAX * sizeof(*ret_doors->may_filter));
-	return 0;
+	return ret_doors->by ? 0 : -ENOMEM;
 }
 
 void eg_doors_clear(struct eg_doors *doors)
 {
 	free(doors->by);
-	free(doors->may_filter);
 	*doors = (struct eg_doors){};
 }
 
@@ -198,13 +193,15 @@ static int filter(struct eg_doors *doors, const struct look *look, uint32_t slot
 	return remove_lookups(doors, look, slot, NULL);
 }
 
+/* Said once it is done: until then it is tried again. */
 static int leave_open(struct eg_doors *doors, const struct look *look, uint32_t slot)
 {
 	int r = remove_filter(doors, slot);
 
 	if (r == 0)
 		r = remove_lookups(doors, look, slot, NULL);
-	say(doors, slot, EG_INCOMING_BY_NOBODY);
+	if (r == 0)
+		say(doors, slot, EG_INCOMING_BY_NOBODY);
 	return r;
 }
 

@@ -26,7 +26,7 @@ enum eg_incoming_by {
 struct eg_doors {
 	struct eg_roster *roster; /* not owned */
 	uint8_t *by;		  /* enum eg_incoming_by, of EG_SLOTS_MAX slots: as it was last said */
-	bool *may_filter;	  /* of EG_SLOTS_MAX slots: whose filter may be attached */
+	bool *may_filter;	  /* the roster's, which attaches the filter with all else */
 };
 
 /* 0, or -ENOMEM. */

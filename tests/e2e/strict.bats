@@ -373,6 +373,21 @@ except TimeoutError:
 	is "$(client outside tcp v4 declared)" refused
 }
 
+@test "a cgroup that leaves the policy and comes back is looked up again, and its filter goes" {
+	begin_strict
+	sed 's/^cgroup: .*/cgroup: \/no-such/' policy.yaml >without.yaml
+	mv policy.yaml with.yaml
+	mv without.yaml policy.yaml
+	change 2
+	wait_for 10 eval '[ -z "$(lookup_links)" ]'
+	is "$(client outside tcp v4 declared)" answered
+	mv with.yaml policy.yaml
+	change 3
+	wait_for 10 looked_up
+	is "$(client outside tcp v4 declared)" refused
+	is "$(counted web ipv4.verdicts.incoming_blocked)" 1
+}
+
 @test "a namespace that the workload makes gets a lookup, and one that it has left loses it" {
 	begin_strict
 	within "$WORK" unshare --net sleep 60 3>&- &
