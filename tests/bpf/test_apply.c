@@ -7,10 +7,13 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 
 #include "../lib/support/cgroup.h"
 #include "../lib/support/image.h"
@@ -20,6 +23,8 @@
 #define SLOT 1u
 #define SCOPE 1u
 #define CAPACITY 8u
+/* Far more than a reader needs that gives up. */
+#define READER_STOPS_MAX 20000u
 #define FIRST 0x0a000001u /* 10.0.0.1 */
 
 /* A mesh of the addresses from 10.0.0.1 on, each with the same ports. */
@@ -249,6 +254,54 @@ static void a_table_that_cannot_be_read_to_its_end_is_no_policy(void **state)
 	}
 }
 
+static void write_generation(const struct eg_datapath *datapath, uint64_t generation)
+{
+	struct eg_control control = read_control(datapath);
+	__u32 zero = 0;
+
+	control.generation = generation;
+	assert_int_equal(bpf_map_update_elem(eg_datapath_map_fd(datapath, "eg_control"), &zero, &control, BPF_ANY), 0);
+}
+
+/* A process that stops at each of its system calls. */
+static pid_t start_reader(const struct eg_datapath *datapath)
+{
+	struct eg_maps maps = eg_datapath_maps(datapath);
+	struct eg_image *image = NULL;
+	pid_t reader = fork();
+	int r;
+
+	if (reader != 0)
+		return reader;
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	r = eg_maps_read_image(&maps, &image);
+	eg_image_free(image);
+	_exit(-r);
+}
+
+static void a_policy_that_changes_whenever_it_is_read_is_given_up(void **state)
+{
+	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
+	uint64_t generation;
+	pid_t reader;
+	int status;
+
+	(void)state;
+	assert_int_equal(apply(datapath, &small), 0);
+	generation = read_control(datapath).generation;
+	reader = start_reader(datapath);
+	for (unsigned int stops = 0; waitpid(reader, &status, 0) == reader && WIFSTOPPED(status); stops++) {
+		/* By two: the same bank is the active one. */
+		write_generation(datapath, generation += 2);
+		if (stops == READER_STOPS_MAX)
+			kill(reader, SIGKILL);
+		ptrace(PTRACE_SYSCALL, reader, NULL, NULL);
+	}
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), ESTALE);
+}
+
 static void whether_a_cgroup_is_enrolled_is_no_when_the_kernel_says_so_and_then_alone(void **state)
 {
 	_cleanup_(eg_datapath_freep) struct eg_datapath *datapath = datapath_load(SLOT + 1, CAPACITY);
@@ -305,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_failure_in_a_later_batch_is_mended_too),
 		cmocka_unit_test(a_replay_that_fails_is_mended_by_the_next_policy),
 		cmocka_unit_test(a_table_that_cannot_be_read_to_its_end_is_no_policy),
+		cmocka_unit_test(a_policy_that_changes_whenever_it_is_read_is_given_up),
 		cmocka_unit_test(whether_a_cgroup_is_enrolled_is_no_when_the_kernel_says_so_and_then_alone),
 		cmocka_unit_test(sockets_are_judged_by_the_old_policy_after_a_failure_and_by_the_next_one_then),
 	};

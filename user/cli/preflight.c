@@ -293,6 +293,11 @@ static int report_failure(int error)
 {
 	if (error == -EBADMSG)
 		return EG_EXIT_INVALID;
+	if (error == -ESTALE) {
+		eg_log_error("preflight: the policy in force was another one each time that it had been read: ask again once "
+			     "fewer cgroups come and go");
+		return EG_EXIT_FAILED;
+	}
 	eg_log_error("preflight: %s%s", strerror(-error), error == -EPERM || error == -EACCES ? ": root is needed" : "");
 	return EG_EXIT_FAILED;
 }

@@ -208,25 +208,38 @@ static int read_bank(const struct eg_maps *maps, unsigned int bank, struct eg_im
 	return r;
 }
 
-int eg_maps_read_image(const struct eg_maps *maps, struct eg_image **ret_image)
+/* A large policy takes seconds, and each pod that comes or goes makes another generation: there may be no end of it. */
+#define IMAGE_TRIES 16
+
+/* 0, -ESTALE for one that another generation has followed meanwhile, or -errno. */
+static int read_image_once(const struct eg_maps *maps, struct eg_image **ret_image)
 {
 	_cleanup_(eg_image_freep) struct eg_image *image = NULL;
 	struct eg_control before, after;
-	int found = 0, r = eg_maps_read_control(maps, &after);
+	int found, r = eg_maps_read_control(maps, &before);
 
+	if (r < 0)
+		return r;
+	found = read_bank(maps, !!before.active, &image);
+	r = eg_maps_read_control(maps, &after);
+	if (r < 0)
+		return r;
 	/* A bank that went idle is written to: what was read of it counts no more, be it an entry that went meanwhile. */
-	do {
-		before = after;
-		image = eg_image_free(image);
-		if (r == 0)
-			found = read_bank(maps, !!before.active, &image);
-		if (r == 0)
-			r = eg_maps_read_control(maps, &after);
-	} while (r == 0 && after.generation != before.generation);
+	if (after.generation != before.generation)
+		return -ESTALE;
+	*ret_image = TAKE_PTR(image);
+	return found;
+}
+
+int eg_maps_read_image(const struct eg_maps *maps, struct eg_image **ret_image)
+{
+	struct eg_image *image = NULL;
+	int r = -ESTALE;
+
+	for (unsigned int tries = 0; tries < IMAGE_TRIES && r == -ESTALE; tries++)
+		r = read_image_once(maps, &image);
 	if (r == 0)
-		r = found;
-	if (r == 0)
-		*ret_image = TAKE_PTR(image);
+		*ret_image = image;
 	return r;
 }
 

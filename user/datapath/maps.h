@@ -64,7 +64,10 @@ int eg_maps_read_slots(const struct eg_maps *maps, uint32_t first, uint32_t coun
 int eg_maps_read_counts(const struct eg_maps *maps, uint32_t slot, struct eg_slot_counts *ret_counts);
 /* What holds for a slot by the policy in force; without EG_WORKLOAD_PRESENT nothing does. */
 int eg_maps_read_policy(const struct eg_maps *maps, uint32_t slot, struct eg_workload_policy *ret_policy);
-/* The whole policy in force: of workloads, those with EG_WORKLOAD_PRESENT. *ret_image is the caller's. */
+/*
+ * The whole policy in force: of workloads, those with EG_WORKLOAD_PRESENT. *ret_image is the caller's. 0, -ESTALE when
+ * there was another one by the end of each of several tries, or -errno.
+ */
 int eg_maps_read_image(const struct eg_maps *maps, struct eg_image **ret_image);
 
 struct eg_gate {
