@@ -16,6 +16,7 @@
 #include "decide.bpf.h"
 #include "known.bpf.h"
 #include "place.bpf.h"
+#include "refused.bpf.h"
 #include "reply.bpf.h"
 #include "sweep.bpf.h"
 
@@ -61,7 +62,11 @@ static __always_inline bool is_of_redirect(const struct sock *sk, const struct p
 	return view->workload->proxy_cgroup && eg_is_within(cgroup_of_socket(sk), view->workload->proxy_cgroup);
 }
 
-/* What cannot be marked as kept is ended: the guard would drop what it sends, and nobody would tell its process. */
+/*
+ * What cannot be marked as kept is ended: the guard would drop what it sends, and nobody
+ * would tell its process. So is what a program of another owner has connected although we
+ * refused: it was not there before the policy.
+ */
 static __always_inline __u8 fate_of(struct sock *sk, const struct eg_lease *lease, __u32 slot,
 				    const struct policy_view *view, const struct eg_flow *flow)
 {
@@ -78,7 +83,7 @@ static __always_inline __u8 fate_of(struct sock *sk, const struct eg_lease *leas
 		known = make_known(sk, flow, slot);
 	if (known && (known->flags & EG_KNOWN_KEPT))
 		return EG_FATE_NONE;
-	if (known && (view->workload->flags & EG_WORKLOAD_KEEPS)) {
+	if (known && (view->workload->flags & EG_WORKLOAD_KEEPS) && !was_refused_last(cookie_of(sk), flow)) {
 		know_flag(known, EG_KNOWN_KEPT);
 		return EG_FATE_KEPT;
 	}

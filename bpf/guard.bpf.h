@@ -438,20 +438,6 @@ static __always_inline void know_answer(struct eg_known *known, const struct pac
 		know_allowed(known, packet->generation);
 }
 
-/* By a socket that was admitted, and not accepted. */
-#define HELD_BY_TCP (IN_STATE(EG_LEASE_CONNECTING) | IN_STATE(EG_LEASE_ESTABLISHED) | IN_STATE(EG_LEASE_DRAINING))
-
-/* A refused connect of TCP ends what the socket holds: with a lease a later one was admitted. */
-static __always_inline bool was_refused_last(__u64 cookie, const struct packet *packet)
-{
-	const struct eg_lease *lease;
-
-	if (!is_refused_connect(cookie, &packet->judged))
-		return false;
-	lease = packet->judged.protocol == IPPROTO_TCP ? find_lease(cookie) : NULL;
-	return !lease || !(IN_STATE(eg_lease_state(read_word(lease)) & 7) & HELD_BY_TCP);
-}
-
 /*
  * Forbidden, and open since before that: it is kept, or has time left. What TCP has not
  * connected yet is new, and so is what a program of another owner has connected although
@@ -467,7 +453,7 @@ static __always_inline bool goes_on(struct __sk_buff *skb, const struct bpf_sock
 		return true;
 	}
 	return bpf_ktime_get_ns() < know_forbidden(known, view->workload) &&
-	       !was_refused_last(bpf_get_socket_cookie(skb), packet);
+	       !was_refused_last(bpf_get_socket_cookie(skb), &packet->judged);
 }
 
 /*

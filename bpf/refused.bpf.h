@@ -18,6 +18,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "breaker.bpf.h"
+#include "kind.bpf.h"
 #include "known.bpf.h"
 #include "maps.bpf.h"
 #include "reply.bpf.h"
@@ -43,6 +45,20 @@ static __always_inline void forget_refused_connect(__u64 cookie, const struct eg
 
 	if (bpf_map_lookup_elem(&eg_refused, &key))
 		bpf_map_delete_elem(&eg_refused, &key);
+}
+
+/* By a socket that was admitted, and not accepted. */
+#define HELD_BY_TCP (IN_STATE(EG_LEASE_CONNECTING) | IN_STATE(EG_LEASE_ESTABLISHED) | IN_STATE(EG_LEASE_DRAINING))
+
+/* A refused connect of TCP ends what the socket holds: with a lease a later one was admitted. */
+static __always_inline bool was_refused_last(__u64 cookie, const struct eg_flow *peer)
+{
+	const struct eg_lease *lease;
+
+	if (!is_refused_connect(cookie, peer))
+		return false;
+	lease = peer->protocol == IPPROTO_TCP ? find_lease(cookie) : NULL;
+	return !lease || !(IN_STATE(eg_lease_state(read_word(lease)) & 7) & HELD_BY_TCP);
 }
 
 /* A socket has one note of its datagrams, under no address. */

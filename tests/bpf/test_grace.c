@@ -446,6 +446,32 @@ static void an_end_that_could_not_be_counted_is_counted_with_the_next_look(void 
 	graced_end(&graced);
 }
 
+static void a_refused_connect_that_another_program_lets_go_on_is_not_kept(void **state)
+{
+	struct graced graced;
+	int tcp, udp, link;
+
+	(void)state;
+	graced_make(&graced);
+	enrol_until(&graced, eg_now_ns() + HOUR_NS, EG_WORKLOAD_KEEPS);
+	let_walks_know(&graced);
+	link = guarded_undo_connects(&graced.guarded);
+	tcp = network_socket(NETWORK_IPV4, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(network_connect(tcp, NETWORK_IPV4, graced.guarded.port), EINPROGRESS);
+	udp = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(udp, NETWORK_IPV4, 9), 0);
+	assert_int_equal(fate_of(&graced, tcp), EG_FATE_WAITS);
+	assert_int_equal(fate_of(&graced, udp), EG_FATE_WAITS);
+	assert_int_equal(send(udp, "x", 1, 0), -1);
+	assert_int_equal(errno, EPERM);
+	assert_true(known_of(&graced, graced.tcp).flags & EG_KNOWN_KEPT);
+	assert_false(known_of(&graced, tcp).flags & EG_KNOWN_KEPT);
+	close(link);
+	close(tcp);
+	close(udp);
+	graced_end(&graced);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +483,7 @@ int main(void)
 		cmocka_unit_test(a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none),
 		cmocka_unit_test(what_is_kept_goes_on_until_its_end_or_its_next_connect),
 		cmocka_unit_test(an_end_that_could_not_be_counted_is_counted_with_the_next_look),
+		cmocka_unit_test(a_refused_connect_that_another_program_lets_go_on_is_not_kept),
 	};
 
 	return cmocka_run_group_tests_name("grace", tests, NULL, NULL);

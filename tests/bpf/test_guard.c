@@ -184,26 +184,6 @@ static void give_grace(const struct guarded *guarded)
 	}
 }
 
-/* Another owner's program that turns refusals of connect() into success; its link. */
-static int undo_connects(const struct guarded *guarded)
-{
-	static const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = 0},
-		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_set_retval},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
-	_cleanup_close_ int fd =
-		bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "undo", "GPL", insns, EG_COUNT_OF(insns), &options);
-	int link;
-
-	assert_true(fd >= 0);
-	link = bpf_link_create(fd, guarded->cgroup.fd, BPF_CGROUP_INET4_CONNECT, NULL);
-	assert_true(link >= 0);
-	return link;
-}
-
 static void a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_one_that_was_open_before(void **state)
 {
 	struct guarded guarded;
@@ -216,7 +196,7 @@ static void a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_o
 	guarded_enrol(&guarded, false);
 	give_grace(&guarded);
 	assert_int_equal(send(before, "x", 1, 0), 1);
-	link = undo_connects(&guarded);
+	link = guarded_undo_connects(&guarded);
 	tcp = network_socket(NETWORK_IPV4, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(network_connect(tcp, NETWORK_IPV4, guarded.port), EINPROGRESS);
 	assert_false(guarded_hears(guarded.listener));

@@ -50,4 +50,7 @@ int guarded_send(int fd, const char *address, uint16_t port);
 /* socket(): 0, or why there is none. */
 int guarded_try(int family, int type, int protocol);
 
+/* Another owner's program that turns refusals of connect() over IPv4 into success; its link. */
+int guarded_undo_connects(const struct guarded *guarded);
+
 #endif
