@@ -438,6 +438,24 @@ static __always_inline void know_answer(struct eg_known *known, const struct pac
 		know_allowed(known, packet->generation);
 }
 
+/* The walk marks what processes have: of MPTCP the parent, while packets are of its subflows. */
+static __always_inline bool has_kept_parent(const struct bpf_sock *sk, const struct packet *packet)
+{
+	struct eg_flow peer = packet->judged;
+	const struct eg_known *known;
+	void *parent;
+
+	/* A kernel without MPTCP refuses a program that asks for one. */
+	if (sk->protocol != IPPROTO_TCP || !bpf_core_field_exists(((struct tcp_sock *)0)->is_mptcp))
+		return false;
+	parent = bpf_skc_to_mptcp_sock((void *)sk);
+	if (!parent)
+		return false;
+	peer.protocol = IPPROTO_MPTCP;
+	known = find_known(parent, &peer, packet->slot_id);
+	return known && (known->flags & EG_KNOWN_KEPT);
+}
+
 /*
  * Forbidden, and open since before that: it is kept, or has time left. What TCP has not
  * connected yet is new, and so is what a program of another owner has connected although
@@ -452,8 +470,9 @@ static __always_inline bool goes_on(struct __sk_buff *skb, const struct bpf_sock
 		know_allowed(known, packet->generation);
 		return true;
 	}
-	return bpf_ktime_get_ns() < know_forbidden(known, view->workload) &&
-	       !was_refused_last(bpf_get_socket_cookie(skb), &packet->judged);
+	if (bpf_ktime_get_ns() >= know_forbidden(known, view->workload) && !has_kept_parent(sk, packet))
+		return false;
+	return !was_refused_last(bpf_get_socket_cookie(skb), &packet->judged);
 }
 
 /*

@@ -375,6 +375,41 @@ static void a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_des
 	graced_end(&graced);
 }
 
+static void a_connection_of_mptcp_is_kept_with_its_subflows(void **state)
+{
+	/* To the second it falls back to plain TCP. */
+	static const int peers[] = {IPPROTO_MPTCP, 0};
+	int mptcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+
+	(void)state;
+	if (mptcp < 0) {
+		print_message("# skip: this kernel has no MPTCP\n");
+		skip();
+	}
+	close(mptcp);
+	for (size_t i = 0; i < EG_COUNT_OF(peers); i++) {
+		struct graced graced;
+		int listener, peer;
+		uint16_t port;
+
+		graced_make(&graced);
+		listener = network_listen(peers[i], 8, &port);
+		mptcp = network_socket(NETWORK_IPV4, SOCK_STREAM, IPPROTO_MPTCP);
+		assert_int_equal(network_connect(mptcp, NETWORK_IPV4, port), 0);
+		peer = network_accept(listener);
+		enrol_until(&graced, eg_now_ns() + HOUR_NS, EG_WORKLOAD_KEEPS);
+		let_walks_know(&graced);
+		assert_int_equal(fate_of(&graced, mptcp), EG_FATE_KEPT);
+		apply_until(&graced, 0, 0);
+		assert_true(passes(mptcp, peer));
+		assert_int_equal(guarded_counts(&graced.guarded).ipv4.verdicts.blocked_guard, 0);
+		close(mptcp);
+		close(peer);
+		close(listener);
+		graced_end(&graced);
+	}
+}
+
 static void what_is_kept_goes_on_until_its_end_or_its_next_connect(void **state)
 {
 	struct graced graced;
@@ -481,6 +516,7 @@ int main(void)
 		cmocka_unit_test(a_session_whose_peer_answers_has_no_more_time_than_any_other),
 		cmocka_unit_test(a_session_goes_on_also_where_a_hook_sees_each_datagram),
 		cmocka_unit_test(a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none),
+		cmocka_unit_test(a_connection_of_mptcp_is_kept_with_its_subflows),
 		cmocka_unit_test(what_is_kept_goes_on_until_its_end_or_its_next_connect),
 		cmocka_unit_test(an_end_that_could_not_be_counted_is_counted_with_the_next_look),
 		cmocka_unit_test(a_refused_connect_that_another_program_lets_go_on_is_not_kept),
