@@ -214,10 +214,13 @@ static __always_inline void end_lease(struct eg_lease *lease, __u64 cookie, __u3
 static __always_inline void drain_lease(struct eg_lease *lease, __u64 cookie, const struct lease_end *end)
 {
 	/* Before somebody else may end it. */
-	__u64 opened_ns = lease->opened_ns;
-	__u64 word = eg_claim_lease(lease, cookie, IN_STATE(EG_LEASE_ESTABLISHED), EG_LEASE_DRAINING);
+	__u64 opened_ns = lease->opened_ns, word;
 	struct cluster cluster;
 
+	/* Nor may it drain since long ago for a moment. */
+	if (eg_lease_state(read_word(lease)) == EG_LEASE_ESTABLISHED)
+		lease->active_ns = bpf_ktime_get_ns();
+	word = eg_claim_lease(lease, cookie, IN_STATE(EG_LEASE_ESTABLISHED), EG_LEASE_DRAINING);
 	if (!word || !find_cluster(word, &cluster))
 		return;
 	__sync_fetch_and_add(&cluster.state->draining, 1);

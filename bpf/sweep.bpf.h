@@ -246,11 +246,22 @@ static __always_inline void sweep_socket(const struct visit *visit, struct eg_le
 
 /* Trusted, let go of by its processes, and no event has told of its end: as long as the kernel tries to send what is left. */
 #define FORGOTTEN_NS (180 * NSEC_PER_SEC)
+/*
+ * The same of one that drains: another owner's program may have taken the event of its
+ * end, which is a flag of the socket's that programs write over. The kernel gives up a
+ * peer that is gone in five minutes, however far away it was. One that reads slowly may
+ * take any time: what it takes after this is not counted. And the table has room for two
+ * hundred such closes a second.
+ */
+#define DRAINED_NS (900 * NSEC_PER_SEC)
 
 static __always_inline bool is_forgotten(const struct eg_lease *lease, __u64 word, __u64 now)
 {
-	return eg_lease_state(word) == EG_LEASE_TRUSTED && lease->active_ns &&
-	       has_passed(now, lease->active_ns, FORGOTTEN_NS);
+	if (!lease->active_ns)
+		return false;
+	if (eg_lease_state(word) == EG_LEASE_DRAINING)
+		return has_passed(now, lease->active_ns, DRAINED_NS);
+	return eg_lease_state(word) == EG_LEASE_TRUSTED && has_passed(now, lease->active_ns, FORGOTTEN_NS);
 }
 
 /*

@@ -21,7 +21,7 @@
  *                                a shutdown). An MPTCP subflow has this end only: the release
  *                                is that of its parent, which holds none
  *   DRAINING     -> NONE         STATE_CB to CLOSE; an orphan whose device is gone reports it
- *                                when it gives up
+ *                                when it gives up; or long after its sock_release
  *   SESSION      -> NONE         sock_release; a connect to a destination that needs no lease, or
  *                                has its lease elsewhere (the other family, the slot's next owner);
  *                                the next connect after AF_UNSPEC, of which no program hears, and
@@ -30,7 +30,8 @@
  *   TRUSTED      -> NONE         STATE_CB to CLOSE, or long after its sock_release; the next connect
  *
  * What no socket is left for, or no program of its cgroup, the agent clears away: leases of
- * a slot's last owner, and connects that nothing ended long after their time.
+ * a slot's last owner, connects that nothing ended long after their time, and what was
+ * released long ago: programs of other owners may take the event of an end.
  *
  * An attempt that ends without an event is no failure that makes the next connect to its
  * destination a retry: the socket, which never left CLOSE, does not know that
@@ -105,7 +106,7 @@ struct eg_lease {
 	__u64 word;
 	__u64 cookie;    /* SO_COOKIE of the socket; 0: the place is free */
 	__u64 opened_ns; /* CLOCK_MONOTONIC; when it was admitted */
-	__u64 active_ns; /* when it was established, or a sweep last found new payload; 0 before; TRUSTED: when it was released */
+	__u64 active_ns; /* when it was established, or a sweep last found new payload; 0 before; DRAINING, TRUSTED: when it was released */
 	__u64 rx_bytes;  /* payload that is in the slot's counters already */
 	__u64 tx_bytes;
 	__u32 connect_timeout_ms : 24; /* of the policy that admitted it, EG_LEASE_TIMEOUT_MAX_MS at most */

@@ -6,6 +6,7 @@
  */
 #include "support.h"
 
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,6 +23,7 @@
 #include "../lib/support/network.h"
 #include "../lib/support/slow.h"
 #include "base/cleanup.h"
+#include "datapath/walk.h"
 
 /* What a cluster is expected to show; what is left out is 0. No padding: it is compared as bytes. */
 struct expected {
@@ -116,6 +118,75 @@ static void a_connection_is_held_until_its_process_closes_it(void **state)
 	ASSERT_CLUSTER(&breaker, IPV4, .draining = 1, .total = 1, .local = 1);
 	close(peer);
 	ASSERT_CLUSTER(&breaker, IPV4, .total = 1, .local = 1);
+	breaker_end(&breaker);
+}
+
+/* Another owner's program that wants to hear of round trip times, and takes away all else; its link. */
+static int take_events(const struct breaker *breaker)
+{
+	static const struct bpf_insn insns[] = {
+		{.code = BPF_LDX | BPF_MEM | BPF_W,
+		 .dst_reg = BPF_REG_2,
+		 .src_reg = BPF_REG_1,
+		 .off = offsetof(struct bpf_sock_ops, op)},
+		{.code = BPF_JMP | BPF_JNE | BPF_K,
+		 .dst_reg = BPF_REG_2,
+		 .off = 2,
+		 .imm = BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = BPF_SOCK_OPS_RTT_CB_FLAG},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_sock_ops_cb_flags_set},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	_cleanup_close_ int fd =
+		bpf_prog_load(BPF_PROG_TYPE_SOCK_OPS, "take_events", "GPL", insns, EG_COUNT_OF(insns), NULL);
+	int link;
+
+	assert_true(fd >= 0);
+	link = bpf_link_create(fd, breaker->cgroup.fd, BPF_CGROUP_SOCK_OPS, NULL);
+	assert_true(link >= 0);
+	return link;
+}
+
+/* As if those that drain had been released so much earlier. */
+static void age_draining(const struct breaker *breaker, uint64_t age_ns)
+{
+	int leases = eg_datapath_map_fd(breaker->datapath, "eg_leases");
+	struct eg_lease lease;
+
+	for (__u32 place = 0; bpf_map_lookup_elem(leases, &place, &lease) == 0; place++) {
+		if (eg_lease_state(lease.word) != EG_LEASE_DRAINING)
+			continue;
+		lease.active_ns -= age_ns;
+		assert_int_equal(bpf_map_update_elem(leases, &place, &lease, BPF_EXIST), 0);
+	}
+}
+
+#define MINUTE_NS 60000000000ull
+
+static void a_close_whose_event_another_program_has_taken_is_found_after_a_while(void **state)
+{
+	struct breaker breaker;
+	int link, fd, peer;
+
+	(void)state;
+	breaker_make(&breaker);
+	link = take_events(&breaker);
+	breaker_join(&breaker);
+	fd = network_connected(NETWORK_IPV4, breaker.port);
+	peer = network_accept(breaker.listener);
+	ASSERT_CLUSTER(&breaker, IPV4, .connections = 1, .total = 1);
+	network_close_pair(fd, peer);
+	assert_int_equal(eg_datapath_collect(breaker.datapath), 0);
+	ASSERT_CLUSTER(&breaker, IPV4, .draining = 1, .total = 1, .local = 1);
+	/* As long as a peer that is gone may take the kernel. */
+	age_draining(&breaker, 10 * MINUTE_NS);
+	assert_int_equal(eg_datapath_collect(breaker.datapath), 0);
+	ASSERT_CLUSTER(&breaker, IPV4, .draining = 1, .total = 1, .local = 1);
+	age_draining(&breaker, 10 * MINUTE_NS);
+	assert_int_equal(eg_datapath_collect(breaker.datapath), 0);
+	ASSERT_CLUSTER(&breaker, IPV4, .total = 1, .local = 1, .without_event = 1);
+	close(link);
 	breaker_end(&breaker);
 }
 
@@ -849,6 +920,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_connection_is_held_until_its_process_closes_it),
+		cmocka_unit_test(a_close_whose_event_another_program_has_taken_is_found_after_a_while),
 		cmocka_unit_test(a_peer_that_closes_first_or_resets_is_the_remote_end),
 		cmocka_unit_test(an_abort_and_a_close_with_unread_data_end_it_at_once),
 		cmocka_unit_test(a_shutdown_that_both_sides_finish_ends_it_with_the_descriptor_open),
