@@ -13,10 +13,21 @@
 #include "breaker.bpf.h"
 #include "flow.bpf.h"
 #include "guard.bpf.h"
+#include "redirect.bpf.h"
 #include "timeout.bpf.h"
 
 /* A timer tick may come this much before its time: what ends so close to the timeout was ended by it. */
 #define TIMER_SLACK_NS (10 * NSEC_PER_MSEC)
+
+/* The destination as its connect asked for it: where that went to a proxy, it is not the remote end. */
+static __always_inline struct eg_flow asked_of_sock_ops(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	const struct eg_redirected *kept = sk ? bpf_sk_storage_get(&eg_redirects, sk, 0, 0) : NULL;
+	struct eg_flow remote = remote_of_sock_ops(ctx);
+
+	return kept && is_same_end(&remote, &kept->connected.went) ? kept->connected.asked : remote;
+}
 
 /* Where a policy limits retries, a destination that failed in the network is remembered for a while. */
 static __always_inline void note_failure(struct bpf_sock_ops *ctx, __u64 word)
@@ -31,7 +42,7 @@ static __always_inline void note_failure(struct bpf_sock_ops *ctx, __u64 word)
 	limits = eg_lease_marks(word) & EG_LEASE_IPV6 ? &view.workload->ipv6 : &view.workload->ipv4;
 	if (!(limits->flags & EG_CLUSTER_LIMITS_RETRIES))
 		return;
-	key.flow = remote_of_sock_ops(ctx);
+	key.flow = asked_of_sock_ops(ctx);
 	bpf_map_update_elem(&eg_failures, &key, &now, BPF_ANY);
 }
 
@@ -41,7 +52,7 @@ static __always_inline void forget_failure(struct bpf_sock_ops *ctx, __u64 word)
 
 	if (!(eg_lease_marks(word) & EG_LEASE_RETRY))
 		return;
-	key.flow = remote_of_sock_ops(ctx);
+	key.flow = asked_of_sock_ops(ctx);
 	bpf_map_delete_elem(&eg_failures, &key);
 }
 

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <bpf/bpf.h>
+#include <netinet/in.h>
 #include <poll.h>
 
 #include "../lib/support/breaker.h"
@@ -140,6 +141,48 @@ static void failures_are_remembered_however_many_owners_the_slot_has_had(void **
 	breaker_end(&breaker);
 }
 
+static void apply_redirect(struct breaker *breaker, uint16_t port)
+{
+	breaker->subject.redirect_ipv4.to =
+		(struct eg_place){.addr.word_be[0] = htonl(INADDR_LOOPBACK), .port = port};
+	breaker_apply(breaker);
+}
+
+/* Each destination for itself, though all of them go to the same proxy. */
+static void what_a_proxy_does_not_take_has_failed_for_the_destination_that_was_asked_for(void **state)
+{
+	struct breaker breaker;
+	int fd, peer;
+
+	(void)state;
+	breaker_make(&breaker);
+	breaker.subject.mesh_scope = &breaker.scope;
+	breaker.subject.passthrough = false;
+	breaker.subject.breaker_errno = IS_RETRY;
+	breaker.subject.ipv4.max_retries = 0;
+	breaker.subject.ipv4.flags = EG_CLUSTER_LIMITS_RETRIES;
+	apply_redirect(&breaker, closed_port());
+	eg_links_free(breaker.links);
+	assert_int_equal(eg_datapath_enrol(breaker.datapath, breaker.cgroup.fd, BREAKER_SLOT, &breaker.links), 0);
+	breaker_join(&breaker);
+	assert_int_equal(try_to(NETWORK_NOWHERE, 80, 0), ECONNREFUSED);
+	assert_int_equal(try_to(NETWORK_NOWHERE, 80, 0), IS_RETRY);
+	assert_int_equal(try_to(NETWORK_BLACK_HOLE, 80, 0), ECONNREFUSED);
+	/* One retry, and it is answered: nothing is remembered any more. */
+	breaker.subject.ipv4.max_retries = 1;
+	apply_redirect(&breaker, breaker.port);
+	fd = network_connected(NETWORK_NOWHERE, 80);
+	peer = network_accept(breaker.listener);
+	network_close_pair(fd, peer);
+	breaker.subject.ipv4.max_retries = 0;
+	breaker_apply(&breaker);
+	assert_int_equal(try_to(NETWORK_BLACK_HOLE, 80, 0), IS_RETRY);
+	fd = network_connected(NETWORK_NOWHERE, 80);
+	peer = network_accept(breaker.listener);
+	network_close_pair(fd, peer);
+	breaker_end(&breaker);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +191,7 @@ int main(void)
 		cmocka_unit_test(a_destination_without_a_route_is_not_remembered),
 		cmocka_unit_test(what_failed_for_the_slots_last_owner_has_not_failed_for_the_next),
 		cmocka_unit_test(failures_are_remembered_however_many_owners_the_slot_has_had),
+		cmocka_unit_test(what_a_proxy_does_not_take_has_failed_for_the_destination_that_was_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
