@@ -21,9 +21,10 @@ static const struct eg_limit limits[] = {
 	{"an io_uring whose submission thread is a process's outside", "hand the workload no descriptors", EG_ALWAYS},
 	{"answers to a peer whose datagram the workload has forged to itself", "no CAP_NET_RAW, no CAP_NET_ADMIN",
 	 EG_ALWAYS},
-	{"connections that are older than the enrolment, on whose local port the workload listens by now; datagrams that "
-	 "were begun before it (MSG_MORE)",
-	 "start the workload once its cgroup is enrolled", EG_ALWAYS},
+	{"connections on whose local port the workload listens by now, and which are older than the enrolment, or which "
+	 "the mesh or an exemption allowed and a policy forbids since; datagrams that were begun before the enrolment "
+	 "(MSG_MORE)",
+	 "start the workload once its cgroup is enrolled, and anew when the mesh or an exemption shrinks", EG_ALWAYS},
 	{"connected UDP sockets have no idle_timeout: the kernel keeps no count of their payload",
 	 "max_connections bounds how many there are", EG_ALWAYS},
 };
