@@ -181,7 +181,7 @@ int eg_sockops(struct bpf_sock_ops *ctx)
 
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] == BPF_TCP_CLOSE)
+		if (ctx->args[1] == BPF_TCP_CLOSE || is_late_connection(ctx))
 			break;
 		return 1;
 	/* Of a connection that comes in there is no socket yet. */
@@ -216,7 +216,10 @@ int eg_sockops(struct bpf_sock_ops *ctx)
 		bound_connect(ctx, lease);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		on_close(ctx, lease, cookie);
+		if (ctx->args[1] == BPF_TCP_CLOSE)
+			on_close(ctx, lease, cookie);
+		else
+			unbound_connect(ctx, lease);
 		break;
 	}
 	return 1;

@@ -9,6 +9,8 @@
  * kernel clamps its next timer to it. The first loss is noticed after a second, too
  * late for a timeout that short: there the first timer is half of it.
  */
+#include <stdbool.h>
+
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -72,11 +74,25 @@ static __always_inline void bound_connect(struct bpf_sock_ops *ctx, struct eg_le
 	mark_timed(lease);
 }
 
-/* The connect is over: the application's own value again, unless it has set another one since. */
+/*
+ * The connect is over: the application's own value again, unless it has set another one since.
+ *
+ * Of nested workloads the inner one's programs run first, at each event. Where the outer
+ * one's timeout is the smaller one it has bounded the inner one's bound: that is not the
+ * inner one's to take back before the outer one has. So this runs at two events of each
+ * connection that is established, is_late_connection() and then the established one: the
+ * first gives the inner one its bound back, and the second the application its value.
+ */
 static __always_inline void unbound_connect(struct bpf_sock_ops *ctx, const struct eg_lease *lease)
 {
 	if ((eg_lease_marks(read_word(lease)) & EG_LEASE_TIMED) && read_user_timeout(ctx) == lease->connect_timeout_ms)
 		write_user_timeout(ctx, lease->user_timeout_ms);
+}
+
+/* Established after a SYN was lost: nothing is to be taken back of others. */
+static __always_inline bool is_late_connection(const struct bpf_sock_ops *ctx)
+{
+	return ctx->args[1] == BPF_TCP_ESTABLISHED && ctx->total_retrans;
 }
 
 #endif

@@ -200,6 +200,54 @@ static void what_the_application_set_is_back_once_the_connection_is_established(
 	breaker_end(&breaker);
 }
 
+/* Two workloads, one inside the other and each with a datapath of its own. */
+static void make_nested(struct breaker *outer, struct breaker *inner)
+{
+	breaker_make(inner);
+	inner->links = eg_links_free(inner->links);
+	cgroup_end(&inner->cgroup);
+	breaker_make(outer);
+	inner->cgroup = cgroup_make_below(outer->cgroup.path, "inner");
+	assert_int_equal(eg_datapath_enrol(inner->datapath, inner->cgroup.fd, BREAKER_SLOT, &inner->links), 0);
+}
+
+static void of_nested_workloads_each_takes_its_timeout_back(void **state)
+{
+	static const uint32_t timeouts_ms[][2] = {{9000, 8000}, {8000, 9000}, {8000, 8000}};
+
+	(void)state;
+	for (size_t i = 0; i < EG_COUNT_OF(timeouts_ms); i++) {
+		struct breaker outer, inner;
+		uint64_t start;
+		uint16_t port;
+		int listener, filler[2], fd;
+
+		make_nested(&outer, &inner);
+		inner.subject.ipv4.connect_timeout_ms = timeouts_ms[i][0];
+		breaker_apply(&inner);
+		outer.subject.ipv4.connect_timeout_ms = timeouts_ms[i][1];
+		breaker_apply(&outer);
+		listener = network_listen(0, 0, &port);
+		filler[0] = network_connected(NETWORK_IPV4, port);
+		breaker_join(&inner);
+		fd = network_socket(NETWORK_IPV4, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		start = breaker_now_ms();
+		assert_int_equal(network_connect(fd, NETWORK_IPV4, port), EINPROGRESS);
+		while (user_timeout_of(fd) != 8000 && breaker_now_ms() - start < 5000)
+			poll(NULL, 0, 5);
+		assert_int_equal(user_timeout_of(fd), 8000);
+		filler[1] = network_accept(listener);
+		assert_true(network_poll(fd, POLLOUT) == POLLOUT);
+		assert_int_equal(user_timeout_of(fd), 0);
+		network_abort(fd);
+		close(filler[0]);
+		close(filler[1]);
+		close(listener);
+		breaker_end(&inner);
+		breaker_end(&outer);
+	}
+}
+
 /* It is sent again at half the time, where the kernel would wait for a second. */
 static void a_lost_first_syn_is_sent_again_while_there_is_time_for_an_answer(void **state)
 {
@@ -251,6 +299,7 @@ int main(void)
 		cmocka_unit_test(the_applications_own_smaller_timeout_wins_and_is_not_counted_as_ours),
 		cmocka_unit_test(raising_the_applications_timeout_does_not_escape_before_or_during_the_connect),
 		cmocka_unit_test(what_the_application_set_is_back_once_the_connection_is_established),
+		cmocka_unit_test(of_nested_workloads_each_takes_its_timeout_back),
 		cmocka_unit_test(a_lost_first_syn_is_sent_again_while_there_is_time_for_an_answer),
 		cmocka_unit_test(an_answer_in_time_leaves_the_option_alone),
 	};
