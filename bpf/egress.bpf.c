@@ -58,7 +58,11 @@ __noinline int eg_decide(struct observation *seen)
 	return does_redirect(view.workload);
 }
 
-/* A place for what was allowed and is to be limited; what an earlier program refused already needs none. */
+/*
+ * A place for what was allowed and is to be limited; what an earlier program refused
+ * already needs none. Nor has the kernel's own UDP socket one, as NFS and L2TP connect
+ * it: no program is told when it is released, and no walk over files finds it.
+ */
 __noinline int eg_admit(struct bpf_sock_addr *ctx, struct observation *seen, int refused_before)
 {
 	bool leased, connected;
@@ -69,7 +73,7 @@ __noinline int eg_admit(struct bpf_sock_addr *ctx, struct observation *seen, int
 	connected = ctx->sk->state == BPF_TCP_ESTABLISHED;
 	if (connected && (refused_before || seen->decision.verdict == EG_VERDICT_BLOCKED))
 		return 0;
-	leased = needs_lease(seen) && !refused_before;
+	leased = needs_lease(seen) && !refused_before && !(is_udp(seen) && is_of_kernel(ctx->sk));
 	lease_connect(bpf_get_socket_cookie(ctx), seen, leased, connected);
 	return 0;
 }

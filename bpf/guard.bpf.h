@@ -67,6 +67,18 @@
 
 /* ---- sockets of the stack itself ---- */
 
+/* One that the kernel has made for itself: no process has it. */
+static __always_inline bool is_of_kernel(const struct bpf_sock *sk)
+{
+	const struct bpf_sock *spilled = sk;
+	const struct sock *kernel;
+
+	/* The verifier lets nobody add to this pointer; read back as a number it is one that can be added to. */
+	if (bpf_probe_read_kernel(&kernel, sizeof(kernel), &spilled) < 0)
+		return false;
+	return BPF_CORE_READ_BITFIELD_PROBED(kernel, sk_kern_sock);
+}
+
 /*
  * The kernel's own sockets, by which the stack finds neighbours and resets what nobody
  * listens for: those of a network namespace that the workload has made are in its
@@ -74,15 +86,7 @@
  */
 static __always_inline bool speaks_for_stack(const struct bpf_sock *sk)
 {
-	const struct bpf_sock *spilled = sk;
-	const struct sock *kernel;
-
-	if (sk->type != SOCK_RAW)
-		return false;
-	/* The verifier lets nobody add to this pointer; read back as a number it is one that can be added to. */
-	if (bpf_probe_read_kernel(&kernel, sizeof(kernel), &spilled) < 0)
-		return false;
-	return BPF_CORE_READ_BITFIELD_PROBED(kernel, sk_kern_sock);
+	return sk->type == SOCK_RAW && is_of_kernel(sk);
 }
 
 /* ---- socket options ---- */

@@ -25,7 +25,8 @@
  *   SESSION      -> NONE         sock_release; a connect to a destination that needs no lease, or
  *                                has its lease elsewhere (the other family, the slot's next owner);
  *                                the next connect after AF_UNSPEC, of which no program hears, and
- *                                the sweep
+ *                                the sweep. The kernel's own UDP sockets have none of these
+ *                                ends, and no lease
  *
  *   TRUSTED      -> NONE         STATE_CB to CLOSE, or long after its sock_release; the next connect
  *
