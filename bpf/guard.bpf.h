@@ -241,6 +241,13 @@ static __always_inline enum packet_route read_packet(struct __sk_buff *skb, stru
 
 /* ---- the socket ---- */
 
+/* Raw sockets have such protocols too, and send wherever they like: no hook but the guard judges them. */
+static __always_inline bool is_tcp_or_udp(const struct bpf_sock *sk)
+{
+	return sk->type == SOCK_STREAM ? sk->protocol == IPPROTO_TCP
+				       : sk->type == SOCK_DGRAM && sk->protocol == IPPROTO_UDP;
+}
+
 /* Of a socket that is not connected: port 0. */
 static __always_inline struct eg_flow peer_of(const struct bpf_sock *sk)
 {
@@ -322,11 +329,9 @@ __noinline int eg_is_answer(struct __sk_buff *skb, const struct eg_flow *flow)
 	struct bpf_sock *sk = skb->sk;
 
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
-	if (!sk || !flow)
+	if (!sk || !flow || !is_tcp_or_udp(sk))
 		return 0;
-	if (sk->protocol == IPPROTO_TCP)
-		return is_trusted(skb, sk);
-	return sk->protocol == IPPROTO_UDP && may_answer(bpf_get_socket_cookie(skb), flow);
+	return sk->protocol == IPPROTO_TCP ? is_trusted(skb, sk) : may_answer(bpf_get_socket_cookie(skb), flow);
 }
 
 /* ---- the decision ---- */
@@ -341,13 +346,6 @@ struct packet {
 	struct eg_flow judged;
 	__u32 unused; /* no padding: a global function is given all of it */
 };
-
-/* Raw sockets have such protocols too, and send wherever they like: no hook but the guard judges them. */
-static __always_inline bool is_tcp_or_udp(const struct bpf_sock *sk)
-{
-	return sk->type == SOCK_STREAM ? sk->protocol == IPPROTO_TCP
-				       : sk->type == SOCK_DGRAM && sk->protocol == IPPROTO_UDP;
-}
 
 static __always_inline bool has_peer(const struct bpf_sock *sk)
 {

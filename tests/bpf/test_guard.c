@@ -111,6 +111,28 @@ static void a_raw_socket_of_udp_is_judged_by_the_wire_too(void **state)
 	guarded_end(&guarded);
 }
 
+/* The number of its protocol stands where other sockets have their port: whoever listens on it speaks for TCP alone. */
+static void a_raw_socket_of_tcp_answers_nobody_though_the_workload_listens_on_its_number(void **state)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(IPPROTO_TCP)};
+	struct guarded guarded;
+	int raw, listener;
+
+	(void)state;
+	guarded_make(&guarded);
+	raw = network_socket(NETWORK_IPV4, SOCK_RAW, IPPROTO_TCP);
+	listener = network_socket(NETWORK_IPV4, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	guarded_enrol(&guarded, false);
+	assert_int_equal(guarded_send(raw, NETWORK_IPV4, 0), EPERM);
+	assert_int_equal(guarded_send(raw, "127.0.0.1", 0), 0);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 1);
+	close(raw);
+	close(listener);
+	guarded_end(&guarded);
+}
+
 static void a_routing_header_is_refused_even_on_the_way_to_an_allowed_address(void **state)
 {
 	/* A segment routing header: type 4, over one more address, which is the socket's own too. */
@@ -734,6 +756,7 @@ int main(void)
 		cmocka_unit_test(a_udp_socket_that_was_connected_before_is_refused_with_its_peer),
 		cmocka_unit_test(a_raw_socket_that_was_there_before_sends_to_allowed_addresses_only),
 		cmocka_unit_test(a_raw_socket_of_udp_is_judged_by_the_wire_too),
+		cmocka_unit_test(a_raw_socket_of_tcp_answers_nobody_though_the_workload_listens_on_its_number),
 		cmocka_unit_test(a_routing_header_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_source_route_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_one_that_was_open_before),
