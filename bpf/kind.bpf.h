@@ -52,6 +52,9 @@ static __always_inline bool is_usual_kind(__u32 type, __u32 protocol)
 
 static __always_inline __u32 bit_of_kind(__u32 type, __u32 protocol)
 {
+	/* Of any protocol: it writes the headers of that itself. */
+	if (type == SOCK_RAW)
+		return EG_PROTO_RAW;
 	if (type != SOCK_STREAM && type != SOCK_DGRAM && protocol != 132 /* IPPROTO_SCTP: SOCK_SEQPACKET */ &&
 	    protocol != 33 /* IPPROTO_DCCP: SOCK_DCCP */)
 		return EG_PROTO_RAW;

@@ -26,6 +26,10 @@
 /* Not one of the protocols that a kernel knows: RFC 3692 keeps it for experiments. */
 #define EXPERIMENT 253
 
+#ifndef SOCK_DCCP
+#define SOCK_DCCP 6
+#endif
+
 #ifndef IPV6_RTHDR
 #define IPV6_RTHDR 57
 #endif
@@ -322,6 +326,22 @@ static void a_protocol_that_the_workload_allows_is_judged_by_its_address(void **
 	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 1);
 	assert_int_equal(guarded_try(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
 	close(fd);
+	guarded_end(&guarded);
+}
+
+static void a_raw_socket_is_raw_whatever_protocol_it_has(void **state)
+{
+	struct guarded guarded;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded.protocols = EG_PROTO_SCTP | EG_PROTO_DCCP;
+	guarded_enrol(&guarded, false);
+	assert_int_equal(guarded_try(AF_INET, SOCK_RAW, IPPROTO_SCTP), EPERM);
+	assert_int_equal(guarded_try(AF_INET6, SOCK_RAW, IPPROTO_DCCP), EPERM);
+	/* The kernel at hand may lack the protocols. */
+	assert_int_not_equal(guarded_try(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP), EPERM);
+	assert_int_not_equal(guarded_try(AF_INET6, SOCK_DCCP, IPPROTO_DCCP), EPERM);
 	guarded_end(&guarded);
 }
 
@@ -763,6 +783,7 @@ int main(void)
 		cmocka_unit_test(a_connect_that_is_allowed_after_a_refused_one_is_open_when_the_next_policy_comes),
 		cmocka_unit_test(sockets_that_would_escape_are_not_made_and_usual_ones_are),
 		cmocka_unit_test(a_protocol_that_the_workload_allows_is_judged_by_its_address),
+		cmocka_unit_test(a_raw_socket_is_raw_whatever_protocol_it_has),
 		cmocka_unit_test(an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is),
 		cmocka_unit_test(a_udp_server_answers_whoever_wrote_to_it_for_a_while_and_nobody_else),
 		cmocka_unit_test(a_udp_server_that_connects_to_who_wrote_answers_as_long_as_he_writes),
