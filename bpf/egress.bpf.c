@@ -112,6 +112,25 @@ static __always_inline void send_to(struct bpf_sock_addr *ctx, enum eg_hook hook
 		write_addr6(ctx, seen->flow.family, &place->addr, place->port);
 }
 
+/* Of IPv6 what was begun with MSG_MORE goes where it was to go; that of IPv4 goes to the peer that the socket gets. */
+static __always_inline bool has_begun_elsewhere(const struct bpf_sock_addr *ctx)
+{
+	const struct udp6_sock *udp = ctx->sk ? bpf_skc_to_udp6_sock(ctx->sk) : NULL;
+
+	return udp && udp->udp.pending;
+}
+
+/* An allowed one of UDP ends what is noted of earlier ones, and of datagrams. */
+static __always_inline void forget_refused(struct bpf_sock_addr *ctx, const struct observation *seen)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+
+	forget_refused_connect(cookie, &seen->flow);
+	/* Where everything may leave there is no guard that would ask. */
+	if (seen->decision.reason != EG_REASON_PASSTHROUGH && !has_begun_elsewhere(ctx))
+		forget_refused_datagram(cookie);
+}
+
 static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook hook, struct eg_flow flow)
 {
 	struct observation seen = observe(hook, flow);
@@ -125,7 +144,7 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, enum eg_hook
 	if (seen.decision.verdict == EG_VERDICT_BLOCKED)
 		note_refused_connect(bpf_get_socket_cookie(ctx), &seen.flow);
 	else if (is_udp(&seen))
-		forget_refused_connect(bpf_get_socket_cookie(ctx), &seen.flow);
+		forget_refused(ctx, &seen);
 	eg_admit(ctx, &seen, refused_before);
 	send_to(ctx, hook, &seen, &place);
 	return answer(&seen, refused_before);

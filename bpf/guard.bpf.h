@@ -10,8 +10,8 @@
  *
  * A socket's own peer is what its connect was judged by, and counts: the address on the
  * wire may be another one by then, since NAT of the host comes before. Sockets without
- * a peer are judged by the wire. Datagrams of unconnected UDP sockets were judged one
- * by one: those that were refused then and come all the same are judged by the wire too.
+ * a peer are judged by the wire. Datagrams of UDP sockets that name an address were judged
+ * one by one: those that were refused then and come all the same are judged by the wire too.
  * A peer is judged once a policy, and known from then on.
  *
  * A socket that is connected and forbidden was connected before the policy came, since
@@ -45,13 +45,12 @@
 
 #define IPV6_HEADER_LEN 40
 #define IPV6_HEADERS_MAX 8
-#define IPV6_NEXT_AT 6
 #define NEXTHDR_HOP 0
 #define NEXTHDR_ROUTING 43
 #define NEXTHDR_DEST 60
 
-/* Of the destination. */
-#define UDP_PORT_AT 2
+/* Of the destination, in the headers of UDP, UDP-Lite, SCTP and DCCP. */
+#define PORT_AT 2
 
 /* A SYN, an ACK, a request and a FIN. */
 #define SHORT_CONNECTION_PACKETS 4
@@ -109,7 +108,7 @@ enum packet_route {
 	PACKET_BY_SOURCE_ROUTE,
 };
 
-/* As on the wire; no ports: they are the socket's to tell. */
+/* As on the wire. */
 struct ip_header {
 	__u8 version_len;
 	__u8 skipped_1[8];
@@ -217,8 +216,8 @@ static __always_inline bool has_ipv6_route(struct __sk_buff *skb, __u32 next)
 	return walk.routed;
 }
 
-/* Where it goes, by its header. */
-static __always_inline enum packet_route read_packet(struct __sk_buff *skb, struct eg_flow *ret_wire)
+/* Where it goes, by its header, and how long that is without IPv6's extensions. */
+static __always_inline enum packet_route read_packet(struct __sk_buff *skb, struct eg_flow *ret_wire, __u32 *ret_len)
 {
 	struct ipv6_header ipv6;
 	struct ip_header ipv4;
@@ -229,13 +228,15 @@ static __always_inline enum packet_route read_packet(struct __sk_buff *skb, stru
 		ret_wire->family = EG_FAMILY_IPV4;
 		ret_wire->addr.word_be[0] = ipv4.daddr;
 		ret_wire->protocol = ipv4.protocol;
-		return has_ipv4_route(skb, (ipv4.version_len & 0xf) * 4u) ? PACKET_BY_SOURCE_ROUTE : PACKET_DIRECT;
+		*ret_len = (ipv4.version_len & 0xf) * 4u;
+		return has_ipv4_route(skb, *ret_len) ? PACKET_BY_SOURCE_ROUTE : PACKET_DIRECT;
 	}
 	if (bpf_skb_load_bytes(skb, 0, &ipv6, sizeof(ipv6)) < 0)
 		return PACKET_UNREADABLE;
 	ret_wire->family = EG_FAMILY_IPV6;
 	__builtin_memcpy(ret_wire->addr.word_be, ipv6.daddr, sizeof(ipv6.daddr));
 	ret_wire->protocol = ipv6.next;
+	*ret_len = IPV6_HEADER_LEN;
 	return has_ipv6_route(skb, ipv6.next) ? PACKET_BY_SOURCE_ROUTE : PACKET_DIRECT;
 }
 
@@ -363,6 +364,26 @@ static __always_inline bool was_judged(const struct bpf_sock *sk)
 	return sk->state != BPF_TCP_ESTABLISHED;
 }
 
+/* Others have a peer to be judged by, or no ports; what a raw socket has in their place is anything. */
+static __always_inline bool has_port_on_wire(const struct bpf_sock *sk)
+{
+	return sk->type == SOCK_DGRAM && sk->protocol == IPPROTO_UDP;
+}
+
+/* The port that it goes to, behind a header of so many bytes and IPv6's extensions. It stays 0 where there is none. */
+static __always_inline void read_port(struct __sk_buff *skb, const struct bpf_sock *sk, __u32 len, struct eg_flow *wire)
+{
+	struct header_walk walk = {.skb = skb, .at = len, .next = wire->protocol};
+	__be16 port;
+
+	if (wire->family == EG_FAMILY_IPV6 && wire->protocol != sk->protocol)
+		bpf_loop(IPV6_HEADERS_MAX, walk_header, &walk, 0);
+	if (walk.next != sk->protocol || bpf_skb_load_bytes(skb, walk.at + PORT_AT, &port, sizeof(port)) < 0)
+		return;
+	wire->port = bpf_ntohs(port);
+	wire->protocol = sk->protocol;
+}
+
 /*
  * What goes where: an enum packet_route. A global function, as eg_first_class(), and so
  * are those below that it is cheaper for the verifier to go through once.
@@ -371,44 +392,31 @@ __noinline int eg_read_packet(struct __sk_buff *skb, struct packet *packet)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct eg_flow wire = {};
+	__u32 len = 0;
 	int route;
 
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (!packet || !sk)
 		return PACKET_UNREADABLE;
-	route = read_packet(skb, &wire);
+	route = read_packet(skb, &wire, &len);
+	if (route == PACKET_DIRECT && has_port_on_wire(sk))
+		read_port(skb, sk, len, &wire);
 	packet->wire = wire;
 	packet->connected = route != PACKET_UNREADABLE && has_peer(sk);
 	packet->judged = packet->connected ? peer_of(sk) : wire;
 	return route;
 }
 
-/* Where the header behind those of IP begins. 0: nobody knows. */
-static __always_inline __u32 transport_at(struct __sk_buff *skb)
+/*
+ * Whether a datagram was refused and comes all the same. What goes to the peer of its socket
+ * was not: each UDP packet of a connection asks, and those that find nothing to ask for are
+ * to cost little.
+ */
+__noinline int eg_was_refused(struct __sk_buff *skb, const struct packet *packet)
 {
-	struct header_walk walk = {.skb = skb, .at = IPV6_HEADER_LEN};
-	__u8 first;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return bpf_skb_load_bytes(skb, 0, &first, sizeof(first)) < 0 ? 0 : (first & 0xf) * 4u;
-	if (bpf_skb_load_bytes(skb, IPV6_NEXT_AT, &first, sizeof(first)) < 0)
+	if (!packet || !packet->wire.port || (packet->connected && is_same_end(&packet->wire, &packet->judged)))
 		return 0;
-	walk.next = first;
-	bpf_loop(IPV6_HEADERS_MAX, walk_header, &walk, 0);
-	return walk.next == IPPROTO_UDP ? walk.at : 0;
-}
-
-/* Whether a datagram was refused and comes all the same. Then its flow has the port too, which wants a look at it. */
-__noinline int eg_was_refused(struct __sk_buff *skb, struct eg_flow *flow)
-{
-	__u32 at = transport_at(skb);
-	__be16 port;
-
-	if (!flow || !at || bpf_skb_load_bytes(skb, at + UDP_PORT_AT, &port, sizeof(port)) < 0)
-		return 0;
-	flow->port = bpf_ntohs(port);
-	flow->protocol = IPPROTO_UDP;
-	return is_refused_datagram(bpf_get_socket_cookie(skb), flow);
+	return is_refused_datagram(bpf_get_socket_cookie(skb), &packet->wire);
 }
 
 /* NAT of the host came before us. */
@@ -549,9 +557,14 @@ static __always_inline struct eg_decision guard_packet(struct __sk_buff *skb, st
 
 	if (route != PACKET_DIRECT)
 		return block(route == PACKET_UNREADABLE ? EG_REASON_BLOCKED_GUARD : EG_REASON_BLOCKED_SOURCE_ROUTE, EPERM);
-	if (is_loopback(&packet->wire) ||
-	    (was_judged(sk) && !(sk->protocol == IPPROTO_UDP && eg_was_refused(skb, &packet->judged))))
+	if (is_loopback(&packet->wire))
 		return allow(EG_REASON_EXEMPT_LOOPBACK);
+	if (sk->protocol == IPPROTO_UDP && eg_was_refused(skb, packet)) {
+		packet->judged = packet->wire;
+		packet->connected = 0;
+	} else if (was_judged(sk)) {
+		return allow(EG_REASON_EXEMPT_LOOPBACK);
+	}
 	if (packet->connected)
 		known = find_known(sk, &packet->judged, packet->slot_id);
 	if (is_known(packet, known) || eg_may_pass(skb, packet, known))

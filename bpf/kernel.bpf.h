@@ -74,6 +74,14 @@ struct inet_sock {
 	struct sock sk;
 };
 
+struct udp_sock {
+	int pending; /* what MSG_MORE has begun; 0: nothing */
+};
+
+struct udp6_sock {
+	struct udp_sock udp;
+};
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 };

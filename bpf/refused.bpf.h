@@ -3,15 +3,21 @@
 #define EG_REFUSED_BPF_H
 
 /*
- * What the hooks refused last: the datagram of an unconnected UDP socket, and connects. A
- * program of another owner that runs after ours may have turned that into success: then,
- * and only then, the datagram comes by the guard. The guard cannot judge such a socket by
- * the wire alone, where NAT of the host may have put another address; but what was refused
- * and is on its way to that very address all the same was let go by somebody else. A
- * datagram that is allowed ends the note: NAT may bring it to where the last one may not go.
+ * What the hooks refused last: the datagram of a UDP socket, and connects. A program of
+ * another owner that runs after ours may have turned that into success: then, and only
+ * then, the datagram comes by the guard. The guard cannot judge such a socket by the wire
+ * alone, where NAT of the host may have put another address; but what was refused and is on
+ * its way to that very address all the same was let go by somebody else. A datagram that is
+ * allowed ends the note, and so does a connect, but for what was begun before it: NAT may
+ * bring it to where the last one may not go.
  *
- * A connected socket has its peer, which is judged; of one that was refused it is noted all
- * the same, since while open connections have time left it must not be taken for one of them.
+ * A socket that has a peer is judged by that, and may send elsewhere all the same: what does
+ * not go to its peer is compared with the note too. Of what send() gives to such a socket
+ * no hook hears: where NAT brings it to the very place that the socket was refused since
+ * it has that peer, it is dropped.
+ *
+ * Of a connect that was refused it is noted since the socket, while open connections have
+ * time left, must not be taken for one of them.
  */
 #include <stdbool.h>
 

@@ -490,7 +490,7 @@ static void a_refused_connect_that_another_program_lets_go_on_is_not_kept(void *
 	graced_make(&graced);
 	enrol_until(&graced, eg_now_ns() + HOUR_NS, EG_WORKLOAD_KEEPS);
 	let_walks_know(&graced);
-	link = guarded_undo_connects(&graced.guarded);
+	link = guarded_undo(&graced.guarded, BPF_CGROUP_INET4_CONNECT);
 	tcp = network_socket(NETWORK_IPV4, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(network_connect(tcp, NETWORK_IPV4, graced.guarded.port), EINPROGRESS);
 	udp = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);

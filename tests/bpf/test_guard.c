@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,9 @@
 
 /* Not one of the protocols that a kernel knows: RFC 3692 keeps it for experiments. */
 #define EXPERIMENT 253
+
+/* Beside NETWORK_IPV6, and not mesh. */
+#define OTHER_IPV6 "2001:db8:51::2"
 
 #ifndef SOCK_DCCP
 #define SOCK_DCCP 6
@@ -222,7 +226,7 @@ static void a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_o
 	guarded_enrol(&guarded, false);
 	give_grace(&guarded);
 	assert_int_equal(send(before, "x", 1, 0), 1);
-	link = guarded_undo_connects(&guarded);
+	link = guarded_undo(&guarded, BPF_CGROUP_INET4_CONNECT);
 	tcp = network_socket(NETWORK_IPV4, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(network_connect(tcp, NETWORK_IPV4, guarded.port), EINPROGRESS);
 	assert_false(guarded_hears(guarded.listener));
@@ -250,6 +254,65 @@ static int bound(const char *address, uint16_t *ret_port)
 	/* The port stands at the same place for both families. */
 	*ret_port = ntohs(((struct sockaddr_in *)&own)->sin_port);
 	return fd;
+}
+
+/* On a socket that is connected to where it may send, by another port or another address. */
+static void a_refused_datagram_that_another_program_lets_go_on_is_seen_on_a_connected_socket_too(void **state)
+{
+	struct guarded guarded;
+	uint16_t allowed, forbidden;
+	int allowed_peer, forbidden_peer, connected, link;
+
+	(void)state;
+	guarded_make(&guarded);
+	allowed_peer = bound(NETWORK_IPV4, &allowed);
+	forbidden_peer = bound(NETWORK_IPV4, &forbidden);
+	scope_add(&guarded.mesh, EG_CLASS_MESH, prefix_of(NETWORK_IPV4), allowed, EG_PROTO_ANY);
+	guarded_enrol(&guarded, false);
+	link = guarded_undo(&guarded, BPF_CGROUP_UDP4_SENDMSG);
+	connected = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(connected, NETWORK_IPV4, allowed), 0);
+	assert_int_equal(guarded_send(connected, NETWORK_IPV4, forbidden), EPERM);
+	assert_int_equal(guarded_send(connected, NETWORK_BLACK_HOLE, allowed), EPERM);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 2);
+	assert_false(guarded_hears(forbidden_peer));
+	/* Nothing of that is its peer's. */
+	assert_int_equal(send(connected, "x", 1, 0), 1);
+	assert_true(guarded_hears(allowed_peer));
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 2);
+	close(link);
+	close(connected);
+	close(allowed_peer);
+	close(forbidden_peer);
+	guarded_end(&guarded);
+}
+
+/* Of IPv4 a connect changes where to as well. */
+static void a_refused_datagram_of_ipv6_that_was_begun_before_the_socket_had_a_peer_does_not_go_out_after_it(void **state)
+{
+	struct guarded guarded;
+	uint16_t port;
+	int peer, forbidden, fd, link;
+
+	(void)state;
+	guarded_make(&guarded);
+	assert_int_equal(system("ip -6 address replace " OTHER_IPV6 "/128 dev lo nodad"), 0);
+	peer = bound(NETWORK_IPV6, &port);
+	forbidden = bound(OTHER_IPV6, &port);
+	guarded_enrol(&guarded, false);
+	link = guarded_undo(&guarded, BPF_CGROUP_UDP6_SENDMSG);
+	fd = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &(int){1}, sizeof(int)), 0);
+	assert_int_equal(guarded_send(fd, OTHER_IPV6, port), 0);
+	assert_int_equal(network_connect(fd, NETWORK_IPV6, port), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &(int){0}, sizeof(int)), 0);
+	assert_false(guarded_hears(forbidden));
+	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_guard, 1);
+	close(link);
+	close(fd);
+	close(peer);
+	close(forbidden);
+	guarded_end(&guarded);
 }
 
 static void apply_again(struct guarded *guarded, bool passthrough)
@@ -780,6 +843,8 @@ int main(void)
 		cmocka_unit_test(a_routing_header_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_source_route_is_refused_even_on_the_way_to_an_allowed_address),
 		cmocka_unit_test(a_refused_connect_that_another_program_lets_go_on_is_not_taken_for_one_that_was_open_before),
+		cmocka_unit_test(a_refused_datagram_that_another_program_lets_go_on_is_seen_on_a_connected_socket_too),
+		cmocka_unit_test(a_refused_datagram_of_ipv6_that_was_begun_before_the_socket_had_a_peer_does_not_go_out_after_it),
 		cmocka_unit_test(a_connect_that_is_allowed_after_a_refused_one_is_open_when_the_next_policy_comes),
 		cmocka_unit_test(sockets_that_would_escape_are_not_made_and_usual_ones_are),
 		cmocka_unit_test(a_protocol_that_the_workload_allows_is_judged_by_its_address),

@@ -106,14 +106,20 @@ def send(address):
         return errno.errorcode.get(e.errno, str(e))
 udp = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
 udp.settimeout(10)
-print(send(sys.argv[1]), send(sys.argv[2]))' "$@" $UDP
+print(send(sys.argv[1]), send(sys.argv[2]))
+udp = socket.socket(udp.family, socket.SOCK_DGRAM)
+udp.settimeout(10)
+refused = send(sys.argv[1])
+udp.connect((sys.argv[2], int(sys.argv[3])))
+udp.send(b"x")
+print(refused, udp.recv(1) and "heard")' "$@" $UDP
 }
 
 @test "a socket that was refused a backend still reaches it by the mesh service address that the host sends there" {
 	nat_services
 	start_guarded
-	is "$(both $OUT4 $SERVICE4)" "EPERM heard"
-	is "$(both $OUT6 $SERVICE6)" "EPERM heard"
+	is "$(both $OUT4 $SERVICE4 | paste -s -d ,)" "EPERM heard,EPERM heard"
+	is "$(both $OUT6 $SERVICE6 | paste -s -d ,)" "EPERM heard,EPERM heard"
 	is "$(counted web ipv4.verdicts.blocked_guard) $(counted web ipv6.verdicts.blocked_guard)" "0 0"
 }
 

@@ -318,7 +318,11 @@ silent() {
 		is "$way $(within "$WORK" "$CLIENT" $way ::ffff:$OUT4 $UDP)" "$way errno EPERM"
 		is "$way $(within "$WORK" "$CLIENT" $way $OUT6 $UDP)" "$way errno EPERM"
 	done
-	is "$(($(counted web ipv4.verdicts.blocked_guard) - guarded4)) $(($(counted web ipv6.verdicts.blocked_guard) - guarded6))" "6 3"
+	# Whatever peer it has.
+	is "$(within "$WORK" "$CLIENT" udp-connected-sendto $MESH4 $UDP $OUT4 $UDP)" "errno EPERM"
+	is "$(within "$WORK" "$CLIENT" udp-connected-sendto $MESH6 $UDP ::ffff:$OUT4 $UDP)" "errno EPERM"
+	is "$(within "$WORK" "$CLIENT" udp-connected-sendto $MESH6 $UDP $OUT6 $UDP)" "errno EPERM"
+	is "$(($(counted web ipv4.verdicts.blocked_guard) - guarded4)) $(($(counted web ipv6.verdicts.blocked_guard) - guarded6))" "8 4"
 	silent $OUT4
 	silent $OUT6
 	is "$(within "$WORK" "$CLIENT" tcp $MESH4 $TCP), $(within "$WORK" "$CLIENT" udp-sendto $MESH4 $UDP)" "ok, ok"

@@ -107,7 +107,7 @@ int guarded_try(int family, int type, int protocol)
 	return 0;
 }
 
-int guarded_undo_connects(const struct guarded *guarded)
+int guarded_undo(const struct guarded *guarded, enum bpf_attach_type hook)
 {
 	static const struct bpf_insn insns[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = 0},
@@ -115,13 +115,13 @@ int guarded_undo_connects(const struct guarded *guarded)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = hook);
 	_cleanup_close_ int fd =
 		bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "undo", "GPL", insns, EG_COUNT_OF(insns), &options);
 	int link;
 
 	assert_true(fd >= 0);
-	link = bpf_link_create(fd, guarded->cgroup.fd, BPF_CGROUP_INET4_CONNECT, NULL);
+	link = bpf_link_create(fd, guarded->cgroup.fd, hook, NULL);
 	assert_true(link >= 0);
 	return link;
 }

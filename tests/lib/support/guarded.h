@@ -51,6 +51,6 @@ int guarded_send(int fd, const char *address, uint16_t port);
 int guarded_try(int family, int type, int protocol);
 
 /* Another owner's program that turns refusals of connect() over IPv4 into success; its link. */
-int guarded_undo_connects(const struct guarded *guarded);
+int guarded_undo(const struct guarded *guarded, enum bpf_attach_type hook);
 
 #endif
