@@ -90,6 +90,15 @@ static __always_inline __u8 fate_of(struct sock *sk, const struct eg_lease *leas
 	return bpf_ktime_get_ns() < know_forbidden(known, view->workload) ? EG_FATE_WAITS : EG_FATE_ENDS;
 }
 
+/* Nothing is forbidden any more, and no packet tells the guard so: a policy that forbids it later gives it time anew. */
+static __always_inline void forget_deadline(struct sock *sk)
+{
+	struct eg_known *known = bpf_sk_storage_get(&eg_known, sk, NULL, 0);
+
+	if (known && known->until_ns)
+		known->until_ns = 0;
+}
+
 static __always_inline void list_forbidden(const struct visit *visit, const struct eg_lease *lease)
 {
 	static const struct eg_lease none;
@@ -102,8 +111,12 @@ static __always_inline void list_forbidden(const struct visit *visit, const stru
 		return;
 	slot = eg_slot_of_cgroup(cgroup_of_socket(visit->sk));
 	view = view_policy(slot);
-	if (!slot || !view.workload || !(view.workload->flags & EG_WORKLOAD_GUARDED))
+	if (!slot || !view.workload)
 		return;
+	if (!(view.workload->flags & EG_WORKLOAD_GUARDED)) {
+		forget_deadline(visit->sk);
+		return;
+	}
 	/* A word that no other record of a walk has: no state, and not 0. */
 	describe(visit, lease ? lease : &none, eg_lease_word(EG_LEASE_NONE, 0, slot, 0, 1), &held);
 	flow = eg_held_flow(&held);

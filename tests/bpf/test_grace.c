@@ -81,6 +81,14 @@ static void graced_end(struct graced *graced)
 	guarded_end(&graced->guarded);
 }
 
+static void apply_passthrough(struct graced *graced)
+{
+	struct eg_subject subject = subject_of(SLOT, &graced->guarded.mesh);
+
+	subject.passthrough = true;
+	image_apply(graced->guarded.datapath, &subject);
+}
+
 /* Passthrough false: what it forbids goes on until then. */
 static void apply_until(struct graced *graced, uint64_t until_ns, __u32 more_flags)
 {
@@ -242,6 +250,29 @@ static void the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answe
 	assert_int_equal(known_of(&graced, graced.tcp).until_ns, 0);
 	close(client);
 	close(accepted);
+	graced_end(&graced);
+}
+
+/* The guard sees nothing while everything may leave: a look does. */
+static void a_deadline_ends_with_a_look_while_everything_may_leave_and_the_next_policy_gives_one_of_its_own(void **state)
+{
+	uint64_t first = eg_now_ns() + HOUR_NS, second = first + HOUR_NS;
+	struct graced graced;
+
+	(void)state;
+	graced_make(&graced);
+	enrol_until(&graced, first, 0);
+	let_walks_know(&graced);
+	assert_true(passes(graced.udp, graced.udp_peer));
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_WAITS);
+	end_time_of(&graced, graced.tcp);
+	apply_passthrough(&graced);
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_NONE);
+	apply_until(&graced, second, 0);
+	assert_int_equal(fate_of(&graced, graced.tcp), EG_FATE_WAITS);
+	assert_int_equal(known_of(&graced, graced.tcp).until_ns, second);
+	assert_true(passes(graced.udp, graced.udp_peer));
+	assert_int_equal(known_of(&graced, graced.udp).until_ns, second);
 	graced_end(&graced);
 }
 
@@ -513,6 +544,7 @@ int main(void)
 		cmocka_unit_test(what_is_open_and_forbidden_goes_on_for_its_time_and_what_is_new_or_raw_does_not),
 		cmocka_unit_test(a_later_policy_gives_no_more_time_and_one_that_allows_it_begins_anew),
 		cmocka_unit_test(the_walk_names_what_is_open_and_forbidden_with_its_fate_and_no_answers),
+		cmocka_unit_test(a_deadline_ends_with_a_look_while_everything_may_leave_and_the_next_policy_gives_one_of_its_own),
 		cmocka_unit_test(a_session_whose_peer_answers_has_no_more_time_than_any_other),
 		cmocka_unit_test(a_session_goes_on_also_where_a_hook_sees_each_datagram),
 		cmocka_unit_test(a_connection_of_mptcp_goes_on_too_and_is_named_though_the_kernel_destroys_none),
