@@ -163,13 +163,16 @@ static __always_inline __u64 overdue_marks(const struct eg_lease *lease, __u64 w
 
 /*
  * A socket in CLOSE holds nothing, and a UDP socket has a peer in ESTABLISHED only: no
- * event told of its end, or none comes. Not while its connect call may be under way.
+ * event told of its end, or none comes. Not while its connect call may be under way. One
+ * that listens is none that connects: who lets a failed connect be late destroys it.
  */
 static __always_inline bool has_ended_unseen(const struct sock *sk, const struct eg_lease *lease, __u64 word, __u64 now)
 {
 	__u8 state = sk->__sk_common.skc_state;
 	bool over = eg_lease_state(word) == EG_LEASE_SESSION ? state != BPF_TCP_ESTABLISHED : state == BPF_TCP_CLOSE;
 
+	if (state == BPF_TCP_LISTEN)
+		return true;
 	return over && has_passed(now, lease->opened_ns, SETTLED_NS);
 }
 

@@ -390,6 +390,27 @@ static void a_connect_that_never_left_close_is_ended_once_it_has_settled(void **
 	eg_datapath_free(datapath);
 }
 
+/* It is the lease that is over: late, the listener would be destroyed in its place. */
+static void a_connect_that_failed_is_ended_and_not_late_once_its_socket_listens(void **state)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct eg_datapath *datapath = load(IDLE_MS, 0);
+	struct eg_slot slot = read_slot(datapath);
+
+	(void)state;
+	slot.state.ipv4.held = EG_HELD_CONNECTION + EG_HELD_PENDING;
+	write_slot(datapath, &slot);
+	assert_int_equal(listen(fd, 1), 0);
+	hold(datapath, fd, EG_LEASE_CONNECTING, 3 * SECOND);
+	assert_int_equal(sweep_one(datapath), 0);
+	slot = read_slot(datapath);
+	assert_int_equal(slot.state.ipv4.held, 0);
+	assert_int_equal(slot.counts.ipv4.cluster.connect_failed, 1);
+	assert_int_equal(slot.counts.ipv4.cluster.connect_timeout, 0);
+	assert_int_equal(eg_lease_state(get_lease(datapath, fd).word), EG_LEASE_NONE);
+	eg_datapath_free(datapath);
+}
+
 static void a_session_whose_socket_was_disconnected_is_ended(void **state)
 {
 	struct eg_datapath *datapath = load(IDLE_MS, 0);
@@ -739,6 +760,7 @@ int main(void)
 		cmocka_unit_test(one_that_drains_or_is_a_session_is_left_alone),
 		cmocka_unit_test(one_that_connects_for_longer_than_its_timeout_and_a_second_is_late),
 		cmocka_unit_test(a_connect_that_never_left_close_is_ended_once_it_has_settled),
+		cmocka_unit_test(a_connect_that_failed_is_ended_and_not_late_once_its_socket_listens),
 		cmocka_unit_test(a_session_whose_socket_was_disconnected_is_ended),
 		cmocka_unit_test(a_lease_of_the_slots_earlier_owner_is_neither_touched_nor_named),
 		cmocka_unit_test(what_is_named_is_the_very_socket_and_can_be_destroyed_by_it),
