@@ -28,8 +28,14 @@ static __always_inline bool may_answer(__u64 cookie, const struct eg_flow *flow)
 {
 	const struct eg_peer_key key = peer_key_of(cookie, flow);
 	const struct eg_peer *peer = bpf_map_lookup_elem(&eg_peers, &key);
+	__u64 seen_ns, now;
 
-	return peer && bpf_ktime_get_ns() - peer->seen_ns <= PEER_LIFETIME_NS;
+	if (!peer)
+		return false;
+	seen_ns = *(const volatile __u64 *)&peer->seen_ns;
+	now = bpf_ktime_get_ns();
+	/* Another CPU may have written a time that is later than ours. */
+	return now < seen_ns || now - seen_ns <= PEER_LIFETIME_NS;
 }
 
 /* True when it is in the table already. */

@@ -491,6 +491,29 @@ static void write_from_outside(const struct guarded *guarded, int client, uint16
 	guarded_join(guarded);
 }
 
+/* As if its datagram had come on another CPU while the answer was judged. */
+static void an_answer_passes_though_its_peer_wrote_later(void **state)
+{
+	struct guarded guarded;
+	uint16_t server_port, client_port;
+	int server, client;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	server = bound(NETWORK_IPV4, &server_port);
+	guarded_move(guarded.home);
+	client = bound(NETWORK_IPV4, &client_port);
+	guarded_join(&guarded);
+	write_from_outside(&guarded, client, server_port);
+	assert_true(guarded_hears(server));
+	age_peer(&guarded, -(uint64_t)60000000000);
+	assert_int_equal(guarded_send(server, NETWORK_IPV4, client_port), 0);
+	close(client);
+	close(server);
+	guarded_end(&guarded);
+}
+
 static void a_udp_server_that_connects_to_who_wrote_answers_as_long_as_he_writes(void **state)
 {
 	struct guarded guarded;
@@ -851,6 +874,7 @@ int main(void)
 		cmocka_unit_test(a_raw_socket_is_raw_whatever_protocol_it_has),
 		cmocka_unit_test(an_option_that_is_longer_than_a_page_reaches_the_kernel_as_it_is),
 		cmocka_unit_test(a_udp_server_answers_whoever_wrote_to_it_for_a_while_and_nobody_else),
+		cmocka_unit_test(an_answer_passes_though_its_peer_wrote_later),
 		cmocka_unit_test(a_udp_server_that_connects_to_who_wrote_answers_as_long_as_he_writes),
 		cmocka_unit_test(peers_of_a_cgroup_that_is_gone_take_no_place_of_the_next_one),
 		cmocka_unit_test(an_accepted_connection_answers_and_outlives_its_listener),
