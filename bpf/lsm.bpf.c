@@ -235,7 +235,23 @@ int BPF_PROG(eg_guard_conn, struct socket *sock, const void *address)
 	return use_socket(sk, address, EG_HOOK_CONNECT4);
 }
 
-/* TCP that has a peer does not look at a name; without one a name is that of MSG_FASTOPEN. */
+/*
+ * Whether it sends to its peer although the caller names somebody: TCP that has a peer does
+ * not look at a name, without one a name is that of MSG_FASTOPEN; and UDP of IPv6 takes a name
+ * without a family for none, where all others read an address from it.
+ */
+static __always_inline bool ignores_name(const struct sock *sk, const void *name)
+{
+	__u32 protocol = eg_protocol_bit(sk->sk_protocol);
+	__u16 family;
+
+	if (protocol == EG_PROTO_TCP)
+		return sk->__sk_common.skc_state != BPF_TCP_CLOSE;
+	return name && sk->sk_type == SOCK_DGRAM && sk->__sk_common.skc_family == AF_INET6 &&
+	       (protocol & (EG_PROTO_UDP | EG_PROTO_UDPLITE)) &&
+	       bpf_probe_read_kernel(&family, sizeof(family), name) == 0 && family == 0;
+}
+
 SEC("lsm_cgroup/socket_sendmsg")
 int BPF_PROG(eg_guard_send, struct socket *sock, struct msghdr *msg)
 {
@@ -245,7 +261,7 @@ int BPF_PROG(eg_guard_send, struct socket *sock, struct msghdr *msg)
 	(void)ctx;
 	if (!sk)
 		return ANSWER_PROCEED;
-	if (eg_protocol_bit(sk->sk_protocol) == EG_PROTO_TCP && sk->__sk_common.skc_state != BPF_TCP_CLOSE)
+	if (ignores_name(sk, name))
 		name = NULL;
 	return use_socket(sk, name, EG_HOOK_SENDMSG4);
 }

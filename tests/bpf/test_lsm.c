@@ -193,6 +193,46 @@ static void datagrams_of_a_socket_that_was_made_outside_are_judged_one_by_one(vo
 	guarded_end(&guarded);
 }
 
+/* sendto() of one byte with a name that has no family: 0, or the errno. */
+static int send_without_family(int fd, const char *address, uint16_t port)
+{
+	struct sockaddr_storage to = network_address(address, port);
+	socklen_t len = to.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+
+	to.ss_family = AF_UNSPEC;
+	return sendto(fd, "x", 1, 0, (struct sockaddr *)&to, len) < 0 ? errno : 0;
+}
+
+/* UDP of IPv6 takes it for none and sends to the peer, that of IPv4 reads an address of its own. */
+static void a_datagram_whose_name_has_no_family_is_judged_by_where_it_goes(void **state)
+{
+	struct guarded guarded;
+	int forbidden, allowed, ipv4;
+
+	(void)state;
+	guarded_make(&guarded);
+	guarded_enrol(&guarded, false);
+	guarded_move(guarded.home);
+	forbidden = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(forbidden, NETWORK_MAPPED, 9), 0);
+	allowed = network_socket(NETWORK_IPV6, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(allowed, NETWORK_IPV6, 9), 0);
+	ipv4 = network_socket(NETWORK_IPV4, SOCK_DGRAM, 0);
+	assert_int_equal(network_connect(ipv4, "127.0.0.1", 9), 0);
+	guarded_join(&guarded);
+	assert_int_equal(send_without_family(forbidden, NETWORK_IPV6, 9), EPERM);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_guard, 1);
+	assert_int_equal(send_without_family(allowed, "2001:db8:51::2", 9), 0);
+	assert_int_equal(send_without_family(ipv4, NETWORK_IPV4, 9), EPERM);
+	assert_int_equal(guarded_counts(&guarded).ipv4.verdicts.blocked_passthrough_off, 1);
+	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_guard, 0);
+	assert_int_equal(guarded_counts(&guarded).ipv6.verdicts.blocked_passthrough_off, 0);
+	close(forbidden);
+	close(allowed);
+	close(ipv4);
+	guarded_end(&guarded);
+}
+
 static void a_raw_socket_that_was_made_outside_is_refused_even_where_raw_sockets_are_allowed(void **state)
 {
 	struct guarded guarded;
@@ -291,6 +331,7 @@ int main(void)
 		cmocka_unit_test(a_connection_that_was_made_outside_sends_to_allowed_peers_only),
 		cmocka_unit_test(a_connection_that_was_accepted_outside_answers),
 		cmocka_unit_test(datagrams_of_a_socket_that_was_made_outside_are_judged_one_by_one),
+		cmocka_unit_test(a_datagram_whose_name_has_no_family_is_judged_by_where_it_goes),
 		cmocka_unit_test(a_raw_socket_that_was_made_outside_is_refused_even_where_raw_sockets_are_allowed),
 		cmocka_unit_test(a_socket_of_a_cgroup_below_is_the_workloads_own),
 		cmocka_unit_test(a_policy_that_lets_everything_out_has_none_of_them),
