@@ -10,9 +10,10 @@
  *
  * A socket's own peer is what its connect was judged by, and counts: the address on the
  * wire may be another one by then, since NAT of the host comes before. Sockets without
- * a peer are judged by the wire. Datagrams of UDP sockets that name an address were judged
- * one by one: those that were refused then and come all the same are judged by the wire too.
- * A peer is judged once a policy, and known from then on.
+ * a peer are judged by the wire, and so are those of UDP-Lite, SCTP and DCCP, with the port.
+ * Datagrams of UDP sockets that name an address were judged one by one: those that were
+ * refused then and come all the same are judged by the wire too. A peer is judged once a
+ * policy, and known from then on.
  *
  * A socket that is connected and forbidden was connected before the policy came, since
  * the connect hooks refuse what comes after: it goes on for a while, or to its end.
@@ -367,7 +368,8 @@ static __always_inline bool was_judged(const struct bpf_sock *sk)
 /* Others have a peer to be judged by, or no ports; what a raw socket has in their place is anything. */
 static __always_inline bool has_port_on_wire(const struct bpf_sock *sk)
 {
-	return sk->type == SOCK_DGRAM && sk->protocol == IPPROTO_UDP;
+	return sk->type != SOCK_RAW &&
+	       (eg_protocol_bit(sk->protocol) & (EG_PROTO_UDP | EG_PROTO_UDPLITE | EG_PROTO_SCTP | EG_PROTO_DCCP));
 }
 
 /* The port that it goes to, behind a header of so many bytes and IPv6's extensions. It stays 0 where there is none. */

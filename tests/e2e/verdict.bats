@@ -158,6 +158,19 @@ all_arrived() { # all_arrived ADDRESS; sendmmsg sends three
 	is "$(ctl run --policy lite.yaml --passthrough false --mesh $MESH4/32 -- "$CLIENT" udplite-sendto $MESH4 $UDP)" ok
 }
 
+@test "a rule with a port lets UDP-Lite to that port and to no other" {
+	printf 'type: Workload\nname: w\nmesh: default\nallowProtocols: [udplite]\n' >lite.yaml
+	printf 'allow: [{cidr: %s, port: %s, protocol: udplite}]\n' $OUT4/32 $UDP >>lite.yaml
+	for way in udplite-sendto udplite-connect; do
+		is "$way $(ctl run --policy lite.yaml --passthrough false -- "$CLIENT" $way $OUT4 $UDP)" "$way ok"
+		is "$way $(ctl run --policy lite.yaml --passthrough false -- "$CLIENT" $way $OUT4 $((UDP + 1)))" "$way errno EPERM"
+	done
+	printf 'type: Workload\nname: w\nmesh: default\nallowProtocols: [udplite]\n' >lite.yaml
+	printf 'allow: [{cidr: %s, port: %s, protocol: udplite}]\n' $OUT6/128 $UDP >>lite.yaml
+	is "$(ctl run --policy lite.yaml --passthrough false -- "$CLIENT" udplite-sendto $OUT6 $UDP)" ok
+	is "$(ctl run --policy lite.yaml --passthrough false -- "$CLIENT" udplite-sendto $OUT6 $((UDP + 1)))" "errno EPERM"
+}
+
 @test "an address of the workload's own interface is non-mesh" {
 	start_server "$EG_CLIENT" tcp:$OWN4:$TCP tcp:$OWN6:$TCP
 	is "$(ctl run --passthrough false -- "$CLIENT" tcp $OWN4 $TCP)" "errno EPERM"

@@ -406,7 +406,8 @@ static const struct eg_field workload_fields[] = {
 	 .offset = offsetof(struct eg_workload, allowed_protocols),
 	 .fallback = "none",
 	 .doc = "While passthrough is false: which sockets may be made beside those of TCP, UDP and ping. "
-		"udplite, sctp, dccp, l2tp or raw: what they send is judged by its address. packet, xdp or vsock: "
+		"udplite, sctp, dccp, l2tp or raw: what they send is judged by its address, and of the first three by its "
+		"port. packet, xdp or vsock: "
 		"what they send is judged by nobody. Without it socket() fails with EPERM; that of packet, xdp, vsock "
 		"and the families that nothing here names where the kernel takes programs of the BPF LSM."},
 	{.name = "onPolicyChange",
