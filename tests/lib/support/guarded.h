@@ -12,6 +12,7 @@
  *   guarded_enrol(&guarded, false);
  *   guarded_end(&guarded);
  */
+#include <linux/bpf.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,7 +51,7 @@ int guarded_send(int fd, const char *address, uint16_t port);
 /* socket(): 0, or why there is none. */
 int guarded_try(int family, int type, int protocol);
 
-/* Another owner's program that turns refusals of connect() over IPv4 into success; its link. */
+/* Another owner's program that turns refusals of a hook into success; its link. */
 int guarded_undo(const struct guarded *guarded, enum bpf_attach_type hook);
 
 #endif
