@@ -148,7 +148,7 @@ static int take_events(const struct breaker *breaker)
 	return link;
 }
 
-/* As if those that drain had been released so much earlier. */
+/* As if those that drain had been released so much earlier; the clock begins with the machine. */
 static void age_draining(const struct breaker *breaker, uint64_t age_ns)
 {
 	int leases = eg_datapath_map_fd(breaker->datapath, "eg_leases");
@@ -183,9 +183,13 @@ static void a_close_whose_event_another_program_has_taken_is_found_after_a_while
 	age_draining(&breaker, 10 * MINUTE_NS);
 	assert_int_equal(eg_datapath_collect(breaker.datapath), 0);
 	ASSERT_CLUSTER(&breaker, IPV4, .draining = 1, .total = 1, .local = 1);
-	age_draining(&breaker, 10 * MINUTE_NS);
-	assert_int_equal(eg_datapath_collect(breaker.datapath), 0);
-	ASSERT_CLUSTER(&breaker, IPV4, .total = 1, .local = 1, .without_event = 1);
+	if (breaker_now_ms() * 1000000 > 20 * MINUTE_NS) {
+		age_draining(&breaker, 10 * MINUTE_NS);
+		assert_int_equal(eg_datapath_collect(breaker.datapath), 0);
+		ASSERT_CLUSTER(&breaker, IPV4, .total = 1, .local = 1, .without_event = 1);
+	} else {
+		print_message("# this machine is not up for as long as it would have to drain\n");
+	}
 	close(link);
 	breaker_end(&breaker);
 }
