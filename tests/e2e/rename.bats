@@ -65,7 +65,7 @@ all_answered() {
 
 @test "a workload that is renamed all the time, with kills between, is enforced at every moment and loses no count" {
 	local before round rounds
-	rounds=$(($(slow_count 100) > 12 ? $(slow_count 100) : 12))
+	rounds=$(($(slow_count 60) > 12 ? $(slow_count 60) : 12))
 	workload web0 "" "allow: [{cidr: $MESH4}]" | mesh_and >policy.yaml
 	start_daemon
 	before=$(links "$WORK")
