@@ -194,7 +194,6 @@ signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 first = os.getpid()
 room, more = os.pipe2(os.O_NONBLOCK)
 os.write(more, b'.' * 50)
-print('started', flush=True)
 end = time.monotonic() + 60 * $EG_SLOW
 while time.monotonic() < end:
     try:
@@ -205,7 +204,7 @@ while time.monotonic() < end:
             os.write(more, b'.')
             os._exit(0)
 open('survived', 'w')"
-	wait_for 10 grep -q started run.out
+	wait_for 10 has_lines "$RUN_CGROUP/cgroup.procs" 40
 	kill -KILL $RUNNER
 	wait_for 20 nothing_left
 	[ ! -e survived ]
